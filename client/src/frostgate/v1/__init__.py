@@ -1,0 +1,1 @@
+"""Messages and stubs of package frostgate.v1, generated from its protos."""

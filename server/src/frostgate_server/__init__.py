@@ -1,0 +1,1 @@
+"""frostgate's server: a gRPC policy decision service for frozen customers."""

@@ -1,0 +1,77 @@
+"""What a change is answered, and how the answer is kept for a repeated request."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from .errors import AlreadyFrozen, CustomerNotFound, FrostgateError, NotFrozen, ScopeMismatch
+from .freezing import Customer
+from .vocabulary import FreezeState
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One change: the customer afterwards (None where the change ended its association), and the revision."""
+
+    customer: Customer | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchChanged:
+    """A batch of changes: what became of each customer, in the order asked, and the last revision."""
+
+    results: tuple[tuple[str, Customer | FrostgateError], ...]
+    revision: int
+
+
+_REFUSALS = {refusal.reason: refusal for refusal in (CustomerNotFound, AlreadyFrozen, NotFrozen, ScopeMismatch)}
+"""What a transition may be refused for, and so what a kept batch may contain."""
+
+
+def written(answer: Changed | BatchChanged) -> str:
+    """The answer as text, from which `read_changed` or `read_batch` make it again."""
+    if isinstance(answer, Changed):
+        content: dict[str, Any] = {"customer": _written_customer(answer.customer), "revision": answer.revision}
+    else:
+        results = [[customer_id, _written_result(result)] for customer_id, result in answer.results]
+        content = {"results": results, "revision": answer.revision}
+    return json.dumps(content, separators=(",", ":"))
+
+
+def read_changed(text: str) -> Changed:
+    """A kept answer to one change."""
+    content = json.loads(text)
+    customer = content["customer"]
+    return Changed(None if customer is None else _read_customer(customer), content["revision"])
+
+
+def read_batch(text: str) -> BatchChanged:
+    """A kept answer to a batch."""
+    content = json.loads(text)
+    results = tuple((customer_id, _read_result(result)) for customer_id, result in content["results"])
+    return BatchChanged(results, content["revision"])
+
+
+def _written_result(result: Customer | FrostgateError) -> dict[str, Any]:
+    if isinstance(result, Customer):
+        return {"customer": _written_customer(result)}
+    return {"refused": result.reason, "variables": result.variables}
+
+
+def _read_result(result: dict[str, Any]) -> Customer | FrostgateError:
+    if "customer" in result:
+        return _read_customer(result["customer"])
+    return _REFUSALS[result["refused"]](**result["variables"])
+
+
+def _written_customer(customer: Customer | None) -> dict[str, Any] | None:
+    if customer is None:
+        return None
+    return {key: v.isoformat() if isinstance(v, datetime) else v for key, v in asdict(customer).items()}
+
+
+def _read_customer(fields: dict[str, Any]) -> Customer:
+    times = {key: v and datetime.fromisoformat(v) for key, v in fields.items() if key.endswith("_time")}
+    return Customer(**{**fields, **times, "freeze_state": FreezeState(fields["freeze_state"])})

@@ -1,0 +1,180 @@
+"""CustomerFreezeService on the wire: check the request, call the service, answer."""
+
+import grpc
+
+from frostgate.v1 import customer_freeze_service_pb2 as pb
+
+from frostgate.v1.customer_pb2 import Customer
+
+from .answers import BatchChanged, Changed
+from .errors import FrostgateError
+from .messages import customer_message, event_message
+from .service import Caller, FreezeService
+from .shapes import Shape
+from .statuses import status_of
+from .store import EventFilter
+from .vocabulary import FreezeScope, FreezeState
+
+_FROZEN_MESSAGES = {
+    FreezeScope.ACCOUNT: "The account is frozen.",
+    FreezeScope.ACCOUNT_AND_RESOURCES: "The account and resources are frozen.",
+}
+_UNFROZEN_MESSAGES = {
+    FreezeScope.ACCOUNT: "The account is unfrozen.",
+    FreezeScope.ACCOUNT_AND_RESOURCES: "The account and resources are unfrozen.",
+}
+
+
+class CustomerFreezeServicer:
+    """Changes customers and reads them. One method for each RPC, in three beats."""
+
+    def __init__(self, service: FreezeService) -> None:
+        """Takes the use cases."""
+        self._service = service
+
+    def AssociateCustomer(  # noqa: N802
+        self, request: pb.AssociateCustomerRequest, context: grpc.ServicerContext
+    ) -> pb.AssociateCustomerResponse:
+        """See the proto."""
+        shape = Shape()
+        customer_id = shape.id("customer_id", request.customer_id)
+        partner_id = shape.id("partner_id", request.partner_id)
+        request_id = shape.request_id("request_id", request.request_id)
+        shape.ensure()
+        changed = self._service.associate(_caller(context), customer_id, partner_id, request_id)
+        return pb.AssociateCustomerResponse(customer=_customer(changed), revision=changed.revision)
+
+    def DisassociateCustomer(  # noqa: N802
+        self, request: pb.DisassociateCustomerRequest, context: grpc.ServicerContext
+    ) -> pb.DisassociateCustomerResponse:
+        """See the proto."""
+        shape = Shape()
+        customer_id = shape.id("customer_id", request.customer_id)
+        reason = shape.reason("reason", request.reason)
+        request_id = shape.request_id("request_id", request.request_id)
+        shape.ensure()
+        changed = self._service.disassociate(_caller(context), customer_id, reason, request_id)
+        return pb.DisassociateCustomerResponse(revision=changed.revision)
+
+    def FreezeCustomer(  # noqa: N802
+        self, request: pb.FreezeCustomerRequest, context: grpc.ServicerContext
+    ) -> pb.FreezeCustomerResponse:
+        """See the proto."""
+        customer_id, scope, reason, request_id = _one_change(request)
+        changed = self._service.freeze(
+            _caller(context), customer_id, scope, reason, request_id, validate_only=request.validate_only
+        )
+        return pb.FreezeCustomerResponse(
+            customer=_customer(changed), message=_FROZEN_MESSAGES[scope], revision=changed.revision
+        )
+
+    def UnfreezeCustomer(  # noqa: N802
+        self, request: pb.UnfreezeCustomerRequest, context: grpc.ServicerContext
+    ) -> pb.UnfreezeCustomerResponse:
+        """See the proto."""
+        customer_id, scope, reason, request_id = _one_change(request)
+        changed = self._service.unfreeze(
+            _caller(context), customer_id, scope, reason, request_id, validate_only=request.validate_only
+        )
+        return pb.UnfreezeCustomerResponse(
+            customer=_customer(changed), message=_UNFROZEN_MESSAGES[scope], revision=changed.revision
+        )
+
+    def BatchFreezeCustomers(  # noqa: N802
+        self, request: pb.BatchFreezeCustomersRequest, context: grpc.ServicerContext
+    ) -> pb.BatchFreezeCustomersResponse:
+        """See the proto."""
+        batch = self._service.batch_freeze(_caller(context), *_many_changes(request))
+        return pb.BatchFreezeCustomersResponse(results=_results(batch), revision=batch.revision)
+
+    def BatchUnfreezeCustomers(  # noqa: N802
+        self, request: pb.BatchUnfreezeCustomersRequest, context: grpc.ServicerContext
+    ) -> pb.BatchUnfreezeCustomersResponse:
+        """See the proto."""
+        batch = self._service.batch_unfreeze(_caller(context), *_many_changes(request))
+        return pb.BatchUnfreezeCustomersResponse(results=_results(batch), revision=batch.revision)
+
+    def GetCustomer(  # noqa: N802
+        self, request: pb.GetCustomerRequest, _: grpc.ServicerContext
+    ) -> pb.GetCustomerResponse:
+        """See the proto."""
+        shape = Shape()
+        customer_id = shape.id("customer_id", request.customer_id)
+        shape.ensure()
+        return pb.GetCustomerResponse(customer=customer_message(self._service.customer(customer_id)))
+
+    def ListCustomers(  # noqa: N802
+        self, request: pb.ListCustomersRequest, _: grpc.ServicerContext
+    ) -> pb.ListCustomersResponse:
+        """See the proto."""
+        shape = Shape()
+        partner_id = shape.id("partner_id", request.partner_id)
+        state = shape.word("freeze_state", request.freeze_state, FreezeState) if request.HasField("freeze_state") else None
+        expired = request.retention_expired if request.HasField("retention_expired") else None
+        page_size = shape.page_size("page_size", request.page_size)
+        shape.ensure()
+        customers, token = self._service.customers(partner_id, state, expired, page_size, request.page_token)
+        return pb.ListCustomersResponse(customers=map(customer_message, customers), next_page_token=token)
+
+    def ListFreezeEvents(  # noqa: N802
+        self, request: pb.ListFreezeEventsRequest, _: grpc.ServicerContext
+    ) -> pb.ListFreezeEventsResponse:
+        """See the proto."""
+        shape = Shape()
+        asked = request.HasField
+        wanted = EventFilter(
+            customer_id=shape.id("customer_id", request.customer_id) if asked("customer_id") else None,
+            partner_id=shape.id("partner_id", request.partner_id) if asked("partner_id") else None,
+            after_revision=shape.revision("after_revision", request.after_revision) if asked("after_revision") else None,
+            start_time=shape.time("start_time", request.start_time) if asked("start_time") else None,
+            end_time=shape.time("end_time", request.end_time) if asked("end_time") else None,
+        )
+        shape.ordered("start_time", wanted.start_time, "end_time", wanted.end_time)
+        page_size = shape.page_size("page_size", request.page_size)
+        shape.ensure()
+        events, token = self._service.events(wanted, page_size, request.page_token)
+        return pb.ListFreezeEventsResponse(events=map(event_message, events), next_page_token=token)
+
+
+def _caller(context: grpc.ServicerContext) -> Caller:
+    return Caller(waits=context.is_active)
+
+
+def _one_change(request: pb.FreezeCustomerRequest | pb.UnfreezeCustomerRequest) -> tuple[str, FreezeScope, str, str]:
+    """customer_id, scope, reason and request_id of a request to change one customer."""
+    shape = Shape()
+    customer_id = shape.id("customer_id", request.customer_id)
+    scope = shape.word("scope", request.scope, FreezeScope)
+    reason = shape.reason("reason", request.reason)
+    request_id = shape.request_id("request_id", request.request_id)
+    shape.ensure()
+    return customer_id, scope, reason, request_id
+
+
+def _many_changes(
+    request: pb.BatchFreezeCustomersRequest | pb.BatchUnfreezeCustomersRequest,
+) -> tuple[list[str], FreezeScope, str, str]:
+    """customer_ids, scope, reason and request_id of a request to change a batch."""
+    shape = Shape()
+    customer_ids = shape.ids("customer_ids", request.customer_ids)
+    scope = shape.word("scope", request.scope, FreezeScope)
+    reason = shape.reason("reason", request.reason)
+    request_id = shape.request_id("request_id", request.request_id)
+    shape.ensure()
+    return customer_ids, scope, reason, request_id
+
+
+def _customer(changed: Changed) -> Customer | None:
+    return changed.customer and customer_message(changed.customer)
+
+
+def _results(batch: BatchChanged) -> list[pb.BatchCustomerResult]:
+    results = []
+    for customer_id, outcome in batch.results:
+        result = pb.BatchCustomerResult(customer_id=customer_id)
+        if isinstance(outcome, FrostgateError):
+            result.error.CopyFrom(status_of(outcome))
+        else:
+            result.customer.CopyFrom(customer_message(outcome))
+        results.append(result)
+    return results

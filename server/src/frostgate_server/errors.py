@@ -1,0 +1,168 @@
+"""What can go wrong, in the words of the domain.
+
+    FrostgateError
+    ├── InvalidFields
+    ├── OperationNotApplicable
+    ├── RequestIdReused
+    ├── PageTokenInvalid
+    ├── CustomerNotFound
+    ├── PartnerNotFound
+    ├── CustomerAlreadyAssociated
+    ├── AlreadyFrozen
+    ├── NotFrozen
+    ├── ScopeMismatch
+    ├── RevisionNotReached
+    ├── Overloaded
+    ├── StorageUnavailable
+    ├── CallerGone
+    └── Bug
+
+What keeps a server from starting is no answer to a caller, and so not of this tree: StartupError.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class StartupError(Exception):
+    """The server cannot start. The message is one line that says why and what to do next."""
+
+
+class FrostgateError(Exception):
+    """A call cannot be answered.
+
+    `reason` names the kind of error to programs. `template` is its sentence to people, and `variables` fill it: no
+    other value goes into the message.
+    """
+
+    reason: ClassVar[str]
+    template: ClassVar[str]
+
+    def __init__(self, **variables: str) -> None:
+        super().__init__(self.template.format(**variables))
+        self.variables = variables
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """What is wrong with one field: its path in the request, the value's problem and what would be right."""
+
+    field: str
+    description: str
+
+
+class InvalidFields(FrostgateError):
+    """Fields of the request are malformed: all of them, at once."""
+
+    reason = "INVALID_FIELD"
+    template = "Invalid request: {fields}"
+
+    def __init__(self, violations: list[FieldViolation]) -> None:
+        super().__init__(fields="; ".join(f"{v.field}: {v.description}" for v in violations))
+        self.violations = tuple(violations)
+
+
+class OperationNotApplicable(FrostgateError):
+    """The operation does not exist for the billing mode."""
+
+    reason = "OPERATION_NOT_APPLICABLE"
+    template = "Operation {operation} does not exist for billing mode {billing_mode}."
+
+
+class RequestIdReused(FrostgateError):
+    """The request id was used before, for other content."""
+
+    reason = "REQUEST_ID_REUSED"
+    template = "The request_id {request_id} was used before with other content: take a new one."
+
+
+class PageTokenInvalid(FrostgateError):
+    """The page token is none of ours, or was made with other filters."""
+
+    reason = "PAGE_TOKEN_INVALID"
+    template = "The page_token is not one of this listing with these filters: start again without one."
+
+
+class CustomerNotFound(FrostgateError):
+    """No such customer."""
+
+    reason = "CUSTOMER_NOT_FOUND"
+    template = "Customer {customer_id} is not associated with any partner."
+
+
+class PartnerNotFound(FrostgateError):
+    """No such partner."""
+
+    reason = "PARTNER_NOT_FOUND"
+    template = "Partner {partner_id} is not known: a partner exists from its first customer on."
+
+
+class CustomerAlreadyAssociated(FrostgateError):
+    """The customer has a partner already."""
+
+    reason = "CUSTOMER_ALREADY_ASSOCIATED"
+    template = "Customer {customer_id} is already associated with a partner."
+
+
+class AlreadyFrozen(FrostgateError):
+    """What was to be frozen is frozen."""
+
+    reason = "ALREADY_FROZEN"
+    template = "Customer {customer_id} is already frozen: its state is {freeze_state}."
+
+
+class NotFrozen(FrostgateError):
+    """Nothing is frozen."""
+
+    reason = "NOT_FROZEN"
+    template = "Customer {customer_id} is not frozen."
+
+
+class ScopeMismatch(FrostgateError):
+    """Another scope is frozen than was to be unfrozen."""
+
+    reason = "SCOPE_MISMATCH"
+    template = "Customer {customer_id} is frozen with scope {frozen_scope}: it cannot be unfrozen with scope {scope}."
+
+
+class RevisionNotReached(FrostgateError):
+    """The caller wants an answer from a state that this node has not seen yet."""
+
+    reason = "REVISION_NOT_REACHED"
+    template = "Revision {minimum_revision} is not reached: this node is at revision {revision}."
+
+
+class Overloaded(FrostgateError):
+    """Too many calls wait already."""
+
+    reason = "OVERLOADED"
+    template = "Too many calls are waiting. Try again in {retry_after}."
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(retry_after=f"{retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StorageUnavailable(FrostgateError):
+    """The storage cannot be reached, is full, busy or damaged. `detail` is for the log, not for the caller."""
+
+    reason = "STORAGE_UNAVAILABLE"
+    template = "The storage is unavailable."
+
+    def __init__(self, detail: str) -> None:
+        super().__init__()
+        self.detail = detail
+
+
+class CallerGone(FrostgateError):
+    """The caller no longer waits: cancelled, or past its deadline. Nothing was changed, and nobody reads this."""
+
+    reason = "INTERNAL"
+    template = "The caller no longer waits."
+
+
+class Bug(FrostgateError):
+    """An exception that nobody foresaw. The log has it under the call_id."""
+
+    reason = "INTERNAL"
+    template = "Internal error. The server's log has the details under call_id {call_id}."

@@ -1,0 +1,86 @@
+"""A servicer's methods as gRPC handlers: every call is parsed, answered in its lane, and its errors become statuses."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+from uuid import uuid4
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_status import rpc_status
+
+from .errors import Bug, FieldViolation, FrostgateError, InvalidFields, Overloaded, StorageUnavailable
+from .lanes import Lane
+from .statuses import status_of
+
+_log = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 1
+
+
+class _Unparsable:
+    """Stands for a request whose bytes are no message."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+
+def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: object, lanes: Mapping[str, Lane]) -> None:
+    """Serves a service: each RPC with the servicer's method of its name, in the lane given for it."""
+    handlers = {}
+    for method in service.methods:
+        handlers[method.name] = grpc.unary_unary_rpc_method_handler(
+            _answering(getattr(servicer, method.name), lanes[method.name]),
+            request_deserializer=_parser(GetMessageClass(method.input_type)),
+            response_serializer=_serialized,
+        )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+    server.add_registered_method_handlers(service.full_name, handlers)
+
+
+def _answering(
+    behavior: Callable[[Any, grpc.ServicerContext], Message | bytes], lane: Lane
+) -> Callable[[Any, grpc.ServicerContext], Message | bytes]:
+    """The method, with every error turned into its status."""
+
+    def answer(request: Message | _Unparsable, context: grpc.ServicerContext) -> Message | bytes:
+        try:
+            if lane.crowded():
+                raise Overloaded(RETRY_AFTER_SECONDS)
+            if isinstance(request, _Unparsable):
+                raise InvalidFields([FieldViolation("request", request.message)])
+            return behavior(request, context)
+        except FrostgateError as error:
+            if isinstance(error, StorageUnavailable):
+                _log.error("storage unavailable: %s", error.detail)
+            refusal = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller must not see it, and the log must
+            refusal = Bug(call_id=str(uuid4()))
+            _log.error("call_id %s: %s", refusal.variables["call_id"], type(error).__name__, exc_info=error)
+        _refuse(context, refusal)
+
+    answer.experimental_thread_pool = lane  # type: ignore[attr-defined] - how grpc is told of a method's own threads
+    return answer
+
+
+def _refuse(context: grpc.ServicerContext, error: FrostgateError) -> NoReturn:
+    """Ends the call with the error's status."""
+    context.abort_with_status(rpc_status.to_status(status_of(error)))
+
+
+def _parser(message_class: type[Message]) -> Callable[[bytes], Message | _Unparsable]:
+    parse = message_class.FromString
+
+    def parsed(serialized: bytes) -> Message | _Unparsable:
+        try:
+            return parse(serialized)
+        except DecodeError:
+            return _Unparsable(f"must be a valid {message_class.DESCRIPTOR.full_name}, its strings UTF-8, but is not")
+
+    return parsed
+
+
+def _serialized(response: Message | bytes) -> bytes:
+    return response if isinstance(response, bytes) else response.SerializeToString()

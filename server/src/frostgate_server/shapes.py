@@ -1,0 +1,124 @@
+"""The shape of requests: every field is checked here, and all that is wrong is said at once."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from .errors import FieldViolation, InvalidFields
+from .vocabulary import BillingMode, FreezeScope, FreezeState, Operation
+
+DEFAULT_PAGE_SIZE = 50
+LARGEST_PAGE = 1000
+LARGEST_BATCH = 1000
+LONGEST_REASON = 256
+LONGEST_RESOURCE_ID = 256
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+_Word = TypeVar("_Word", FreezeScope, FreezeState, BillingMode, Operation)
+
+is_id = _ID.fullmatch
+"""Whether a string is an id: a match, or None."""
+
+
+class Shape:
+    """Checks the fields of one request. Each method gives the field's value; `ensure` raises if any was wrong."""
+
+    def __init__(self) -> None:
+        """Nothing is wrong yet."""
+        self._violations: list[FieldViolation] = []
+
+    def ensure(self) -> None:
+        """Raises InvalidFields with everything that was wrong, if anything was."""
+        if self._violations:
+            raise InvalidFields(self._violations)
+
+    def wrong(self, field: str, description: str) -> None:
+        """Notes what is wrong with a field."""
+        self._violations.append(FieldViolation(field, description))
+
+    def id(self, field: str, value: str) -> str:
+        """A customer_id or partner_id: 1 to 64 of A-Z a-z 0-9 . _ -"""
+        if not is_id(value):
+            problem = "is empty" if not value else f"has {len(value)} characters" if len(value) > 64 else "has others"
+            self.wrong(field, f"must be 1 to 64 of the characters A-Z a-z 0-9 . _ - but {problem}")
+        return value
+
+    def ids(self, field: str, values: Iterable[str]) -> list[str]:
+        """1 to 1,000 customer_ids, each once."""
+        ids = list(values)
+        self.batch_size(field, len(ids))
+        first_at: dict[str, int] = {}
+        for place, value in enumerate(ids[:LARGEST_BATCH]):
+            self.id(f"{field}[{place}]", value)
+            if first_at.setdefault(value, place) != place:
+                self.wrong(f"{field}[{place}]", f"must stand there once but is {field}[{first_at[value]}] again")
+        return ids
+
+    def batch_size(self, field: str, size: int) -> None:
+        """A batch has 1 to 1,000 items."""
+        if not 1 <= size <= LARGEST_BATCH:
+            self.wrong(field, f"must have 1 to {LARGEST_BATCH} items but has {size}")
+
+    def word(self, field: str, number: int, words: type[_Word]) -> _Word:
+        """An enum's value: one of its words, not UNSPECIFIED."""
+        try:
+            return words(number)
+        except ValueError:
+            problem = "is not set" if number == 0 else f"is the unknown number {number}"
+            self.wrong(field, f"must be one of {', '.join(words.__members__)} but {problem}")
+            return next(iter(words))
+
+    def reason(self, field: str, value: str) -> str:
+        """A reason, trimmed: 1 to 256 characters, no control characters."""
+        trimmed = value.strip()
+        if not 1 <= len(trimmed) <= LONGEST_REASON:
+            self.wrong(field, f"must have 1 to {LONGEST_REASON} characters after trimming but has {len(trimmed)}")
+        control = next((place for place, c in enumerate(trimmed) if unicodedata.category(c) == "Cc"), None)
+        if control is not None:
+            self.wrong(field, f"must have no control characters but has U+{ord(trimmed[control]):04X} at {control}")
+        return trimmed
+
+    def request_id(self, field: str, value: str) -> str:
+        """A UUID in lower case, or an empty string for none."""
+        folded = value.lower()
+        if folded and not _UUID.fullmatch(folded):
+            self.wrong(field, "must be a UUID such as 123e4567-e89b-12d3-a456-426614174000, or left out")
+        return folded
+
+    def resource_id(self, field: str, value: str) -> str:
+        """A name for the logs: at most 256 bytes."""
+        size = len(value.encode())
+        if size > LONGEST_RESOURCE_ID:
+            self.wrong(field, f"must have at most {LONGEST_RESOURCE_ID} bytes but has {size}")
+        return value
+
+    def revision(self, field: str, value: int) -> int:
+        """A revision: not negative."""
+        if value < 0:
+            self.wrong(field, f"must not be negative but is {value}")
+        return value
+
+    def page_size(self, field: str, value: int) -> int:
+        """How many items to give: 50 if 0, 1,000 if more."""
+        if value < 0:
+            self.wrong(field, f"must not be negative but is {value}")
+        return min(value or DEFAULT_PAGE_SIZE, LARGEST_PAGE)
+
+    def time(self, field: str, value: Timestamp) -> datetime:
+        """A time, UTC, to the microsecond."""
+        try:
+            return value.ToDatetime(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.wrong(field, "must be a time between the years 1 and 9999, with 0 to 999,999,999 nanoseconds")
+            return datetime.now(UTC)
+
+    def ordered(self, first: str, start: datetime | None, second: str, end: datetime | None) -> None:
+        """Of two times, the first comes before the second."""
+        if start is not None and end is not None and start >= end:
+            self.wrong(second, f"must be later than {first}")

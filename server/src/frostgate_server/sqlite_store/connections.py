@@ -1,0 +1,52 @@
+"""Connections to one database file: one for each thread that reads, all closed together."""
+
+import threading
+from pathlib import Path
+
+from .library import sqlite3
+
+BUSY_TIMEOUT = 5.0
+"""How long SQLite waits for a lock that another process holds, in seconds."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to an existing file, without transactions of its own making. Commits are on disk (FULL)."""
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+class Connections:
+    """Opens connections and closes all that it opened."""
+
+    def __init__(self, path: Path) -> None:
+        """Takes the path of an existing database."""
+        self._path = path
+        self._mine = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+
+    def open(self) -> sqlite3.Connection:
+        """A connection more."""
+        connection = connect(self._path)
+        self._opened.append(connection)
+        return connection
+
+    def mine(self) -> sqlite3.Connection:
+        """The calling thread's own connection, for reading."""
+        try:
+            return self._mine.connection  # type: ignore[no-any-return] - a thread's local has no types
+        except AttributeError:
+            self._mine.connection = self.open()
+            self._mine.connection.execute("PRAGMA query_only = ON")
+            return self._mine.connection  # type: ignore[no-any-return] - the same
+
+    def close(self) -> None:
+        """Closes them all. No thread may be using one."""
+        for connection in self._opened:
+            connection.close()

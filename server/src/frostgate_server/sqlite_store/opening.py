@@ -1,0 +1,139 @@
+"""Opening a store: sound files only. What is missing, damaged, replaced or cut short is refused, never made anew.
+
+A lost file means that nobody is frozen, so a database is created only where that is asked for, and the head file
+beside it must agree with it before anything is served.
+"""
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+from ..errors import StartupError
+from ..event_chain import chained
+from .connections import connect
+from .head_file import Head, HeadFile
+from .library import ensure_sound, sqlite3
+from .migrations import APPLICATION_ID, migrate
+from .rows import EVENT_COLUMNS, event_of
+from .store import SqliteStore
+from .transaction import read_head
+
+
+def head_path(path: Path) -> Path:
+    """Where the head file of a database is."""
+    return path.with_name(path.name + "-head")
+
+
+def open_store(path: Path, *, create: bool) -> SqliteStore:
+    """Opens the database, brings its schema up to date and holds it against its head file.
+
+    With `create`, makes a new one if there is neither a database nor a head file. Several processes may do this at
+    once. Raises StartupError, which says what to do next.
+    """
+    ensure_sound()
+    if not path.exists() and not head_path(path).exists():
+        _ensure_asked_for(path, create)
+        _make_directory(path.parent)
+    head_file = _open_head_file(head_path(path))
+    try:
+        with head_file.locked():
+            if not path.exists():
+                _ensure_never_was(path, head_file.head)
+                _ensure_asked_for(path, create)
+                _create(path)
+            _verify(path, head_file)
+        return SqliteStore(path, head_file)
+    except (sqlite3.Error, OSError) as error:
+        head_file.close()
+        raise StartupError(f"database {path} cannot be used: {error}; {_RESTORE}") from error
+    except BaseException:
+        head_file.close()
+        raise
+
+
+_RESTORE = "restore the database and its -head file from one backup"
+
+
+def _ensure_asked_for(path: Path, create: bool) -> None:
+    if not create:
+        raise StartupError(f"database {path} does not exist: correct --database, or pass --create to make a new one")
+
+
+def _ensure_never_was(path: Path, remembered: Head | None) -> None:
+    if remembered is not None:
+        raise StartupError(
+            f"database {path} is missing, but {head_path(path).name} beside it knows revision {remembered.revision}: "
+            f"{_RESTORE}"
+        )
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"directory {directory} cannot be made: {error.strerror}") from error
+
+
+def _open_head_file(path: Path) -> HeadFile:
+    try:
+        return HeadFile(path)
+    except OSError as error:
+        raise StartupError(f"head file {path} cannot be used: {error}; {_RESTORE}") from error
+
+
+def _create(path: Path) -> None:
+    """Makes a database under another name and gives it its own when it is whole, so that no half of one is found."""
+    unfinished = path.with_name(path.name + "-new")
+    unfinished.unlink(missing_ok=True)
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(connect(unfinished)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        migrate(connection)
+    unfinished.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
+
+
+def _verify(path: Path, head_file: HeadFile) -> None:
+    with closing(connect(path)) as connection:
+        ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
+        if application_id != APPLICATION_ID:
+            raise StartupError(f"{path} is not a frostgate database: correct --database, or {_RESTORE}")
+        migrate(connection)
+        _verify_size(path, connection)
+        head = read_head(connection)
+        _verify_history(path, connection, head, head_file.head)
+    head_file.advance(head)
+
+
+def _verify_size(path: Path, connection: sqlite3.Connection) -> None:
+    """Once the write-ahead log is folded in, the file has all its pages, or was cut short."""
+    ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
+    ((page_size,),) = connection.execute("PRAGMA page_size").fetchall()
+    if not busy and path.stat().st_size < pages * page_size:
+        raise StartupError(f"database {path} was cut short: {_RESTORE}")
+
+
+def _verify_history(path: Path, connection: sqlite3.Connection, head: Head, remembered: Head | None) -> None:
+    """The history contains what the head file remembers, and from there on its chain holds up to the head."""
+    if remembered is None:
+        if head.revision > 0:
+            raise StartupError(f"database {path} is at revision {head.revision}, but its -head file is gone: {_RESTORE}")
+        return
+    if remembered.database_id != head.database_id:
+        raise StartupError(f"database {path} was replaced: its -head file belongs to another one; {_RESTORE}")
+    if head.revision < remembered.revision:
+        raise StartupError(
+            f"database {path} lost its tail: it ends at revision {head.revision}, "
+            f"but revision {remembered.revision} was acknowledged; {_RESTORE}"
+        )
+    sql = f"SELECT hash, {EVENT_COLUMNS} FROM events WHERE revision > ? ORDER BY revision"
+    hash_ = remembered.hash
+    for claimed, *row in connection.execute(sql, (remembered.revision,)).fetchall():
+        hash_ = chained(hash_, event_of(tuple(row)))
+        if hash_ != claimed:
+            raise StartupError(f"database {path}: event {row[0]} does not follow the one before; {_RESTORE}")
+    if hash_ != head.hash:
+        raise StartupError(f"database {path} holds another history than its -head file remembers: {_RESTORE}")

@@ -1,0 +1,69 @@
+"""Errors of the domain to statuses of gRPC: the one table."""
+
+from google.protobuf.any_pb2 import Any
+from google.rpc import code_pb2
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from . import errors
+from .errors import FrostgateError
+
+DOMAIN = "frostgate"
+
+_CODES: dict[type[FrostgateError], code_pb2.Code] = {
+    errors.InvalidFields: code_pb2.INVALID_ARGUMENT,
+    errors.OperationNotApplicable: code_pb2.INVALID_ARGUMENT,
+    errors.RequestIdReused: code_pb2.INVALID_ARGUMENT,
+    errors.PageTokenInvalid: code_pb2.INVALID_ARGUMENT,
+    errors.CustomerNotFound: code_pb2.NOT_FOUND,
+    errors.PartnerNotFound: code_pb2.NOT_FOUND,
+    errors.CustomerAlreadyAssociated: code_pb2.ALREADY_EXISTS,
+    errors.AlreadyFrozen: code_pb2.FAILED_PRECONDITION,
+    errors.NotFrozen: code_pb2.FAILED_PRECONDITION,
+    errors.ScopeMismatch: code_pb2.FAILED_PRECONDITION,
+    errors.RevisionNotReached: code_pb2.UNAVAILABLE,
+    errors.StorageUnavailable: code_pb2.UNAVAILABLE,
+    errors.Overloaded: code_pb2.RESOURCE_EXHAUSTED,
+    errors.CallerGone: code_pb2.CANCELLED,
+    errors.Bug: code_pb2.INTERNAL,
+}
+
+_FIELDS = {
+    errors.OperationNotApplicable: "operation",
+    errors.RequestIdReused: "request_id",
+    errors.PageTokenInvalid: "page_token",
+}
+"""The field that is to blame, for errors that are always one field's."""
+
+
+def status_of(error: FrostgateError) -> Status:
+    """The status: one ErrorInfo always, BadRequest for fields, RetryInfo where coming back later helps."""
+    info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.variables)
+    return Status(
+        code=_CODES[type(error)],
+        message=str(error),
+        details=[_packed(detail) for detail in (info, *_more_details(error))],
+    )
+
+
+def _more_details(error: FrostgateError) -> list[BadRequest | RetryInfo]:
+    if isinstance(error, errors.InvalidFields):
+        violations = [
+            BadRequest.FieldViolation(field=violation.field, description=violation.description)
+            for violation in error.violations
+        ]
+        return [BadRequest(field_violations=violations)]
+    if type(error) in _FIELDS:
+        violation = BadRequest.FieldViolation(field=_FIELDS[type(error)], description=str(error))
+        return [BadRequest(field_violations=[violation])]
+    if isinstance(error, errors.Overloaded):
+        retry = RetryInfo()
+        retry.retry_delay.FromSeconds(error.retry_after_seconds)
+        return [retry]
+    return []
+
+
+def _packed(detail: ErrorInfo | BadRequest | RetryInfo) -> Any:
+    packed = Any()
+    packed.Pack(detail)
+    return packed
