@@ -1,9 +1,7 @@
 """CustomerFreezeService on the wire: check the request, call the service, answer."""
 
 import grpc
-
 from frostgate.v1 import customer_freeze_service_pb2 as pb
-
 from frostgate.v1.customer_pb2 import Customer
 
 from .answers import BatchChanged, Changed
@@ -109,7 +107,9 @@ class CustomerFreezeServicer:
         """See the proto."""
         shape = Shape()
         partner_id = shape.id("partner_id", request.partner_id)
-        state = shape.word("freeze_state", request.freeze_state, FreezeState) if request.HasField("freeze_state") else None
+        state = (
+            shape.word("freeze_state", request.freeze_state, FreezeState) if request.HasField("freeze_state") else None
+        )
         expired = request.retention_expired if request.HasField("retention_expired") else None
         page_size = shape.page_size("page_size", request.page_size)
         shape.ensure()
@@ -125,7 +125,9 @@ class CustomerFreezeServicer:
         wanted = EventFilter(
             customer_id=shape.id("customer_id", request.customer_id) if asked("customer_id") else None,
             partner_id=shape.id("partner_id", request.partner_id) if asked("partner_id") else None,
-            after_revision=shape.revision("after_revision", request.after_revision) if asked("after_revision") else None,
+            after_revision=shape.revision("after_revision", request.after_revision)
+            if asked("after_revision")
+            else None,
             start_time=shape.time("start_time", request.start_time) if asked("start_time") else None,
             end_time=shape.time("end_time", request.end_time) if asked("end_time") else None,
         )
@@ -165,7 +167,7 @@ def _many_changes(
 
 
 def _customer(changed: Changed) -> Customer | None:
-    return changed.customer and customer_message(changed.customer)
+    return None if changed.customer is None else customer_message(changed.customer)
 
 
 def _results(batch: BatchChanged) -> list[pb.BatchCustomerResult]:

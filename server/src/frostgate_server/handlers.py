@@ -1,7 +1,7 @@
 """A servicer's methods as gRPC handlers: every call is parsed, answered in its lane, and its errors become statuses."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
 from .errors import Bug, FieldViolation, FrostgateError, InvalidFields, Overloaded, StorageUnavailable
-from .lanes import Lane
+from .lanes import LANE_OF_METHOD, Lane, Lanes, in_lane
 from .statuses import status_of
 
 _log = logging.getLogger(__name__)
@@ -27,17 +27,16 @@ class _Unparsable:
         self.message = message
 
 
-def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: object, lanes: Mapping[str, Lane]) -> None:
-    """Serves a service: each RPC with the servicer's method of its name, in the lane given for it."""
+def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: object, lanes: Lanes) -> None:
+    """Serves a service: each RPC with the servicer's method of its name, in its lane."""
     handlers = {}
     for method in service.methods:
         handlers[method.name] = grpc.unary_unary_rpc_method_handler(
-            _answering(getattr(servicer, method.name), lanes[method.name]),
+            _answering(getattr(servicer, method.name), lanes[LANE_OF_METHOD[method.name]]),
             request_deserializer=_parser(GetMessageClass(method.input_type)),
             response_serializer=_serialized,
         )
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
-    server.add_registered_method_handlers(service.full_name, handlers)
 
 
 def _answering(
@@ -58,10 +57,11 @@ def _answering(
             refusal = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller must not see it, and the log must
             refusal = Bug(call_id=str(uuid4()))
-            _log.error("call_id %s: %s", refusal.variables["call_id"], type(error).__name__, exc_info=error)
+            request_id = getattr(request, "request_id", "")
+            _log.error("call_id %s, request_id %r failed", refusal.variables["call_id"], request_id, exc_info=error)
         _refuse(context, refusal)
 
-    answer.experimental_thread_pool = lane  # type: ignore[attr-defined] - how grpc is told of a method's own threads
+    in_lane(answer, lane)
     return answer
 
 

@@ -1,7 +1,27 @@
 """Threads by purpose, so that nothing slow takes the threads that checks need."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import Literal
+
+LaneName = Literal["checks", "changes", "bulk", "reflection"]
+
+LANE_OF_METHOD: dict[str, LaneName] = {
+    "CheckOperation": "checks",
+    "BatchCheckOperations": "bulk",
+    "ListRules": "bulk",
+    "AssociateCustomer": "changes",
+    "DisassociateCustomer": "changes",
+    "FreezeCustomer": "changes",
+    "UnfreezeCustomer": "changes",
+    "BatchFreezeCustomers": "changes",
+    "BatchUnfreezeCustomers": "changes",
+    "GetCustomer": "bulk",
+    "ListCustomers": "bulk",
+    "ListFreezeEvents": "bulk",
+    "ServerReflectionInfo": "reflection",
+}
+"""Every method has a lane of its own choice: one that is forgotten here keeps the server from starting."""
 
 
 class Lane(ThreadPoolExecutor):
@@ -17,21 +37,19 @@ class Lane(ThreadPoolExecutor):
         return self._work_queue.qsize() > self._most_waiting
 
 
-@dataclass(frozen=True, slots=True)
-class Lanes:
-    """One lane for each kind of call: single checks; changes; batches and listings; reflection."""
-
-    checks: Lane
-    changes: Lane
-    bulk: Lane
-    reflection: Lane
+Lanes = dict[LaneName, Lane]
 
 
 def open_lanes(check_threads: int) -> Lanes:
-    """The lanes of a server. Two threads a core are too many for checks: they share one interpreter lock."""
-    return Lanes(
-        checks=Lane("check", check_threads, most_waiting=2000),
-        changes=Lane("change", 8, most_waiting=1000),
-        bulk=Lane("bulk", 2, most_waiting=200),
-        reflection=Lane("reflection", 4, most_waiting=100),
-    )
+    """The lanes of a server."""
+    return {
+        "checks": Lane("check", check_threads, most_waiting=2000),
+        "changes": Lane("change", 8, most_waiting=1000),
+        "bulk": Lane("bulk", 2, most_waiting=200),
+        "reflection": Lane("reflection", 4, most_waiting=100),
+    }
+
+
+def in_lane(method: Callable[..., object], lane: Lane) -> None:
+    """Makes gRPC call the method in the threads of the lane, by the attribute in which it looks for them."""
+    vars(method)["experimental_thread_pool"] = lane

@@ -4,9 +4,8 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from frostgate.v1 import customer_pb2, policy_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from .freezing import Customer, FreezeEvent
 from .policy import Rule

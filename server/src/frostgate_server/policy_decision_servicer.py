@@ -4,8 +4,6 @@ import logging
 from collections.abc import Iterable
 
 import grpc
-from google.protobuf import text_format
-
 from frostgate.v1.policy_decision_service_pb2 import (
     BatchCheckOperationsRequest,
     BatchCheckOperationsResponse,
@@ -14,6 +12,7 @@ from frostgate.v1.policy_decision_service_pb2 import (
     ListRulesRequest,
     ListRulesResponse,
 )
+from google.protobuf import text_format
 
 from .errors import FrostgateError
 from .messages import rule_message, wire

@@ -5,7 +5,7 @@ Order of checks: shape (before it comes here) → replay → existence → trans
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -70,8 +70,8 @@ class _Change:
             partner_id=either.partner_id,
             action=self.action,
             scope=self.scope,
-            state_before=before and before.freeze_state,
-            state_after=after and after.freeze_state,
+            state_before=None if before is None else before.freeze_state,
+            state_after=None if after is None else after.freeze_state,
             reason=self.reason,
             actor=self.caller.principal,
             request_id=self.request_id,
@@ -175,7 +175,7 @@ class FreezeService:
         page_size: int,
         page_token: str,
     ) -> tuple[list[Customer], str]:
-        """A page of a partner's customers by id, and the token of the next. Raises PartnerNotFound, PageTokenInvalid."""
+        """A page of a partner's customers by id, and the next one's token. Raises PartnerNotFound, PageTokenInvalid."""
         filters = (partner_id, freeze_state, retention_expired)
         last = paging.after(page_token, filters, str)
         if not self._store.partner_exists(partner_id):
@@ -237,7 +237,7 @@ class FreezeService:
         self,
         change: _Change,
         method: str,
-        content: list[object],
+        content: Sequence[object],
         work: Callable[[Transaction], _Answer],
         read: Callable[[str], _Answer],
     ) -> _Answer:

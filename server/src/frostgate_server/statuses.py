@@ -1,7 +1,7 @@
 """Errors of the domain to statuses of gRPC: the one table."""
 
+import grpc
 from google.protobuf.any_pb2 import Any
-from google.rpc import code_pb2
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
@@ -10,22 +10,22 @@ from .errors import FrostgateError
 
 DOMAIN = "frostgate"
 
-_CODES: dict[type[FrostgateError], code_pb2.Code] = {
-    errors.InvalidFields: code_pb2.INVALID_ARGUMENT,
-    errors.OperationNotApplicable: code_pb2.INVALID_ARGUMENT,
-    errors.RequestIdReused: code_pb2.INVALID_ARGUMENT,
-    errors.PageTokenInvalid: code_pb2.INVALID_ARGUMENT,
-    errors.CustomerNotFound: code_pb2.NOT_FOUND,
-    errors.PartnerNotFound: code_pb2.NOT_FOUND,
-    errors.CustomerAlreadyAssociated: code_pb2.ALREADY_EXISTS,
-    errors.AlreadyFrozen: code_pb2.FAILED_PRECONDITION,
-    errors.NotFrozen: code_pb2.FAILED_PRECONDITION,
-    errors.ScopeMismatch: code_pb2.FAILED_PRECONDITION,
-    errors.RevisionNotReached: code_pb2.UNAVAILABLE,
-    errors.StorageUnavailable: code_pb2.UNAVAILABLE,
-    errors.Overloaded: code_pb2.RESOURCE_EXHAUSTED,
-    errors.CallerGone: code_pb2.CANCELLED,
-    errors.Bug: code_pb2.INTERNAL,
+_CODES: dict[type[FrostgateError], grpc.StatusCode] = {
+    errors.InvalidFields: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.OperationNotApplicable: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.RequestIdReused: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.PageTokenInvalid: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.CustomerNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.PartnerNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.CustomerAlreadyAssociated: grpc.StatusCode.ALREADY_EXISTS,
+    errors.AlreadyFrozen: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.NotFrozen: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ScopeMismatch: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.RevisionNotReached: grpc.StatusCode.UNAVAILABLE,
+    errors.StorageUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.CallerGone: grpc.StatusCode.CANCELLED,
+    errors.Bug: grpc.StatusCode.INTERNAL,
 }
 
 _FIELDS = {
@@ -40,7 +40,7 @@ def status_of(error: FrostgateError) -> Status:
     """The status: one ErrorInfo always, BadRequest for fields, RetryInfo where coming back later helps."""
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.variables)
     return Status(
-        code=_CODES[type(error)],
+        code=_CODES[type(error)].value[0],
         message=str(error),
         details=[_packed(detail) for detail in (info, *_more_details(error))],
     )

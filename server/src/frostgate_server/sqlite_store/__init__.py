@@ -1,5 +1,6 @@
-"""The store on SQLite. `open_store` is its door."""
+"""The store on SQLite. `claim_database` and `open_store` are its doors."""
 
-from .opening import open_store
+from .claim import Claim
+from .opening import claim_database, open_store
 
-__all__ = ["open_store"]
+__all__ = ["Claim", "claim_database", "open_store"]

@@ -39,12 +39,11 @@ class Connections:
 
     def mine(self) -> sqlite3.Connection:
         """The calling thread's own connection, for reading."""
-        try:
-            return self._mine.connection  # type: ignore[no-any-return] - a thread's local has no types
-        except AttributeError:
-            self._mine.connection = self.open()
-            self._mine.connection.execute("PRAGMA query_only = ON")
-            return self._mine.connection  # type: ignore[no-any-return] - the same
+        mine: sqlite3.Connection | None = getattr(self._mine, "connection", None)
+        if mine is None:
+            mine = self._mine.connection = self.open()
+            mine.execute("PRAGMA query_only = ON")
+        return mine
 
     def close(self) -> None:
         """Closes them all. No thread may be using one."""

@@ -12,9 +12,9 @@ import pysqlite3 as sqlite3
 sys.modules.setdefault("sqlite3", sqlite3)
 
 from sqlite_utils import Database, Migrations  # noqa: E402 - after the name is given
-from sqlite_utils.utils import sqlite3 as sqlite_of_sqlite_utils  # noqa: E402
+from sqlite_utils import utils as sqlite_utils_parts  # noqa: E402
 
-from ..errors import StartupError  # noqa: E402
+from frostgate_server.errors import StartupError  # noqa: E402
 
 FIRST_SOUND_VERSION = (3, 51, 3)
 """Before it, down to 3.7.0, two connections could lose committed data when the write-ahead log was reset."""
@@ -24,7 +24,7 @@ __all__ = ["Database", "Migrations", "ensure_sound", "sqlite3"]
 
 def ensure_sound(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> None:
     """Raises StartupError for an SQLite that loses data."""
-    if sqlite_of_sqlite_utils is not sqlite3:
+    if vars(sqlite_utils_parts)["sqlite3"] is not sqlite3:
         raise StartupError("sqlite-utils runs on another SQLite library than frostgate: reinstall frostgate-server")
     if version < FIRST_SOUND_VERSION:
         found, needed = (".".join(map(str, v)) for v in (version, FIRST_SOUND_VERSION))

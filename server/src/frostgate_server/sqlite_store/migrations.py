@@ -3,8 +3,9 @@
 from importlib import resources
 from uuid import uuid4
 
-from ..errors import StartupError
-from ..event_chain import GENESIS
+from frostgate_server.errors import StartupError
+from frostgate_server.event_chain import GENESIS
+
 from .library import Database, Migrations, sqlite3
 
 APPLICATION_ID = 0x46524F53

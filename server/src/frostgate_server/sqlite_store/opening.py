@@ -8,8 +8,10 @@ import os
 from contextlib import closing
 from pathlib import Path
 
-from ..errors import StartupError
-from ..event_chain import chained
+from frostgate_server.errors import StartupError
+from frostgate_server.event_chain import chained
+
+from .claim import Claim
 from .connections import connect
 from .head_file import Head, HeadFile
 from .library import ensure_sound, sqlite3
@@ -24,6 +26,20 @@ def head_path(path: Path) -> Path:
     return path.with_name(path.name + "-head")
 
 
+def claim_database(path: Path, *, create: bool) -> Claim:
+    """Claims a database for this process, before it is opened. With `create`, its directory is made if need be.
+
+    Raises StartupError if another process serves it, or if it does not exist and is not to be made.
+    """
+    if not path.exists() and not head_path(path).exists():
+        _ensure_asked_for(path, create)
+        _make_directory(path.parent)
+    try:
+        return Claim(path)
+    except OSError as error:
+        raise StartupError(f"database {path} cannot be locked: {error}") from error
+
+
 def open_store(path: Path, *, create: bool) -> SqliteStore:
     """Opens the database, brings its schema up to date and holds it against its head file.
 
@@ -31,9 +47,6 @@ def open_store(path: Path, *, create: bool) -> SqliteStore:
     once. Raises StartupError, which says what to do next.
     """
     ensure_sound()
-    if not path.exists() and not head_path(path).exists():
-        _ensure_asked_for(path, create)
-        _make_directory(path.parent)
     head_file = _open_head_file(head_path(path))
     try:
         with head_file.locked():
@@ -120,7 +133,9 @@ def _verify_history(path: Path, connection: sqlite3.Connection, head: Head, reme
     """The history contains what the head file remembers, and from there on its chain holds up to the head."""
     if remembered is None:
         if head.revision > 0:
-            raise StartupError(f"database {path} is at revision {head.revision}, but its -head file is gone: {_RESTORE}")
+            raise StartupError(
+                f"database {path} is at revision {head.revision}, but its -head file is gone: {_RESTORE}"
+            )
         return
     if remembered.database_id != head.database_id:
         raise StartupError(f"database {path} was replaced: its -head file belongs to another one; {_RESTORE}")

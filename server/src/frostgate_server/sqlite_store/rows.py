@@ -4,9 +4,9 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..errors import StorageUnavailable
-from ..freezing import Customer, FreezeEvent
-from ..vocabulary import FreezeEventAction, FreezeScope, FreezeState
+from frostgate_server.errors import StorageUnavailable
+from frostgate_server.freezing import Customer, FreezeEvent
+from frostgate_server.vocabulary import FreezeEventAction, FreezeScope, FreezeState
 
 Row = tuple[Any, ...]
 
@@ -15,8 +15,7 @@ CUSTOMER_COLUMNS = (
     "freeze_time, retention_expire_time, associate_time, update_time"
 )
 EVENT_COLUMNS = (
-    "revision, customer_id, partner_id, action, scope, state_before, state_after, "
-    "reason, actor, request_id, event_time"
+    "revision, customer_id, partner_id, action, scope, state_before, state_after, reason, actor, request_id, event_time"
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import StorageUnavailable
-from ..freezing import Customer, FreezeEvent
-from ..store import CustomerFilter, EventFilter, Transaction
-from ..vocabulary import FreezeState
+from frostgate_server.errors import StorageUnavailable
+from frostgate_server.freezing import Customer, FreezeEvent
+from frostgate_server.store import CustomerFilter, EventFilter, Transaction
+from frostgate_server.vocabulary import FreezeState
+
 from .connections import Connections
 from .head_file import HeadFile
 from .library import sqlite3
@@ -45,7 +46,9 @@ class SqliteStore:
     def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
         """See store.Store."""
         try:
-            ((revision, state, changed, checksum),) = self._connections.mine().execute(_STATE, (customer_id,)).fetchall()
+            ((revision, state, changed, checksum),) = (
+                self._connections.mine().execute(_STATE, (customer_id,)).fetchall()
+            )
         except sqlite3.Error as error:
             raise StorageUnavailable(str(error)) from error
         if state is None:
@@ -73,7 +76,8 @@ class SqliteStore:
 
     def customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
         """See store.Store."""
-        conditions, values = ["partner_id = ?", "customer_id > ?"], [wanted.partner_id, after]
+        conditions = ["partner_id = ?", "customer_id > ?"]
+        values: list[object] = [wanted.partner_id, after]
         if wanted.freeze_state is not None:
             conditions.append("freeze_state = ?")
             values.append(wanted.freeze_state)
@@ -118,7 +122,8 @@ class SqliteStore:
 
     def _read(self, sql: str, values: list[object]) -> list[Row]:
         with _translated_errors():
-            return self._connections.mine().execute(sql, values).fetchall()
+            rows: list[Row] = self._connections.mine().execute(sql, values).fetchall()
+            return rows
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from ..event_chain import chained
-from ..freezing import Customer, FreezeEvent
-from ..store import Answered, RequestKey
+from frostgate_server.event_chain import chained
+from frostgate_server.freezing import Customer, FreezeEvent
+from frostgate_server.store import Answered, RequestKey
+
 from .head_file import Head
 from .library import sqlite3
 from .rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, customer_of, customer_row, event_row, microseconds

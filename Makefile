@@ -1,0 +1,62 @@
+# frostgate: `make help` lists what there is to do.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PROTO_VENV := .venv-proto
+GENERATED  := client/src/frostgate/v1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint proto check-proto check-breaking bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.complete ## Build .venv with everything that running, testing and linting need
+
+run: setup ## Serve on 127.0.0.1:50051, with the database under data/
+	@echo 'Try, from another terminal:'
+	@sed 's/^/  /' docs/first-calls.txt
+	@exec $(BIN)/frostgate-server serve
+
+test: setup ## Run all tests
+	$(BIN)/pytest
+
+lint: setup ## Check style, types, import directions and protos
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --exit-code --diff
+
+proto: $(PROTO_VENV)/.complete ## Generate the client's messages and stubs from the protos
+	rm -rf $(GENERATED)
+	proto/generate client/src
+
+check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is that of the protos
+	rm -rf build/generated
+	proto/generate build/generated
+	diff -r -x __pycache__ build/generated/frostgate/v1 $(GENERATED)
+
+check-breaking: setup ## Check that the protos break no caller of the last commit's
+	cd proto && ../$(BIN)/buf breaking --against '../.git#subdir=proto'
+
+bench: setup ## Measure against a bare gRPC server, and write down the results
+	$(BIN)/python tests/benchmarks/run.py
+
+clean: ## Remove what was built; data/ stays
+	rm -rf $(VENV) $(PROTO_VENV) .tools build dist
+
+$(VENV)/.complete: pyproject.toml client/pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	    || { echo 'frostgate needs Python 3.11 or later: name one with `make PYTHON=/path/to/python3`'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	    || { echo 'frostgate needs Python with venv: on Debian, `apt-get install python3-venv`'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt -e ./client -e '.[dev]'
+	@touch $@
+
+$(PROTO_VENV)/.complete: proto/requirements.txt
+	$(PYTHON) -m venv $(PROTO_VENV)
+	$(PROTO_VENV)/bin/pip install --quiet --disable-pip-version-check -r proto/requirements.txt
+	@touch $@

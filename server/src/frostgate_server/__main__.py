@@ -1,0 +1,110 @@
+"""The command line: frostgate-server serve, rules."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from . import policy_file, rules_table
+from .errors import StartupError
+from .settings import Configuration, all_settings, configure
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command. Gives the exit status: 0, or 1 with one line on stderr that says why."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], None] = options.command
+    try:
+        command(options)
+    except StartupError as error:
+        print(f"frostgate-server: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="frostgate-server", description="What may a frozen customer still do?")
+    parser.add_argument("--version", action="version", version=f"frostgate-server {version('frostgate-server')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve over gRPC until SIGTERM or SIGINT")
+    serve.set_defaults(command=_serve)
+    serve.add_argument("--print-config", action="store_true", help="print the settings in force, and do not serve")
+    _add_settings(serve, only=None)
+    rules = commands.add_parser("rules", help="print the decision table")
+    rules.set_defaults(command=_rules)
+    rules.add_argument("--format", choices=["text", "json"], default="text", help="for a person, or for a program")
+    _add_settings(rules, only={"policy", "unknown_customer"})
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, only: set[str] | None) -> None:
+    parser.add_argument("--config", metavar="FILE", help="a TOML file with settings (FROSTGATE_CONFIG)")
+    for setting in all_settings():
+        if only is None or setting.name in only:
+            doc = f"{setting.doc} Default: {setting.default or 'none'} ({setting.variable})".replace("%", "%%")
+            if setting.is_switch:
+                parser.add_argument(setting.flag, nargs="?", const="true", metavar="true|false", help=doc)
+            else:
+                parser.add_argument(setting.flag, metavar=setting.name.upper(), help=doc)
+
+
+def _configuration(options: argparse.Namespace) -> Configuration:
+    flags = {
+        setting.name: value for setting in all_settings() if (value := getattr(options, setting.name, None)) is not None
+    }
+    file = options.config or os.environ.get("FROSTGATE_CONFIG")
+    return configure(flags, os.environ, Path(file) if file else None)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    configuration = _configuration(options)
+    if options.print_config:
+        print(configuration.shown(), end="")
+        return
+    settings = configuration.settings
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    # What gRPC's core writes to stderr of its own is no help to an operator, and hides our one line.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from .app import start  # noqa: PLC0415 - gRPC reads its environment when it is loaded
+
+    told_to_stop = threading.Event()
+    app = start(configuration)
+    _stop_on_signals(told_to_stop)
+    print(
+        f"frostgate-server is ready on {app.address}: database {settings.database} at revision {app.revision}, "
+        f"policy {app.policy.version}, unknown customers: {app.policy.unknown_customer.name}",
+        flush=True,
+    )
+    told_to_stop.wait()
+    print("frostgate-server is draining", flush=True)
+    app.drain(settings.drain_period)
+    print("frostgate-server has stopped", flush=True)
+
+
+def _stop_on_signals(told_to_stop: threading.Event) -> None:
+    """The first signal asks for a drain; a second one ends the process as signals do."""
+
+    def stop(*_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        told_to_stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+def _rules(options: argparse.Namespace) -> None:
+    settings = _configuration(options).settings
+    policy = policy_file.load(settings.policy, settings.unknown_customer)
+    print(rules_table.as_json(policy) if options.format == "json" else rules_table.as_text(policy), end="")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

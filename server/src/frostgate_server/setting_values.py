@@ -1,0 +1,129 @@
+"""What a setting may be: text to value, and back. A ValueError says what would be right."""
+
+import ipaddress
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from .vocabulary import Decision
+
+LONGEST_RETENTION = timedelta(days=3650)
+LONGEST_DRAIN = timedelta(hours=1)
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{1,5})")
+_DURATION = re.compile(r"(?P<number>\d{1,9})(?P<unit>ms|s|m|h|d)")
+_UNITS = {
+    "d": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+    "ms": timedelta(milliseconds=1),
+}
+_SWITCH = {"true": True, "false": False}
+
+
+def text_of(value: object) -> str:
+    """A value of a TOML file as the text that a flag would give."""
+    return shown_switch(value) if isinstance(value, bool) else str(value)
+
+
+def address(text: str) -> str:
+    """HOST:PORT or unix:/path."""
+    if text.startswith("unix:") and len(text) > len("unix:"):
+        return text
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError("must be HOST:PORT with a port from 0 to 65535, or unix:/path")
+    return text
+
+
+def is_loopback(listen: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if listen.startswith("unix:"):
+        return True
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def switch(text: str) -> bool:
+    """true or false."""
+    if text not in _SWITCH:
+        raise ValueError("must be true or false")
+    return _SWITCH[text]
+
+
+def shown_switch(value: bool) -> str:
+    """true or false."""
+    return "true" if value else "false"
+
+
+def path(text: str) -> Path:
+    """A file."""
+    if not text:
+        raise ValueError("must name a file")
+    return Path(text)
+
+
+def optional_path(text: str) -> Path | None:
+    """A file, or none."""
+    return Path(text) if text else None
+
+
+def shown_optional_path(value: Path | None) -> str:
+    """A file, or nothing."""
+    return "" if value is None else str(value)
+
+
+def retention_period(text: str) -> timedelta:
+    """Up to ten years."""
+    return _duration(text, LONGEST_RETENTION)
+
+
+def drain_period(text: str) -> timedelta:
+    """Up to an hour."""
+    return _duration(text, LONGEST_DRAIN)
+
+
+def _duration(text: str, longest: timedelta) -> timedelta:
+    match = _DURATION.fullmatch(text)
+    value = int(match["number"]) * _UNITS[match["unit"]] if match else None
+    if value is None or value > longest:
+        raise ValueError(f"must be a whole number with a unit of ms, s, m, h or d, at most {shown_duration(longest)}")
+    return value
+
+
+def shown_duration(value: timedelta) -> str:
+    """In the largest unit that needs no fraction."""
+    for unit, length in _UNITS.items():
+        if value % length == timedelta(0):
+            return f"{value // length}{unit}"
+    raise ValueError(f"durations are whole milliseconds, is {value}")
+
+
+def decision(text: str) -> Decision:
+    """deny or allow."""
+    if text not in ("deny", "allow"):
+        raise ValueError("must be deny or allow")
+    return Decision[text.upper()]
+
+
+def shown_decision(value: Decision) -> str:
+    """deny or allow."""
+    return value.name.lower()
+
+
+def thread_count(text: str) -> int:
+    """1 to 64."""
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise ValueError("must be a number from 1 to 64")
+    return int(text)
+
+
+def log_level(text: str) -> str:
+    """debug, info, warning or error."""
+    if text not in ("debug", "info", "warning", "error"):
+        raise ValueError("must be debug, info, warning or error")
+    return text

@@ -1,0 +1,185 @@
+"""The server's settings: read once, from flags over environment over file over defaults, and frozen.
+
+Every setting is one field of Settings. Its flag, its environment variable and its key in the file follow from the
+field's name: `check_threads` is `--check-threads`, `FROSTGATE_CHECK_THREADS` and `check_threads = …`.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from . import setting_values as values
+from .errors import StartupError
+from .vocabulary import Decision
+
+DEFAULT_DATABASE = Path("data/frostgate.db")
+
+
+def _setting(default: Any, read: Callable[[str], Any], shown: Callable[[Any], str], doc: str) -> Any:
+    return field(default=default, metadata={"read": read, "shown": shown, "doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the server is told. `doc` of each field is its documentation."""
+
+    listen: str = _setting(
+        "127.0.0.1:50051",
+        values.address,
+        str,
+        "Where to listen: HOST:PORT ([HOST]:PORT for IPv6; port 0 takes a free one) or unix:/path. "
+        "A host that is not loopback needs --insecure.",
+    )
+    insecure: bool = _setting(
+        False,
+        values.switch,
+        values.shown_switch,
+        "Serve plaintext on addresses that are not loopback too: whoever reaches the port can freeze every customer.",
+    )
+    database: Path = _setting(
+        DEFAULT_DATABASE,
+        values.path,
+        str,
+        "The SQLite file. Its -wal, -shm, -head and -lock files are beside it.",
+    )
+    create: bool = _setting(
+        False,
+        values.switch,
+        values.shown_switch,
+        "Make the database if there is none. Only the default database is made without being asked for.",
+    )
+    policy: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "A TOML file with decisions for cells on which the source is silent. None if empty.",
+    )
+    retention_period: timedelta = _setting(
+        timedelta(days=15),
+        values.retention_period,
+        values.shown_duration,
+        "How long data is retained once resources are frozen, for freezes from now on: such as 15d or 36h.",
+    )
+    unknown_customer: Decision = _setting(
+        Decision.DENY,
+        values.decision,
+        values.shown_decision,
+        "What a check for a customer of no partner is answered: deny or allow.",
+    )
+    check_threads: int = _setting(
+        2,
+        values.thread_count,
+        str,
+        "Threads for single checks, 1 to 64. More than two share one interpreter lock to no gain.",
+    )
+    drain_period: timedelta = _setting(
+        timedelta(seconds=10),
+        values.drain_period,
+        values.shown_duration,
+        "How long calls under way may go on after SIGTERM or SIGINT: such as 10s. A second signal ends them at once.",
+    )
+    log_level: str = _setting(
+        "info",
+        values.log_level,
+        str,
+        "What goes to the log on stderr: debug (every check), info, warning or error.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting, as documentation and command line need it."""
+
+    name: str
+    default: str
+    doc: str
+    is_switch: bool
+
+    @property
+    def flag(self) -> str:
+        """Its flag on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return "FROSTGATE_" + self.name.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings in force, and where each came from: a flag, a variable, the file's name or "default"."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+    @property
+    def may_create(self) -> bool:
+        """Whether a missing database may be made: where asked for, or at the default place."""
+        return self.settings.create or self.origins["database"] == "default"
+
+    def shown(self) -> str:
+        """As a TOML file that says the same, with the origin of each setting."""
+        lines = []
+        for one in fields(Settings):
+            text = one.metadata["shown"](getattr(self.settings, one.name))
+            toml = (
+                text
+                if isinstance(one.default, bool | int)
+                else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            )
+            lines.append(f"{one.name} = {toml}  # {self.origins[one.name]}\n")
+        return "".join(lines)
+
+
+def all_settings() -> list[Setting]:
+    """Every setting, in the order of the documentation."""
+    return [
+        Setting(one.name, one.metadata["shown"](one.default), one.metadata["doc"], isinstance(one.default, bool))
+        for one in fields(Settings)
+    ]
+
+
+def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None) -> Configuration:
+    """The settings in force. `flags` holds those given, by the setting's name.
+
+    Raises StartupError with every problem: unknown keys in the file, and values that cannot be, with their origin.
+    """
+    in_file = _read_file(file) if file else {}
+    chosen: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    problems = [f"{file}: unknown setting {key}" for key in in_file if key not in Settings.__slots__]
+    for one, setting in zip(fields(Settings), all_settings(), strict=True):
+        text, origins[one.name] = _given(setting, flags, environment, in_file, str(file))
+        if text is not None:
+            try:
+                chosen[one.name] = one.metadata["read"](text)
+            except ValueError as error:
+                problems.append(f"{one.name} from {origins[one.name]} {error}, is {text!r}")
+    if problems:
+        raise StartupError("; ".join(problems))
+    return Configuration(Settings(**chosen), origins)
+
+
+def _given(
+    setting: Setting, flags: Mapping[str, str], environment: Mapping[str, str], in_file: Mapping[str, str], file: str
+) -> tuple[str | None, str]:
+    """The text that counts for a setting, and where it came from."""
+    if setting.name in flags:
+        return flags[setting.name], setting.flag
+    if setting.variable in environment:
+        return environment[setting.variable], setting.variable
+    if setting.name in in_file:
+        return in_file[setting.name], file
+    return None, "default"
+
+
+def _read_file(file: Path) -> dict[str, str]:
+    try:
+        content = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StartupError(f"configuration file {file} cannot be read: {error}") from error
+    return {key: values.text_of(value) for key, value in content.items()}

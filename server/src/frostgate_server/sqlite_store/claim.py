@@ -1,0 +1,29 @@
+"""The claim of one server on a database: two must not serve the same one unknowingly."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from frostgate_server.errors import StartupError
+
+
+class Claim:
+    """Held for as long as the process lives, or until it is released."""
+
+    def __init__(self, path: Path) -> None:
+        """Claims the database at `path`. Raises StartupError if another process serves it, or OSError."""
+        self._file = os.open(path.with_name(path.name + "-lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
+            os.close(self._file)
+            raise StartupError(
+                f"database {path} is in use by process {holder}: stop it, or take another --database"
+            ) from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Lets others serve the database."""
+        os.close(self._file)

@@ -1,0 +1,32 @@
+"""What many tests share."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from server_process import ServerProcess
+
+TOOLS = Path(__file__).parent.parent / ".tools"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that the tests of a module share: each takes customers of its own."""
+    with ServerProcess(tmp_path_factory.mktemp("server") / "frostgate.db") as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """Finds a program that is not of Python. Where it is missing a test is skipped, but in CI it fails."""
+
+    def find(name: str) -> str:
+        found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
+        if found is None:
+            message = f"{name} is not installed: `make tools` installs what it can"
+            pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        return found
+
+    return find

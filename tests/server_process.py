@@ -1,0 +1,74 @@
+"""A real frostgate-server in a process of its own, on a free port of loopback."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from frostgate.v1.customer_freeze_service_pb2_grpc import CustomerFreezeServiceStub
+from frostgate.v1.policy_decision_service_pb2_grpc import PolicyDecisionServiceStub
+
+COMMAND = [sys.executable, "-m", "frostgate_server"]
+_READY = re.compile(r"frostgate-server is ready on (\S+): ")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment without any FROSTGATE_ setting, and with `more`."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("FROSTGATE_")}, **more}
+
+
+class ServerProcess:
+    """Serves `database`, which is made if there is none. Ready when the constructor returns; ended by `with`."""
+
+    def __init__(self, database: Path, *flags: str, variables: Mapping[str, str] | None = None) -> None:
+        """Raises AssertionError with the server's own words if it does not start."""
+        self.log = database.with_name(database.name + ".log")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "serve", "--listen", "127.0.0.1:0", "--database", str(database), "--create", *flags],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment(**(variables or {})),
+            )
+        assert self.process.stdout is not None
+        self.ready_line = self.process.stdout.readline()
+        ready = _READY.match(self.ready_line)
+        assert ready, f"not ready, but {self.ready_line!r}; log: {self.log.read_text()}"
+        self.address = ready[1]
+        self.channel = grpc.insecure_channel(self.address, options=[("grpc.use_local_subchannel_pool", 1)])
+        self.freezes = CustomerFreezeServiceStub(self.channel)
+        self.decisions = PolicyDecisionServiceStub(self.channel)
+
+    def kill(self) -> None:
+        """Ends the process as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Asks the process to drain, waits for its end and gives its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(timeout=30)
+        self.channel.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.kill()
