@@ -24,9 +24,11 @@ def tool() -> Callable[[str], str]:
 
     def find(name: str) -> str:
         found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
-        if found is None:
-            message = f"{name} is not installed: `make tools` installs what it can"
-            pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-        return found
+        if found is not None:
+            return found
+        message = f"{name} is not installed: `make tools` installs what it can"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
 
     return find

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Self
 
 import grpc
-
 from frostgate.v1.customer_freeze_service_pb2_grpc import CustomerFreezeServiceStub
 from frostgate.v1.policy_decision_service_pb2_grpc import PolicyDecisionServiceStub
 

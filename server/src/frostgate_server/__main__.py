@@ -1,4 +1,4 @@
-"""The command line: frostgate-server serve, rules."""
+"""The command line: frostgate-server serve, rules, recover."""
 
 import argparse
 import logging
@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     rules.set_defaults(command=_rules)
     rules.add_argument("--format", choices=["text", "json"], default="text", help="for a person, or for a program")
     _add_settings(rules, only={"policy", "unknown_customer"})
+    recover = commands.add_parser("recover", help="take up a database after a loss: restored, or short of its tail")
+    recover.set_defaults(command=_recover)
+    _add_settings(recover, only={"database"})
     return parser
 
 
@@ -104,6 +107,17 @@ def _rules(options: argparse.Namespace) -> None:
     settings = _configuration(options).settings
     policy = policy_file.load(settings.policy, settings.unknown_customer)
     print(rules_table.as_json(policy) if options.format == "json" else rules_table.as_text(policy), end="")
+
+
+def _recover(options: argparse.Namespace) -> None:
+    from .sqlite_store import recover  # noqa: PLC0415 - the other commands need no database to start
+
+    database = _configuration(options).settings.database
+    recovered = recover(database)
+    print(
+        f"{database} holds {recovered.customers} customers and {recovered.events} events "
+        f"up to revision {recovered.last_revision}, and goes on from revision {recovered.floor}"
+    )
 
 
 if __name__ == "__main__":

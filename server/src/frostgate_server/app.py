@@ -60,6 +60,7 @@ def start(configuration: Configuration) -> App:
     """Builds the server, opens its database and listens. Raises StartupError with one line that says why not."""
     settings = configuration.settings
     _ensure_private(settings)
+    _ensure_free(settings.listen)
     policy = policy_file.load(settings.policy, settings.unknown_customer)
     with ExitStack() as undo:
         claim = claim_database(settings.database, create=configuration.may_create)
@@ -99,7 +100,6 @@ def _ensure_private(settings: Settings) -> None:
 
 def _listen(server: grpc.Server, listen: str) -> str:
     """Listens, and tells where. Raises StartupError."""
-    _ensure_free(listen)
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:
@@ -108,7 +108,7 @@ def _listen(server: grpc.Server, listen: str) -> str:
 
 
 def _ensure_free(listen: str) -> None:
-    """Asks the system itself, which says why not: gRPC only says that it failed."""
+    """Asks the system itself whether it can be listened on, which says why not: gRPC only says that it failed."""
     if listen.startswith("unix:"):
         if _answers(listen.removeprefix("unix:")):
             raise StartupError(f"cannot listen on {listen}: another process does")

@@ -52,14 +52,20 @@ class FieldViolation:
 
 
 class InvalidFields(FrostgateError):
-    """Fields of the request are malformed: all of them, at once."""
+    """Fields of the request are malformed: all of them, at once, as far as a status has room."""
 
     reason = "INVALID_FIELD"
     template = "Invalid request: {fields}"
+    most_named = 25
+    """A status travels in headers, which hold some kilobytes."""
+    _most_in_message = 3
 
     def __init__(self, violations: list[FieldViolation]) -> None:
-        super().__init__(fields="; ".join(f"{v.field}: {v.description}" for v in violations))
-        self.violations = tuple(violations)
+        in_message = [f"{v.field}: {v.description}" for v in violations[: self._most_in_message]]
+        if len(violations) > len(in_message):
+            in_message.append(f"and {len(violations) - len(in_message)} more")
+        super().__init__(fields="; ".join(in_message))
+        self.violations = tuple(violations[: self.most_named])
 
 
 class OperationNotApplicable(FrostgateError):

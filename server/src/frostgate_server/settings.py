@@ -127,9 +127,7 @@ class Configuration:
         for one in fields(Settings):
             text = one.metadata["shown"](getattr(self.settings, one.name))
             toml = (
-                text
-                if isinstance(one.default, bool | int)
-                else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+                text if type(one.default) in {bool, int} else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
             )
             lines.append(f"{one.name} = {toml}  # {self.origins[one.name]}\n")
         return "".join(lines)
@@ -158,7 +156,7 @@ def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Pa
             try:
                 chosen[one.name] = one.metadata["read"](text)
             except ValueError as error:
-                problems.append(f"{one.name} from {origins[one.name]} {error}, is {text!r}")
+                problems.append(f"{one.name} (from {origins[one.name]}) {error}, but is {text!r}")
     if problems:
         raise StartupError("; ".join(problems))
     return Configuration(Settings(**chosen), origins)

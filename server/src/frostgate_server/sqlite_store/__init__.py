@@ -1,6 +1,7 @@
-"""The store on SQLite. `claim_database` and `open_store` are its doors."""
+"""The store on SQLite. `claim_database`, `open_store` and `recover` are its doors."""
 
 from .claim import Claim
 from .opening import claim_database, open_store
+from .recovery import Recovered, recover
 
-__all__ = ["Claim", "claim_database", "open_store"]
+__all__ = ["Claim", "Recovered", "claim_database", "open_store", "recover"]

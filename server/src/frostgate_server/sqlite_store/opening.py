@@ -64,7 +64,7 @@ def open_store(path: Path, *, create: bool) -> SqliteStore:
         raise
 
 
-_RESTORE = "restore the database and its -head file from one backup"
+_RESTORE = "restore it from a backup, then run frostgate-server recover --database FILE"
 
 
 def _ensure_asked_for(path: Path, create: bool) -> None:
@@ -110,14 +110,19 @@ def _create(path: Path) -> None:
 
 def _verify(path: Path, head_file: HeadFile) -> None:
     with closing(connect(path)) as connection:
-        ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
-        if application_id != APPLICATION_ID:
-            raise StartupError(f"{path} is not a frostgate database: correct --database, or {_RESTORE}")
+        ensure_frostgates(path, connection)
         migrate(connection)
         _verify_size(path, connection)
         head = read_head(connection)
         _verify_history(path, connection, head, head_file.head)
     head_file.advance(head)
+
+
+def ensure_frostgates(path: Path, connection: sqlite3.Connection) -> None:
+    """Raises StartupError if the file is an SQLite database, but none of frostgate's. An empty file is one, too."""
+    ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
+    if application_id != APPLICATION_ID:
+        raise StartupError(f"{path} is not a frostgate database, or cut to nothing: correct --database, or {_RESTORE}")
 
 
 def _verify_size(path: Path, connection: sqlite3.Connection) -> None:

@@ -1,0 +1,91 @@
+"""Taking up a database whose head file disagrees with it: one restored from a backup, or one that lost its tail.
+
+What it holds must be whole in itself. Its revisions go on far beyond any that may have been given out before, so that
+none is ever used twice.
+"""
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from frostgate_server.errors import StartupError, StorageUnavailable
+from frostgate_server.event_chain import GENESIS, chained
+
+from .connections import connect
+from .head_file import Head, HeadFile, HeadFileDamaged
+from .library import ensure_sound, sqlite3
+from .migrations import migrate
+from .opening import claim_database, ensure_frostgates, head_path
+from .rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, customer_of, event_of
+from .transaction import read_head
+
+REVISION_JUMP = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a database holds, the last revision of its history, and the one from which it goes on."""
+
+    customers: int
+    events: int
+    last_revision: int
+    floor: int
+
+
+def recover(path: Path) -> Recovered:
+    """Checks the whole database, jumps its revision ahead and writes its head file anew; the old one is kept aside.
+
+    Raises StartupError if the database is missing, in use, or not whole: then nothing has changed.
+    """
+    ensure_sound()
+    if not path.exists():
+        raise StartupError(f"database {path} does not exist: restore it from a backup first")
+    claim = claim_database(path, create=False)
+    try:
+        with closing(connect(path)) as connection:
+            return _recover(path, connection)
+    except (sqlite3.Error, OSError, StorageUnavailable) as error:
+        detail = error.detail if isinstance(error, StorageUnavailable) else str(error)
+        raise StartupError(f"database {path} is not whole: {detail}; restore an older backup") from error
+    finally:
+        claim.release()
+
+
+def _recover(path: Path, connection: sqlite3.Connection) -> Recovered:
+    ensure_frostgates(path, connection)
+    ((verdict,), *_) = connection.execute("PRAGMA integrity_check(1)").fetchall()
+    if verdict != "ok":
+        raise StartupError(f"database {path} is not whole: {verdict}; restore an older backup")
+    migrate(connection)
+    head = read_head(connection)
+    events = _verified_events(path, connection, head)
+    customers = len([customer_of(row) for row in connection.execute(f"SELECT {CUSTOMER_COLUMNS} FROM customers")])
+    floor = max(head.revision, _remembered_revision(path)) + REVISION_JUMP
+    connection.execute("UPDATE head SET revision = ?, floor = ?", (floor, floor))
+    _write_head_anew(path, Head(head.database_id, floor, head.hash))
+    return Recovered(customers, events, head.revision, floor)
+
+
+def _verified_events(path: Path, connection: sqlite3.Connection, head: Head) -> int:
+    hash_, events = GENESIS, 0
+    for claimed, *row in connection.execute(f"SELECT hash, {EVENT_COLUMNS} FROM events ORDER BY revision"):
+        hash_, events = chained(hash_, event_of(tuple(row))), events + 1
+        if hash_ != claimed:
+            raise StartupError(f"database {path} is not whole: event {row[0]} does not follow the one before")
+    if hash_ != head.hash:
+        raise StartupError(f"database {path} is not whole: its history ends before its head, revision {head.revision}")
+    return events
+
+
+def _remembered_revision(path: Path) -> int:
+    try:
+        with closing(HeadFile(head_path(path))) as head_file:
+            return head_file.head.revision if head_file.head else 0
+    except HeadFileDamaged:
+        return 0
+
+
+def _write_head_anew(path: Path, head: Head) -> None:
+    head_path(path).replace(path.with_name(path.name + "-head-before-recovery"))
+    with closing(HeadFile(head_path(path))) as head_file:
+        head_file.advance(head)
