@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from calls import Calls
 from server_process import ServerProcess
 
 TOOLS = Path(__file__).parent.parent / ".tools"
@@ -16,6 +17,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that the tests of a module share: each takes customers of its own."""
     with ServerProcess(tmp_path_factory.mktemp("server") / "frostgate.db") as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def calls(server: ServerProcess) -> Calls:
+    """The calls of the module's server."""
+    return Calls(server)
 
 
 @pytest.fixture(scope="session")

@@ -23,11 +23,30 @@ def environment(**more: str) -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if not name.startswith("FROSTGATE_")}, **more}
 
 
-class ServerProcess:
-    """Serves `database`, which is made if there is none. Ready when the constructor returns; ended by `with`."""
+class Connection:
+    """A connection of its own to a server, and stubs on it."""
+
+    def __init__(self, address: str) -> None:
+        """Connects when the first call is made."""
+        self.address = address
+        self.channel = grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+        self.freezes = CustomerFreezeServiceStub(self.channel)
+        self.decisions = PolicyDecisionServiceStub(self.channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.channel.close()
+
+
+class ServerProcess(Connection):
+    """Serves `database`, which is made if there is none, and is connected to it. Ended by `with`."""
 
     def __init__(self, database: Path, *flags: str, variables: Mapping[str, str] | None = None) -> None:
-        """Raises AssertionError with the server's own words if it does not start."""
+        """Returns when the server is ready. Raises AssertionError with its own words if it does not start."""
         self.log = database.with_name(database.name + ".log")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -38,13 +57,13 @@ class ServerProcess:
                 env=environment(**(variables or {})),
             )
         assert self.process.stdout is not None
-        self.ready_line = self.process.stdout.readline()
+        self.output = self.process.stdout
+        self.ready_line = self.output.readline()
         ready = _READY.match(self.ready_line)
-        assert ready, f"not ready, but {self.ready_line!r}; log: {self.log.read_text()}"
-        self.address = ready[1]
-        self.channel = grpc.insecure_channel(self.address, options=[("grpc.use_local_subchannel_pool", 1)])
-        self.freezes = CustomerFreezeServiceStub(self.channel)
-        self.decisions = PolicyDecisionServiceStub(self.channel)
+        if ready is None:
+            self._end(signal.SIGKILL)
+            raise AssertionError(f"not ready, but {self.ready_line!r}; log: {self.log.read_text()}")
+        super().__init__(ready[1])
 
     def kill(self) -> None:
         """Ends the process as a crash would."""
@@ -58,16 +77,29 @@ class ServerProcess:
         if self.process.poll() is None:
             self.process.send_signal(number)
         status = self.process.wait(timeout=30)
-        self.channel.close()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self.output.close()
         return status
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.process.poll() is None:
-            self.kill()
+        super().__exit__(kind, error, trace)
+        self.kill()
+
+
+def refused_start(*arguments: str, variables: Mapping[str, str] | None = None) -> str:
+    """Runs frostgate-server, which must not start, and gives the one line that says why."""
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=environment(**(variables or {})),
+        check=False,
+    )
+    assert done.returncode == 1, done
+    assert done.stdout == ""
+    line, rest = done.stderr.split("\n", 1)
+    assert rest == "", done.stderr
+    assert line.startswith("frostgate-server: ")
+    return line.removeprefix("frostgate-server: ")

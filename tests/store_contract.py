@@ -3,7 +3,7 @@
 A Subject is a frostgate behind some door. The tests know nothing of what is behind it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -81,11 +81,12 @@ class StoreContract:
 
     def test_a_change_is_seen_by_every_read_that_begins_later(self, subject: Subject, ids: Iterator[str]) -> None:
         customer, partner = next(ids), next(ids)
-        for change, state in [
+        changes: list[tuple[Callable[[], int], FreezeState]] = [
             (lambda: subject.associate(customer, partner), ACCOUNT_FROZEN),
             (lambda: subject.freeze(customer, RESOURCES), RESOURCES_FROZEN),
             (lambda: subject.unfreeze(customer, RESOURCES), NORMAL),
-        ]:
+        ]
+        for change, state in changes:
             revision = change()
             assert subject.state(customer) == (state, revision)
             assert subject.states([customer]) == ([state], revision)
