@@ -1,0 +1,152 @@
+"""Checks have threads of their own: nothing slow takes the last one, and too much of anything is turned away."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import grpc
+import pytest
+from calls import Calls, check_of
+from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
+from frostgate.v1.customer_freeze_service_pb2 import UnfreezeCustomerRequest
+from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
+from frostgate_server.lanes import LANE_OF_METHOD, Lane
+from frostgate_server.sqlite_store.library import sqlite3
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+from server_process import Connection, ServerProcess
+from subjects import error_info, status_of
+
+MANY = 64
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server with one thread for checks."""
+    with ServerProcess(tmp_path / "frostgate.db", "--check-threads", "1") as server:
+        yield server
+
+
+def assert_checks_go_on(server: ServerProcess) -> None:
+    with Connection(server.address) as connection:
+        calls = Calls(connection)
+        for _ in range(100):
+            assert calls.check(customer_id="a").message
+
+
+def test_every_method_has_a_lane() -> None:
+    methods = {
+        method.name
+        for file in (FREEZES, DECISIONS)
+        for service in file.services_by_name.values()
+        for method in service.methods
+    }
+    assert set(LANE_OF_METHOD) == methods | {"ServerReflectionInfo"}
+    assert [method for method, lane in LANE_OF_METHOD.items() if lane == "checks"] == ["CheckOperation"]
+
+
+def test_idle_reflection_streams_do_not_stop_checks(own_server: ServerProcess) -> None:
+    done = Event()
+
+    def idle() -> Iterator[ServerReflectionRequest]:
+        yield ServerReflectionRequest(list_services="*")
+        done.wait(30)
+
+    reflect = own_server.channel.stream_stream(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        request_serializer=ServerReflectionRequest.SerializeToString,
+        response_deserializer=ServerReflectionResponse.FromString,
+    )
+    streams: list[Any] = [reflect(idle()) for _ in range(MANY)]
+    assert next(streams[0]).WhichOneof("message_response")
+    assert_checks_go_on(own_server)
+    for stream in streams:
+        stream.cancel()
+    done.set()
+
+
+def test_changes_that_wait_do_not_stop_checks(own_server: ServerProcess, tmp_path: Path) -> None:
+    ids = [Calls(own_server).new_customer() for _ in range(MANY)]
+    blocker = sqlite3.connect(tmp_path / "frostgate.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    changes = [
+        own_server.freezes.UnfreezeCustomer.future(
+            UnfreezeCustomerRequest(customer_id=customer_id, scope=1, reason="paid"), timeout=30
+        )
+        for customer_id in ids
+    ]
+    assert_checks_go_on(own_server)
+    assert not any(change.done() for change in changes)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert {change.result().message for change in changes} == {"The account is unfrozen."}
+
+
+def test_batches_and_listings_under_way_do_not_stop_checks(own_server: ServerProcess) -> None:
+    calls = Calls(own_server)
+    customer_id = calls.new_customer()
+    stop = Event()
+
+    def batches_and_listings(_: int) -> int:
+        done = 0
+        with Connection(own_server.address) as connection:
+            while not stop.is_set():
+                Calls(connection).batch_check([check_of(customer_id=customer_id)] * 1000)
+                Calls(connection).events(page_size=1000)
+                done += 1
+        return done
+
+    with ThreadPoolExecutor(8) as pool:
+        under_way = [pool.submit(batches_and_listings, number) for number in range(8)]
+        assert_checks_go_on(own_server)
+        stop.set()
+        assert all(future.result() > 0 for future in under_way)
+
+
+def test_too_many_waiting_changes_are_turned_away_with_the_time_to_come_back(
+    own_server: ServerProcess, tmp_path: Path
+) -> None:
+    calls = Calls(own_server)
+    customer_id = calls.new_customer()
+    blocker = sqlite3.connect(tmp_path / "frostgate.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    request = UnfreezeCustomerRequest(customer_id=customer_id, scope=1, reason="paid")
+    with ExitStack() as connections:
+        futures = []
+        for _ in range(12):
+            connection = connections.enter_context(Connection(own_server.address))
+            futures += [connection.freezes.UnfreezeCustomer.future(request, timeout=60) for _ in range(100)]
+        assert_checks_go_on(own_server)
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        codes = [outcome_of(future) for future in futures]
+    assert codes.count("OK") == 1
+    assert codes.count("NOT_FROZEN") + codes.count("OVERLOADED") == len(codes) - 1
+    assert "OVERLOADED" in codes
+
+
+def outcome_of(future: Any) -> str:
+    error = future.exception()
+    if error is None:
+        return "OK"
+    code, status = status_of(error)
+    reason = error_info(status).reason
+    if reason == "OVERLOADED":
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert any(detail.type_url.endswith("google.rpc.RetryInfo") for detail in status.details)
+    return reason
+
+
+def test_a_lane_is_crowded_when_more_wait_than_may() -> None:
+    begin = Event()
+    with Lane("test", threads=1, most_waiting=2) as lane:
+        for _ in range(3):
+            lane.submit(begin.wait, 30)
+        while lane._work_queue.qsize() > 2:
+            pass
+        assert not lane.crowded()
+        lane.submit(begin.wait, 30)
+        assert lane.crowded()
+        begin.set()
