@@ -2,18 +2,23 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import grpc
 import pytest
-from calls import Calls, check_of
+from calls import ACCOUNT, Calls, check_of
 from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
-from frostgate.v1.customer_freeze_service_pb2 import UnfreezeCustomerRequest
+from frostgate.v1.customer_freeze_service_pb2 import (
+    AssociateCustomerRequest,
+    AssociateCustomerResponse,
+    UnfreezeCustomerRequest,
+)
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
-from frostgate_server.lanes import LANE_OF_METHOD, Lane
+from frostgate_server.customer_freeze_servicer import CustomerFreezeServicer
+from frostgate_server.handlers import add_service
+from frostgate_server.lanes import LANE_OF_METHOD, Lane, Lanes, open_lanes
 from frostgate_server.sqlite_store.library import sqlite3
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from server_process import Connection, ServerProcess
@@ -73,7 +78,7 @@ def test_changes_that_wait_do_not_stop_checks(own_server: ServerProcess, tmp_pat
     blocker.execute("BEGIN IMMEDIATE")
     changes = [
         own_server.freezes.UnfreezeCustomer.future(
-            UnfreezeCustomerRequest(customer_id=customer_id, scope=1, reason="paid"), timeout=30
+            UnfreezeCustomerRequest(customer_id=customer_id, scope=ACCOUNT, reason="paid"), timeout=30
         )
         for customer_id in ids
     ]
@@ -105,26 +110,45 @@ def test_batches_and_listings_under_way_do_not_stop_checks(own_server: ServerPro
         assert all(future.result() > 0 for future in under_way)
 
 
-def test_too_many_waiting_changes_are_turned_away_with_the_time_to_come_back(
-    own_server: ServerProcess, tmp_path: Path
-) -> None:
-    calls = Calls(own_server)
-    customer_id = calls.new_customer()
-    blocker = sqlite3.connect(tmp_path / "frostgate.db", isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    request = UnfreezeCustomerRequest(customer_id=customer_id, scope=1, reason="paid")
-    with ExitStack() as connections:
-        futures = []
-        for _ in range(12):
-            connection = connections.enter_context(Connection(own_server.address))
-            futures += [connection.freezes.UnfreezeCustomer.future(request, timeout=60) for _ in range(100)]
-        assert_checks_go_on(own_server)
-        blocker.execute("ROLLBACK")
-        blocker.close()
-        codes = [outcome_of(future) for future in futures]
-    assert codes.count("OK") == 1
-    assert codes.count("NOT_FROZEN") + codes.count("OVERLOADED") == len(codes) - 1
-    assert "OVERLOADED" in codes
+class SlowService:
+    """Associates customers as soon as it may."""
+
+    def __init__(self) -> None:
+        self.may = Event()
+
+    def AssociateCustomer(self, *_: object) -> AssociateCustomerResponse:  # noqa: N802
+        assert self.may.wait(30)
+        return AssociateCustomerResponse(revision=1)
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(CustomerFreezeServicer, method)
+
+
+@pytest.fixture
+def slow_lanes() -> Iterator[Lanes]:
+    """Lanes of which that of changes has one thread, and room for ten that wait."""
+    lanes = open_lanes(1)
+    lanes["changes"] = Lane("change", threads=1, most_waiting=10)
+    yield lanes
+    for lane in lanes.values():
+        lane.shutdown()
+
+
+def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_lanes: Lanes) -> None:
+    service = SlowService()
+    server = grpc.server(slow_lanes["checks"])
+    add_service(server, FREEZES.services_by_name["CustomerFreezeService"], service, slow_lanes)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    with Connection(address) as connection:
+        associate = connection.freezes.AssociateCustomer.future
+        calls = [associate(AssociateCustomerRequest(), timeout=30) for _ in range(31)]
+        while slow_lanes["changes"]._work_queue.qsize() < 30:
+            pass
+        service.may.set()
+        outcomes = [outcome_of(call) for call in calls]
+    server.stop(None).wait()
+    assert (outcomes.count("OVERLOADED"), outcomes.count("OK")) == (19, 12)
 
 
 def outcome_of(future: Any) -> str:

@@ -141,15 +141,19 @@ def test_recover_says_what_it_took_up(tmp_path: Path) -> None:
         assert Calls(server).events().events[0].revision == 2
 
 
+def health_of(connection: Connection, service: str) -> Any:
+    stub: Any = HealthStub(connection.channel)
+    return stub.Check(HealthCheckRequest(service=service), timeout=5).status
+
+
 @pytest.mark.parametrize("service", ["", *SERVICES])
 def test_health_is_serving_for_the_server_and_for_each_service(server: ServerProcess, service: str) -> None:
-    status = HealthStub(server.channel).Check(HealthCheckRequest(service=service), timeout=5).status
-    assert status == HealthCheckResponse.SERVING
+    assert health_of(server, service) == HealthCheckResponse.SERVING
 
 
 def test_health_of_no_service_is_not_found(server: ServerProcess) -> None:
     with pytest.raises(grpc.RpcError) as refused:
-        HealthStub(server.channel).Check(HealthCheckRequest(service="none"), timeout=5)
+        health_of(server, "none")
     error: Any = refused.value
     assert error.code() is grpc.StatusCode.NOT_FOUND
 
