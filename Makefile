@@ -7,12 +7,14 @@ PROTO_VENV := .venv-proto
 GENERATED  := client/src/frostgate/v1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint proto check-proto check-breaking bench clean
+.PHONY: help setup tools run test lint proto check-proto check-breaking bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.complete ## Build .venv with everything that running, testing and linting need
+
+tools: .tools/grpcurl ## Install the real grpcurl into .tools, with Go: tests use it
 
 run: setup ## Serve on 127.0.0.1:50051, with the database under data/
 	@echo 'Try, from another terminal:'
@@ -55,6 +57,10 @@ $(VENV)/.complete: pyproject.toml client/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt -e ./client -e '.[dev]'
 	@touch $@
+
+.tools/grpcurl:
+	@command -v go > /dev/null || { echo 'grpcurl is built with Go: install it first'; exit 1; }
+	GOBIN=$(CURDIR)/.tools go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 
 $(PROTO_VENV)/.complete: proto/requirements.txt
 	$(PYTHON) -m venv $(PROTO_VENV)

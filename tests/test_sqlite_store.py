@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from calls import Calls, refusal
 from frostgate_server.errors import StartupError, StorageUnavailable
-from frostgate_server.sqlite_store import claim_database, open_store, recover
+from frostgate_server.sqlite_store import backup, claim_database, open_store, recover
 from frostgate_server.sqlite_store.head_file import SLOT_SIZE, Head, HeadFile, HeadFileDamaged
 from frostgate_server.sqlite_store.library import ensure_sound, sqlite3
 from frostgate_server.sqlite_store.recovery import REVISION_JUMP
@@ -313,6 +313,30 @@ def test_recovery_refuses_a_database_in_use(path: Path) -> None:
     with pytest.raises(StartupError, match="is in use by process"):
         recover(path)
     claim.release()
+
+
+def test_a_backup_of_a_served_database_is_whole_and_can_be_taken_up(tmp_path: Path) -> None:
+    database, copy = tmp_path / "frostgate.db", tmp_path / "copy.db"
+    with ServerProcess(database) as server:
+        calls = Calls(server)
+        customer_id = calls.new_customer("NORMAL")
+        assert backup(database, copy) == 2
+        calls.freeze(customer_id=customer_id)
+        assert copy.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(StartupError, match="its -head file is gone"):
+        open_store(copy, create=False)
+    recovered = recover(copy)
+    with closing(open_store(copy, create=False)) as store:
+        assert store.state(customer_id) == (FreezeState.NORMAL, recovered.floor)
+
+
+def test_a_backup_takes_no_others_place_and_needs_a_database(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="exists already: name a new file"):
+        backup(path, path)
+    with pytest.raises(StartupError, match="does not exist: correct --database"):
+        backup(tmp_path / "none.db", tmp_path / "copy.db")
+    with pytest.raises(StartupError, match="cannot be copied to"):
+        backup(path, tmp_path / "no-directory" / "copy.db")
 
 
 @pytest.mark.parametrize("version", [(3, 7, 0), (3, 40, 1), (3, 51, 2)])

@@ -1,4 +1,4 @@
-"""The command line: frostgate-server serve, rules, recover."""
+"""The command line: frostgate-server serve, rules, backup, recover."""
 
 import argparse
 import logging
@@ -39,6 +39,10 @@ def _parser() -> argparse.ArgumentParser:
     rules.set_defaults(command=_rules)
     rules.add_argument("--format", choices=["text", "json"], default="text", help="for a person, or for a program")
     _add_settings(rules, only={"policy", "unknown_customer"})
+    backup = commands.add_parser("backup", help="copy the database, also while it is served")
+    backup.set_defaults(command=_backup)
+    backup.add_argument("--to", metavar="FILE", required=True, type=Path, help="the copy, a file that does not exist")
+    _add_settings(backup, only={"database"})
     recover = commands.add_parser("recover", help="take up a database after a loss: restored, or short of its tail")
     recover.set_defaults(command=_recover)
     _add_settings(recover, only={"database"})
@@ -107,6 +111,13 @@ def _rules(options: argparse.Namespace) -> None:
     settings = _configuration(options).settings
     policy = policy_file.load(settings.policy, settings.unknown_customer)
     print(rules_table.as_json(policy) if options.format == "json" else rules_table.as_text(policy), end="")
+
+
+def _backup(options: argparse.Namespace) -> None:
+    from .sqlite_store import backup  # noqa: PLC0415 - the other commands need no database to start
+
+    revision = backup(_configuration(options).settings.database, options.to)
+    print(f"{options.to} holds the database as it was at revision {revision}")
 
 
 def _recover(options: argparse.Namespace) -> None:

@@ -55,6 +55,7 @@ def open_store(path: Path, *, create: bool) -> SqliteStore:
                 _ensure_asked_for(path, create)
                 _create(path)
             _verify(path, head_file)
+        make_name_durable(head_path(path))
         return SqliteStore(path, head_file)
     except (sqlite3.Error, OSError) as error:
         head_file.close()
@@ -103,14 +104,22 @@ def _create(path: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         migrate(connection)
     unfinished.rename(path)
+    make_name_durable(path)
+
+
+def make_name_durable(path: Path) -> None:
+    """Makes sure that a file that was made or renamed is found under its name after a power cut."""
     directory = os.open(path.parent, os.O_RDONLY)
-    os.fsync(directory)
-    os.close(directory)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _verify(path: Path, head_file: HeadFile) -> None:
     with closing(connect(path)) as connection:
         ensure_frostgates(path, connection)
+        connection.execute("PRAGMA journal_mode = WAL")
         migrate(connection)
         _verify_size(path, connection)
         head = read_head(connection)

@@ -15,7 +15,7 @@ from .connections import connect
 from .head_file import Head, HeadFile, HeadFileDamaged
 from .library import ensure_sound, sqlite3
 from .migrations import migrate
-from .opening import claim_database, ensure_frostgates, head_path
+from .opening import claim_database, ensure_frostgates, head_path, make_name_durable
 from .rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, customer_of, event_of
 from .transaction import read_head
 
@@ -56,6 +56,7 @@ def _recover(path: Path, connection: sqlite3.Connection) -> Recovered:
     ((verdict,), *_) = connection.execute("PRAGMA integrity_check(1)").fetchall()
     if verdict != "ok":
         raise StartupError(f"database {path} is not whole: {verdict}; restore an older backup")
+    connection.execute("PRAGMA journal_mode = WAL")
     migrate(connection)
     head = read_head(connection)
     events = _verified_events(path, connection, head)
@@ -89,3 +90,4 @@ def _write_head_anew(path: Path, head: Head) -> None:
     head_path(path).replace(path.with_name(path.name + "-head-before-recovery"))
     with closing(HeadFile(head_path(path))) as head_file:
         head_file.advance(head)
+    make_name_durable(head_path(path))

@@ -1,0 +1,42 @@
+"""A copy of the database while it is served: of one revision, and whole without any other file."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+from frostgate_server.errors import StartupError
+
+from .connections import connect
+from .library import ensure_sound, sqlite3
+from .opening import ensure_frostgates, make_name_durable
+from .transaction import read_head
+
+
+def backup(path: Path, to: Path) -> int:
+    """Writes a copy of the database to a new file, on disk when this returns. Gives the copy's revision.
+
+    Raises StartupError if there is no database, or something in the copy's place.
+    """
+    ensure_sound()
+    if not path.exists():
+        raise StartupError(f"database {path} does not exist: correct --database")
+    if to.exists():
+        raise StartupError(f"{to} exists already: name a new file")
+    try:
+        return _copy(path, to)
+    except (sqlite3.Error, OSError) as error:
+        to.unlink(missing_ok=True)
+        raise StartupError(f"database {path} cannot be copied to {to}: {error}") from error
+
+
+def _copy(path: Path, to: Path) -> int:
+    os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(connect(path)) as connection:
+        ensure_frostgates(path, connection)
+        connection.execute("VACUUM INTO ?", (str(to),))
+    with closing(connect(to)) as copy:
+        revision = read_head(copy).revision
+    with to.open("rb") as file:
+        os.fsync(file.fileno())
+    make_name_durable(to)
+    return revision
