@@ -40,8 +40,8 @@ check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is that of
 	proto/generate build/generated
 	diff -r -x __pycache__ build/generated/frostgate/v1 $(GENERATED)
 
-check-breaking: setup ## Check that the protos break no caller of the last commit's
-	cd proto && ../$(BIN)/buf breaking --against '../.git#subdir=proto'
+check-breaking: setup ## Check that the last change of the protos breaks no caller
+	proto/check-breaking $(BIN)/buf
 
 bench: setup ## Measure against a bare gRPC server, and write down the results
 	$(BIN)/python tests/benchmarks/run.py
