@@ -1,1 +1,88 @@
-"""What a caller of frostgate needs: the messages and stubs in frostgate.v1."""
+"""The client of frostgate: what may a frozen customer still do?
+
+    from frostgate import BillingMode, Client, Operation
+
+    with Client("127.0.0.1:50051") as client:
+        decision = client.check_operation(
+            customer_id="c-1001", operation=Operation.PURCHASE, billing_mode=BillingMode.SPOT
+        )
+        if not decision.allowed:
+            print(decision.message)
+
+`frostgate.aio.Client` has the same methods for asyncio. A call that has no answer raises FrostgateError: see
+`frostgate.errors` for the tree. The messages and stubs themselves are in `frostgate.v1`.
+"""
+
+from . import aio
+from .answers import (
+    Association,
+    BatchChange,
+    BatchDecisions,
+    Change,
+    Check,
+    Customer,
+    Decision,
+    Disassociation,
+    FreezeEvent,
+    Policy,
+    Rule,
+)
+from .client import Client
+from .errors import (
+    AlreadyExists,
+    DeadlineExceeded,
+    FailedPrecondition,
+    FieldViolation,
+    FrostgateError,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+)
+from .words import (
+    BillingMode,
+    DecisionReason,
+    FreezeEventAction,
+    FreezeScope,
+    FreezeState,
+    Operation,
+    RuleBasis,
+)
+
+__all__ = [
+    "AlreadyExists",
+    "Association",
+    "BatchChange",
+    "BatchDecisions",
+    "BillingMode",
+    "Change",
+    "Check",
+    "Client",
+    "Customer",
+    "DeadlineExceeded",
+    "Decision",
+    "DecisionReason",
+    "Disassociation",
+    "FailedPrecondition",
+    "FieldViolation",
+    "FreezeEvent",
+    "FreezeEventAction",
+    "FreezeScope",
+    "FreezeState",
+    "FrostgateError",
+    "InvalidRequest",
+    "NotFound",
+    "Operation",
+    "OutcomeUnknown",
+    "PermissionDenied",
+    "Policy",
+    "ResourceExhausted",
+    "Rule",
+    "RuleBasis",
+    "Unauthenticated",
+    "Unavailable",
+    "aio",
+]

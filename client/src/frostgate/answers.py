@@ -1,0 +1,137 @@
+"""What calls answer, as plain values. Times are UTC. What has no value is None."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .errors import FrostgateError
+from .words import (
+    BillingMode,
+    DecisionReason,
+    FreezeEventAction,
+    FreezeScope,
+    FreezeState,
+    Operation,
+    RuleBasis,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to a check. Ask `allowed`: the object itself is no yes or no.
+
+    `freeze_state` and `basis` are None for a customer that is associated with no partner.
+    """
+
+    allowed: bool
+    reason: DecisionReason
+    message: str
+    freeze_state: FreezeState | None
+    basis: RuleBasis | None
+    revision: int
+    policy_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a batch."""
+
+    customer_id: str
+    operation: Operation
+    billing_mode: BillingMode
+    resource_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDecisions:
+    """The answers to a batch, in the order asked, all of one revision. A malformed check has its error instead."""
+
+    results: tuple[Decision | FrostgateError, ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One cell of the policy. `source_text` is empty where the source is silent."""
+
+    freeze_state: FreezeState
+    billing_mode: BillingMode
+    operation: Operation
+    allowed: bool
+    reason: DecisionReason
+    basis: RuleBasis
+    message: str
+    source_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The policy of a deployment, and what it answers for unknown customers."""
+
+    rules: tuple[Rule, ...]
+    unknown_customer_allowed: bool
+    policy_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer that is associated with a partner."""
+
+    customer_id: str
+    partner_id: str
+    freeze_state: FreezeState
+    freeze_reason: str | None
+    freeze_time: datetime | None
+    retention_expire_time: datetime | None
+    fees_accrue: bool
+    associate_time: datetime
+    update_time: datetime
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeEvent:
+    """One change of one customer. A state is None where the customer is unknown."""
+
+    revision: int
+    customer_id: str
+    partner_id: str
+    action: FreezeEventAction
+    scope: FreezeScope | None
+    state_before: FreezeState | None
+    state_after: FreezeState | None
+    reason: str
+    actor: str
+    request_id: str
+    event_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """A customer was associated."""
+
+    customer: Customer
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disassociation:
+    """A customer is associated no more."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A customer was frozen or unfrozen; `message` says so to a person."""
+
+    customer: Customer
+    message: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchChange:
+    """What became of each customer of a batch, by its id, in the order asked: itself, or why it was not changed."""
+
+    results: dict[str, Customer | FrostgateError]
+    revision: int

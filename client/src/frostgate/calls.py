@@ -1,0 +1,247 @@
+"""One function for each RPC: plain arguments to a call that is ready to be made, synchronously or not."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID, uuid4
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from . import answers, readers
+from .v1 import customer_freeze_service_pb2 as freezes_pb
+from .v1 import policy_decision_service_pb2 as decisions_pb
+from .words import BillingMode, FreezeScope, FreezeState, Operation
+
+Answer = TypeVar("Answer")
+
+RequestId = str | UUID | None
+"""A UUID that makes a change repeatable. None: a new one."""
+
+_DECISIONS = "/frostgate.v1.PolicyDecisionService/"
+_FREEZES = "/frostgate.v1.CustomerFreezeService/"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Answer]):
+    """A call: where it goes, what it says, how its answer is read. `request_id` is that of a change; None: a read."""
+
+    path: str
+    request: Message
+    response_class: type[Message]
+    read: Callable[[Any], Answer]
+    request_id: str | None = None
+
+    def page(self, token: str) -> "Call[Answer]":
+        """The same listing, from the page that the token names."""
+        request: Any = type(self.request)()
+        request.CopyFrom(self.request)
+        request.page_token = token
+        return replace(self, request=request)
+
+
+def check_operation(
+    customer_id: str,
+    operation: Operation,
+    billing_mode: BillingMode,
+    resource_id: str | None,
+    minimum_revision: int | None,
+) -> Call[answers.Decision]:
+    """CheckOperation."""
+    request = decisions_pb.CheckOperationRequest(
+        customer_id=customer_id,
+        operation=_wire(operation),
+        billing_mode=_wire(billing_mode),
+        resource_id=resource_id,
+        minimum_revision=minimum_revision,
+    )
+    return Call(_DECISIONS + "CheckOperation", request, decisions_pb.CheckOperationResponse, readers.decision)
+
+
+def batch_check_operations(
+    checks: Iterable[answers.Check], minimum_revision: int | None
+) -> Call[answers.BatchDecisions]:
+    """BatchCheckOperations."""
+    requests = [
+        decisions_pb.CheckOperationRequest(
+            customer_id=check.customer_id,
+            operation=_wire(check.operation),
+            billing_mode=_wire(check.billing_mode),
+            resource_id=check.resource_id,
+        )
+        for check in checks
+    ]
+    return Call(
+        _DECISIONS + "BatchCheckOperations",
+        decisions_pb.BatchCheckOperationsRequest(checks=requests, minimum_revision=minimum_revision),
+        decisions_pb.BatchCheckOperationsResponse,
+        readers.batch_decisions,
+    )
+
+
+def list_rules() -> Call[answers.Policy]:
+    """ListRules."""
+    return Call(
+        _DECISIONS + "ListRules", decisions_pb.ListRulesRequest(), decisions_pb.ListRulesResponse, readers.policy
+    )
+
+
+def associate_customer(customer_id: str, partner_id: str, request_id: RequestId) -> Call[answers.Association]:
+    """AssociateCustomer."""
+    request_id = _request_id(request_id)
+    request = freezes_pb.AssociateCustomerRequest(customer_id=customer_id, partner_id=partner_id, request_id=request_id)
+    return Call(
+        _FREEZES + "AssociateCustomer",
+        request,
+        freezes_pb.AssociateCustomerResponse,
+        readers.association,
+        request_id,
+    )
+
+
+def disassociate_customer(customer_id: str, reason: str, request_id: RequestId) -> Call[answers.Disassociation]:
+    """DisassociateCustomer."""
+    request_id = _request_id(request_id)
+    request = freezes_pb.DisassociateCustomerRequest(customer_id=customer_id, reason=reason, request_id=request_id)
+    return Call(
+        _FREEZES + "DisassociateCustomer",
+        request,
+        freezes_pb.DisassociateCustomerResponse,
+        readers.disassociation,
+        request_id,
+    )
+
+
+def freeze_customer(
+    customer_id: str, scope: FreezeScope, reason: str, request_id: RequestId, validate_only: bool
+) -> Call[answers.Change]:
+    """FreezeCustomer."""
+    request_id = _request_id(request_id)
+    request = freezes_pb.FreezeCustomerRequest(
+        customer_id=customer_id,
+        scope=_wire(scope),
+        reason=reason,
+        request_id=request_id,
+        validate_only=validate_only,
+    )
+    return Call(
+        _FREEZES + "FreezeCustomer",
+        request,
+        freezes_pb.FreezeCustomerResponse,
+        readers.change,
+        None if validate_only else request_id,
+    )
+
+
+def unfreeze_customer(
+    customer_id: str, scope: FreezeScope, reason: str, request_id: RequestId, validate_only: bool
+) -> Call[answers.Change]:
+    """UnfreezeCustomer."""
+    request_id = _request_id(request_id)
+    request = freezes_pb.UnfreezeCustomerRequest(
+        customer_id=customer_id,
+        scope=_wire(scope),
+        reason=reason,
+        request_id=request_id,
+        validate_only=validate_only,
+    )
+    return Call(
+        _FREEZES + "UnfreezeCustomer",
+        request,
+        freezes_pb.UnfreezeCustomerResponse,
+        readers.change,
+        None if validate_only else request_id,
+    )
+
+
+def batch_freeze_customers(
+    customer_ids: Iterable[str], scope: FreezeScope, reason: str, request_id: RequestId
+) -> Call[answers.BatchChange]:
+    """BatchFreezeCustomers."""
+    request_id = _request_id(request_id)
+    request = freezes_pb.BatchFreezeCustomersRequest(
+        customer_ids=customer_ids, scope=_wire(scope), reason=reason, request_id=request_id
+    )
+    return Call(
+        _FREEZES + "BatchFreezeCustomers",
+        request,
+        freezes_pb.BatchFreezeCustomersResponse,
+        readers.batch_change,
+        request_id,
+    )
+
+
+def batch_unfreeze_customers(
+    customer_ids: Iterable[str], scope: FreezeScope, reason: str, request_id: RequestId
+) -> Call[answers.BatchChange]:
+    """BatchUnfreezeCustomers."""
+    request_id = _request_id(request_id)
+    request = freezes_pb.BatchUnfreezeCustomersRequest(
+        customer_ids=customer_ids, scope=_wire(scope), reason=reason, request_id=request_id
+    )
+    return Call(
+        _FREEZES + "BatchUnfreezeCustomers",
+        request,
+        freezes_pb.BatchUnfreezeCustomersResponse,
+        readers.batch_change,
+        request_id,
+    )
+
+
+def get_customer(customer_id: str) -> Call[answers.Customer]:
+    """GetCustomer."""
+    request = freezes_pb.GetCustomerRequest(customer_id=customer_id)
+    return Call(_FREEZES + "GetCustomer", request, freezes_pb.GetCustomerResponse, readers.got_customer)
+
+
+def list_customers(
+    partner_id: str, freeze_state: FreezeState | None, retention_expired: bool | None, page_size: int
+) -> Call[tuple[list[answers.Customer], str]]:
+    """ListCustomers."""
+    request = freezes_pb.ListCustomersRequest(
+        partner_id=partner_id,
+        freeze_state=None if freeze_state is None else _wire(freeze_state),
+        retention_expired=retention_expired,
+        page_size=page_size,
+    )
+    return Call(_FREEZES + "ListCustomers", request, freezes_pb.ListCustomersResponse, readers.customers)
+
+
+def list_freeze_events(
+    customer_id: str | None,
+    partner_id: str | None,
+    after_revision: int | None,
+    start_time: datetime | None,
+    end_time: datetime | None,
+    page_size: int,
+) -> Call[tuple[list[answers.FreezeEvent], str]]:
+    """ListFreezeEvents."""
+    request = freezes_pb.ListFreezeEventsRequest(
+        customer_id=customer_id,
+        partner_id=partner_id,
+        after_revision=after_revision,
+        start_time=_timestamp(start_time),
+        end_time=_timestamp(end_time),
+        page_size=page_size,
+    )
+    return Call(_FREEZES + "ListFreezeEvents", request, freezes_pb.ListFreezeEventsResponse, readers.events)
+
+
+def _request_id(given: RequestId) -> str:
+    return str(uuid4() if given is None else given)
+
+
+def _timestamp(time: datetime | None) -> Timestamp | None:
+    if time is None:
+        return None
+    if time.tzinfo is None:
+        raise ValueError(f"a time needs a time zone, such as datetime.UTC: {time!r} has none")
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
+
+
+def _wire(word: FreezeScope | FreezeState | BillingMode | Operation) -> Any:
+    """An enum as the wire has it: the same number."""
+    return int(word)

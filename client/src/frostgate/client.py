@@ -1,0 +1,220 @@
+"""The synchronous client."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import count
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+import grpc
+
+from . import answers, calls
+from .calls import Call, RequestId
+from .errors import FailedCall, error_of_call
+from .retrying import CHANNEL_OPTIONS, Tries, check_timeout
+from .words import BillingMode, FreezeScope, FreezeState, Operation
+
+_Answer = TypeVar("_Answer")
+
+
+class Client:
+    """Calls a frostgate. Use it from as many threads as you like, and close it, or use it in a `with`.
+
+    Every call ends within its timeout, retries included: what fails with UNAVAILABLE is tried again, with growing
+    pauses, and nothing else is. Changes carry a request_id, made here if none is given, so that a retry cannot act
+    twice. Every method raises FrostgateError where there is no answer; see frostgate.errors.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout: float = 5.0,
+        channels: int = 1,
+        options: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        """Connects with the first call.
+
+        Args:
+            target: "host:port", "unix:/path", or any other name that gRPC understands.
+            credentials: for TLS, client certificates and tokens; plaintext without. See docs/callers.md.
+            timeout: seconds that a call may take, unless it says otherwise.
+            channels: connections, used in turn, so that load spreads over the processes of a server.
+            options: of gRPC's channels, over those set here.
+        """
+        if channels < 1:
+            raise ValueError(f"channels must be at least 1, is {channels}")
+        self._timeout = check_timeout(timeout)
+        all_options = [*CHANNEL_OPTIONS, *options]
+        self._channels = [
+            grpc.insecure_channel(target, all_options)
+            if credentials is None
+            else grpc.secure_channel(target, credentials, all_options)
+            for _ in range(channels)
+        ]
+        self._turns = count()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections; calls under way end with CANCELLED."""
+        for channel in self._channels:
+            channel.close()
+
+    def check_operation(
+        self,
+        *,
+        customer_id: str,
+        operation: Operation,
+        billing_mode: BillingMode,
+        resource_id: str | None = None,
+        minimum_revision: int | None = None,
+        timeout: float | None = None,
+    ) -> answers.Decision:
+        """Decides on one operation. A denial is an answer: `decision.allowed` is False."""
+        call = calls.check_operation(customer_id, operation, billing_mode, resource_id, minimum_revision)
+        return self._answer(call, timeout)
+
+    def batch_check_operations(
+        self,
+        checks: Iterable[answers.Check],
+        *,
+        minimum_revision: int | None = None,
+        timeout: float | None = None,
+    ) -> answers.BatchDecisions:
+        """Decides on 1 to 1,000 operations, all from one state, in the order asked."""
+        return self._answer(calls.batch_check_operations(checks, minimum_revision), timeout)
+
+    def list_rules(self, *, timeout: float | None = None) -> answers.Policy:
+        """The whole policy, as this deployment applies it."""
+        return self._answer(calls.list_rules(), timeout)
+
+    def associate_customer(
+        self, *, customer_id: str, partner_id: str, request_id: RequestId = None, timeout: float | None = None
+    ) -> answers.Association:
+        """Associates a customer with a partner: its account is frozen by default.
+
+        Raises AlreadyExists, OutcomeUnknown.
+        """
+        return self._answer(calls.associate_customer(customer_id, partner_id, request_id), timeout)
+
+    def disassociate_customer(
+        self, *, customer_id: str, reason: str, request_id: RequestId = None, timeout: float | None = None
+    ) -> answers.Disassociation:
+        """Ends the association of a customer. Raises NotFound, OutcomeUnknown."""
+        return self._answer(calls.disassociate_customer(customer_id, reason, request_id), timeout)
+
+    def freeze_customer(
+        self,
+        *,
+        customer_id: str,
+        scope: FreezeScope,
+        reason: str,
+        request_id: RequestId = None,
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> answers.Change:
+        """Freezes a customer, or freezes it further. Raises NotFound, FailedPrecondition, OutcomeUnknown."""
+        call = calls.freeze_customer(customer_id, scope, reason, request_id, validate_only)
+        return self._answer(call, timeout)
+
+    def unfreeze_customer(
+        self,
+        *,
+        customer_id: str,
+        scope: FreezeScope,
+        reason: str,
+        request_id: RequestId = None,
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> answers.Change:
+        """Unfreezes a customer, by the scope it is frozen with. Raises NotFound, FailedPrecondition, OutcomeUnknown."""
+        call = calls.unfreeze_customer(customer_id, scope, reason, request_id, validate_only)
+        return self._answer(call, timeout)
+
+    def batch_freeze_customers(
+        self,
+        customer_ids: Iterable[str],
+        *,
+        scope: FreezeScope,
+        reason: str,
+        request_id: RequestId = None,
+        timeout: float | None = None,
+    ) -> answers.BatchChange:
+        """Freezes 1 to 1,000 customers; what is refused is that customer's result. Raises OutcomeUnknown."""
+        return self._answer(calls.batch_freeze_customers(customer_ids, scope, reason, request_id), timeout)
+
+    def batch_unfreeze_customers(
+        self,
+        customer_ids: Iterable[str],
+        *,
+        scope: FreezeScope,
+        reason: str,
+        request_id: RequestId = None,
+        timeout: float | None = None,
+    ) -> answers.BatchChange:
+        """Unfreezes 1 to 1,000 customers; what is refused is that customer's result. Raises OutcomeUnknown."""
+        return self._answer(calls.batch_unfreeze_customers(customer_ids, scope, reason, request_id), timeout)
+
+    def get_customer(self, *, customer_id: str, timeout: float | None = None) -> answers.Customer:
+        """The customer. Raises NotFound."""
+        return self._answer(calls.get_customer(customer_id), timeout)
+
+    def list_customers(
+        self,
+        *,
+        partner_id: str,
+        freeze_state: FreezeState | None = None,
+        retention_expired: bool | None = None,
+        page_size: int = 0,
+        timeout: float | None = None,
+    ) -> Iterator[answers.Customer]:
+        """A partner's customers by id, page by page as you go on; `timeout` is that of a page. Raises NotFound."""
+        return self._items(calls.list_customers(partner_id, freeze_state, retention_expired, page_size), timeout)
+
+    def list_freeze_events(
+        self,
+        *,
+        customer_id: str | None = None,
+        partner_id: str | None = None,
+        after_revision: int | None = None,
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
+        page_size: int = 0,
+        timeout: float | None = None,
+    ) -> Iterator[answers.FreezeEvent]:
+        """What happened, the newest first, page by page as you go on; `timeout` is that of a page."""
+        call = calls.list_freeze_events(customer_id, partner_id, after_revision, start_time, end_time, page_size)
+        return self._items(call, timeout)
+
+    def _items(self, call: Call[tuple[list[_Answer], str]], timeout: float | None) -> Iterator[_Answer]:
+        items, token = self._answer(call, timeout)
+        yield from items
+        while token:
+            items, token = self._answer(call.page(token), timeout)
+            yield from items
+
+    def _answer(self, call: Call[_Answer], timeout: float | None) -> _Answer:
+        """Makes the call until it is answered, refused, or out of time."""
+        tries = Tries(self._timeout if timeout is None else timeout)
+        while True:
+            channel = self._channels[next(self._turns) % len(self._channels)]
+            method = channel.unary_unary(call.path, _serialized, call.response_class.FromString)
+            try:
+                return call.read(method(call.request, timeout=tries.time_left()))
+            except grpc.RpcError as failure:
+                pause = tries.pause_after(error_of_call(cast(FailedCall, failure), call.request_id))
+            time.sleep(pause)
+
+
+def _serialized(request: Any) -> bytes:
+    serialized: bytes = request.SerializeToString()
+    return serialized

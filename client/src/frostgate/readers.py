@@ -1,0 +1,145 @@
+"""Messages to plain values."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from . import answers
+from .errors import error_of_status
+from .v1 import customer_freeze_service_pb2 as freezes_pb
+from .v1 import customer_pb2, policy_pb2
+from .v1 import policy_decision_service_pb2 as decisions_pb
+from .words import (
+    BillingMode,
+    DecisionReason,
+    FreezeEventAction,
+    FreezeScope,
+    FreezeState,
+    Operation,
+    RuleBasis,
+)
+
+_ALLOW = policy_pb2.DECISION_ALLOW
+
+
+def decision(message: decisions_pb.CheckOperationResponse) -> answers.Decision:
+    """A decision. Anything but ALLOW is a denial."""
+    return answers.Decision(
+        allowed=message.decision == _ALLOW,
+        reason=DecisionReason(message.reason),
+        message=message.message,
+        freeze_state=FreezeState(message.freeze_state) if message.HasField("freeze_state") else None,
+        basis=RuleBasis(message.basis) if message.HasField("basis") else None,
+        revision=message.revision,
+        policy_version=message.policy_version,
+    )
+
+
+def batch_decisions(message: decisions_pb.BatchCheckOperationsResponse) -> answers.BatchDecisions:
+    """The decisions of a batch."""
+    results = tuple(
+        decision(result.response) if result.HasField("response") else error_of_status(result.error)
+        for result in message.results
+    )
+    return answers.BatchDecisions(results, message.revision)
+
+
+def policy(message: decisions_pb.ListRulesResponse) -> answers.Policy:
+    """A policy."""
+    return answers.Policy(
+        rules=tuple(map(_rule, message.rules)),
+        unknown_customer_allowed=message.unknown_customer_decision == _ALLOW,
+        policy_version=message.policy_version,
+    )
+
+
+def _rule(message: policy_pb2.Rule) -> answers.Rule:
+    return answers.Rule(
+        freeze_state=FreezeState(message.freeze_state),
+        billing_mode=BillingMode(message.billing_mode),
+        operation=Operation(message.operation),
+        allowed=message.decision == _ALLOW,
+        reason=DecisionReason(message.reason),
+        basis=RuleBasis(message.basis),
+        message=message.message,
+        source_text=message.source_text,
+    )
+
+
+def association(message: freezes_pb.AssociateCustomerResponse) -> answers.Association:
+    """An association."""
+    return answers.Association(customer(message.customer), message.revision)
+
+
+def disassociation(message: freezes_pb.DisassociateCustomerResponse) -> answers.Disassociation:
+    """A disassociation."""
+    return answers.Disassociation(message.revision)
+
+
+def change(message: freezes_pb.FreezeCustomerResponse | freezes_pb.UnfreezeCustomerResponse) -> answers.Change:
+    """A freeze or an unfreeze."""
+    return answers.Change(customer(message.customer), message.message, message.revision)
+
+
+def batch_change(
+    message: freezes_pb.BatchFreezeCustomersResponse | freezes_pb.BatchUnfreezeCustomersResponse,
+) -> answers.BatchChange:
+    """A batch of either."""
+    results = {
+        result.customer_id: customer(result.customer) if result.HasField("customer") else error_of_status(result.error)
+        for result in message.results
+    }
+    return answers.BatchChange(results, message.revision)
+
+
+def got_customer(message: freezes_pb.GetCustomerResponse) -> answers.Customer:
+    """A customer that was asked for."""
+    return customer(message.customer)
+
+
+def customers(message: freezes_pb.ListCustomersResponse) -> tuple[list[answers.Customer], str]:
+    """A page of customers, and the token of the next one."""
+    return [customer(one) for one in message.customers], message.next_page_token
+
+
+def events(message: freezes_pb.ListFreezeEventsResponse) -> tuple[list[answers.FreezeEvent], str]:
+    """A page of events, and the token of the next one."""
+    return [_event(one) for one in message.events], message.next_page_token
+
+
+def customer(message: customer_pb2.Customer) -> answers.Customer:
+    """A customer."""
+    return answers.Customer(
+        customer_id=message.customer_id,
+        partner_id=message.partner_id,
+        freeze_state=FreezeState(message.freeze_state),
+        freeze_reason=message.freeze_reason if message.HasField("freeze_reason") else None,
+        freeze_time=_time(message.freeze_time) if message.HasField("freeze_time") else None,
+        retention_expire_time=(
+            _time(message.retention_expire_time) if message.HasField("retention_expire_time") else None
+        ),
+        fees_accrue=message.fees_accrue,
+        associate_time=_time(message.associate_time),
+        update_time=_time(message.update_time),
+        revision=message.revision,
+    )
+
+
+def _event(message: customer_pb2.FreezeEvent) -> answers.FreezeEvent:
+    return answers.FreezeEvent(
+        revision=message.revision,
+        customer_id=message.customer_id,
+        partner_id=message.partner_id,
+        action=FreezeEventAction(message.action),
+        scope=FreezeScope(message.scope) if message.HasField("scope") else None,
+        state_before=FreezeState(message.state_before) if message.HasField("state_before") else None,
+        state_after=FreezeState(message.state_after) if message.HasField("state_after") else None,
+        reason=message.reason,
+        actor=message.actor,
+        request_id=message.request_id,
+        event_time=_time(message.event_time),
+    )
+
+
+def _time(message: Timestamp) -> datetime:
+    return message.ToDatetime(tzinfo=UTC)
