@@ -82,8 +82,13 @@ def _ensure_never_was(path: Path, remembered: Head | None) -> None:
 
 
 def _make_directory(directory: Path) -> None:
+    """Makes a directory and those above it, each durable under its name: a lost one would be made anew, and empty."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(exist_ok=True)
+        make_name_durable(directory)
     except OSError as error:
         raise StartupError(f"directory {directory} cannot be made: {error.strerror}") from error
 
