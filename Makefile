@@ -7,7 +7,7 @@ PROTO_VENV := .venv-proto
 GENERATED  := client/src/frostgate/v1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run test lint proto check-proto check-breaking bench clean
+.PHONY: help setup tools run demo test lint proto check-proto check-breaking bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ run: setup ## Serve on 127.0.0.1:50051, with the database under data/
 	@echo 'Try, from another terminal:'
 	@sed 's/^/  /' docs/first-calls.txt
 	@exec $(BIN)/frostgate-server serve
+
+demo: setup ## Tell the story of one customer, with a real server and the real client
+	@$(BIN)/python client/examples/demo.py
 
 test: setup ## Run all tests
 	$(BIN)/pytest

@@ -47,7 +47,11 @@ RUN_PAGES = [page for page in PAGES if console_steps(page)]
 def run(command: str, server: ServerProcess, directory: Path, grpcurl: str) -> str:
     """What the command prints, with times and trailing space made the same for every run."""
     words = shlex.split(command.replace(DOCUMENTED_ADDRESS, server.address))
-    programs = {"grpcurl": [grpcurl], "frostgate-server": [sys.executable, "-m", "frostgate_server"]}
+    programs = {
+        "grpcurl": [grpcurl],
+        "frostgate-server": [sys.executable, "-m", "frostgate_server"],
+        "make": ["make", "--no-print-directory", "--directory", str(ROOT)],
+    }
     done = subprocess.run(
         [*programs[words[0]], *words[1:]],
         stdout=subprocess.PIPE,
@@ -71,7 +75,12 @@ def test_console_blocks_print_what_the_page_shows(page: Path, tmp_path: Path, to
 
 
 def test_the_pages_with_commands_are_known() -> None:
-    assert [name_of(page) for page in RUN_PAGES] == ["README.md", "docs/callers.md", "docs/operators.md"]
+    assert [name_of(page) for page in RUN_PAGES] == [
+        "README.md",
+        "docs/callers.md",
+        "docs/demo.md",
+        "docs/operators.md",
+    ]
 
 
 def test_the_readme_shows_the_three_first_calls() -> None:

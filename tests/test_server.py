@@ -212,6 +212,14 @@ def wait_until_a_change_is_under_way(database: Path) -> None:
             fcntl.flock(head_file, fcntl.LOCK_UN)
 
 
+def test_a_server_that_nobody_reads_drains_all_the_same(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "frostgate.db") as server:
+        server.output.close()
+        server.process.terminate()
+        assert server.process.wait(timeout=20) == 0
+        assert server.log.read_text() == ""
+
+
 def test_calls_still_under_way_at_the_end_of_the_drain_period_are_ended(tmp_path: Path) -> None:
     database = tmp_path / "frostgate.db"
     with ServerProcess(database, "--drain-period", "200ms") as server:

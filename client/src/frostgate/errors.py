@@ -16,6 +16,7 @@ A denial is none of them: it is an answer.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -186,11 +187,8 @@ def error_of_status(status: Status) -> FrostgateError:
 def _status(call: FailedCall) -> Status:
     """The status that the server sent with the call's end, or one made of what gRPC itself says."""
     plain = Status(code=call.code().value[0], message=call.details() or "")
-    sent = dict(call.trailing_metadata() or ()).get(_DETAILS_KEY)
-    if not isinstance(sent, bytes):
-        return plain
-    try:
-        status = Status.FromString(sent)
-    except DecodeError:
-        return plain
-    return status if status.code == plain.code else plain
+    for name, value in call.trailing_metadata() or ():
+        if name == _DETAILS_KEY:
+            with suppress(DecodeError):
+                return Status.FromString(value)
+    return plain

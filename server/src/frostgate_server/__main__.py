@@ -84,15 +84,22 @@ def _serve(options: argparse.Namespace) -> None:
     told_to_stop = threading.Event()
     app = start(configuration)
     _stop_on_signals(told_to_stop)
-    print(
+    _announce(
         f"frostgate-server is ready on {app.address}: database {settings.database} at revision {app.revision}, "
-        f"policy {app.policy.version}, unknown customers: {app.policy.unknown_customer.name}",
-        flush=True,
+        f"policy {app.policy.version}, unknown customers: {app.policy.unknown_customer.name}"
     )
     told_to_stop.wait()
-    print("frostgate-server is draining", flush=True)
+    _announce("frostgate-server is draining")
     app.drain(settings.drain_period)
-    print("frostgate-server has stopped", flush=True)
+    _announce("frostgate-server has stopped")
+
+
+def _announce(line: str) -> None:
+    """Says a line on stdout, if anybody still reads it: a server goes on, and drains, without."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop_on_signals(told_to_stop: threading.Event) -> None:

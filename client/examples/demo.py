@@ -1,0 +1,149 @@
+"""The story of one customer, told by a real server and the real client: `make demo`.
+
+Every step is a call as a control plane or a partner's backend would make it.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import frostgate
+from frostgate import BillingMode, Check, Client, FreezeScope, Operation
+
+
+def main() -> None:
+    """Starts a server of its own, tells the story, and stops the server."""
+    with tempfile.TemporaryDirectory() as directory, serving(Path(directory)) as address, Client(address) as client:
+        freeze_by_default(client)
+        unfreeze(client)
+        freeze_account_and_resources(client)
+        ask_for_many(client)
+        repeat_a_request(client)
+        read_the_record(client)
+
+
+def freeze_by_default(client: Client) -> None:
+    """Associating freezes the account."""
+    say("A partner associates a customer. The account is frozen by default:")
+    association = client.associate_customer(customer_id="c-1001", partner_id="p-1")
+    show(association.customer)
+    say("Each operation on its spot instances, and on its yearly/monthly ones:")
+    check_everything(client)
+
+
+def unfreeze(client: Client) -> None:
+    """Unfreezing allows everything."""
+    say("The partner unfreezes it:")
+    change = client.unfreeze_customer(customer_id="c-1001", scope=FreezeScope.ACCOUNT, reason="first invoice paid")
+    print(f"  {change.message}")
+    show(change.customer)
+    decision = client.check_operation(customer_id="c-1001", operation=Operation.PURCHASE, billing_mode=BillingMode.SPOT)
+    print(f"  PURCHASE: {'allow' if decision.allowed else 'deny'}, {decision.message}")
+
+
+def freeze_account_and_resources(client: Client) -> None:
+    """Freezing the resources stops fees, and starts the retention period."""
+    say("It stops paying. First see what freezing its resources would do, then do it:")
+    scope, reason = FreezeScope.ACCOUNT_AND_RESOURCES, "invoice 60 days overdue"
+    foreseen = client.freeze_customer(customer_id="c-1001", scope=scope, reason=reason, validate_only=True)
+    print(f"  it would be {foreseen.customer.freeze_state.name}")
+    change = client.freeze_customer(customer_id="c-1001", scope=scope, reason=reason)
+    print(f"  {change.message}")
+    show(change.customer)
+    check_everything(client)
+    say("Only the scope that is frozen can be unfrozen:")
+    try:
+        client.unfreeze_customer(customer_id="c-1001", scope=FreezeScope.ACCOUNT, reason="paid")
+    except frostgate.FailedPrecondition as error:
+        print(f"  {error}")
+    show(client.unfreeze_customer(customer_id="c-1001", scope=scope, reason="paid").customer)
+
+
+def ask_for_many(client: Client) -> None:
+    """A batch is one transaction; what is refused is that customer's result."""
+    say("Three customers are frozen at once; one of them does not exist:")
+    client.associate_customer(customer_id="c-1002", partner_id="p-1")
+    batch = client.batch_freeze_customers(
+        ["c-1001", "c-1002", "c-9999"], scope=FreezeScope.ACCOUNT_AND_RESOURCES, reason="partner p-1 closes"
+    )
+    for customer_id, result in batch.results.items():
+        outcome = str(result) if isinstance(result, frostgate.FrostgateError) else result.freeze_state.name
+        print(f"  {customer_id}: {outcome}")
+
+
+def repeat_a_request(client: Client) -> None:
+    """The same request_id makes the same change once."""
+    say("A call whose answer was lost is repeated with its request_id. It is done once:")
+    request_id = uuid4()
+    for _ in range(2):
+        change = client.unfreeze_customer(
+            customer_id="c-1002",
+            scope=FreezeScope.ACCOUNT_AND_RESOURCES,
+            reason="moved to another partner",
+            request_id=request_id,
+        )
+        print(f"  {change.message} Revision {change.revision}.")
+
+
+def read_the_record(client: Client) -> None:
+    """Everything that happened is told, the newest first."""
+    say("What happened to c-1001:")
+    for event in client.list_freeze_events(customer_id="c-1001"):
+        scope = f" {event.scope.name}" if event.scope else ""
+        print(f"  {event.revision:2} {event.action.name}{scope}: {event.reason}")
+
+
+def check_everything(client: Client) -> None:
+    """One batch decides on every operation that exists for a billing mode."""
+    for mode in (BillingMode.SPOT, BillingMode.YEARLY_MONTHLY):
+        operations = [operation for operation in Operation if operation]
+        batch = client.batch_check_operations([Check("c-1001", operation, mode) for operation in operations])
+        allowed: list[str] = []
+        denied: list[str] = []
+        for operation, result in zip(operations, batch.results, strict=True):
+            if isinstance(result, frostgate.FrostgateError):
+                continue  # the operation does not exist for this billing mode
+            (allowed if result.allowed else denied).append(operation.name)
+        print(f"  {mode.name} allow: {' '.join(allowed) or 'nothing'}")
+        print(f"  {mode.name} deny:  {' '.join(denied) or 'nothing'}")
+
+
+def show(customer: frostgate.Customer) -> None:
+    """A customer in a line or two."""
+    fees = "fees accrue" if customer.fees_accrue else "no fees accrue"
+    print(f"  {customer.customer_id} is {customer.freeze_state.name}, {fees}, revision {customer.revision}")
+    if customer.retention_expire_time and customer.freeze_time:
+        kept = customer.retention_expire_time - customer.freeze_time
+        print(f"  its data is retained for {kept.days} days")
+
+
+def say(sentence: str) -> None:
+    """A step of the story."""
+    print(f"\n{sentence}")
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[str]:
+    """A server on a free port of loopback, with a database of its own. Gives its address."""
+    command = [sys.executable, "-m", "frostgate_server", "serve", "--listen", "127.0.0.1:0", "--create"]
+    with subprocess.Popen(
+        [*command, "--database", str(directory / "frostgate.db")], stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        ready = re.match(r"frostgate-server is ready on (\S+): ", server.stdout.readline())
+        if ready is None:
+            raise SystemExit("the server did not start")
+        try:
+            yield ready[1]
+        finally:
+            server.terminate()
+            server.wait()
+
+
+if __name__ == "__main__":
+    main()
