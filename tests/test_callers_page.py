@@ -1,0 +1,89 @@
+"""The Python of the caller's page is run as it stands there."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import frostgate
+import grpc
+import pytest
+from calls import new_id
+from frostgate import BillingMode, FreezeScope, FreezeState, Operation
+from server_process import ServerProcess
+
+PAGE = Path(__file__).parent.parent / "docs" / "callers.md"
+MAY, FREEZE, CREDENTIALS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def client(server: ServerProcess) -> Iterator[frostgate.Client]:
+    """A client of the module's server."""
+    with frostgate.Client(server.address) as opened:
+        yield opened
+
+
+def made_by(block: str, **names: Any) -> dict[str, Any]:
+    """What the block defines."""
+    known = {"BillingMode": BillingMode, "FreezeScope": FreezeScope, "Operation": Operation, "frostgate": frostgate}
+    namespace: dict[str, Any] = {**known, **names}
+    exec(block, namespace)  # noqa: S102 - the page's own code
+    return namespace
+
+
+def test_may_goes_by_the_decision_where_there_is_one(client: frostgate.Client) -> None:
+    may, customer_id = made_by(MAY)["may"], new_id()
+    client.associate_customer(customer_id=customer_id, partner_id="p")
+    assert may(client, customer_id, Operation.VIEW, BillingMode.SPOT) is True
+    assert may(client, customer_id, Operation.PURCHASE, BillingMode.SPOT) is False
+
+
+def test_may_fails_open_for_what_only_shows_or_names_and_closed_for_the_rest() -> None:
+    may = made_by(MAY)["may"]
+    with frostgate.Client("127.0.0.1:1") as nobody:
+        answers = {
+            operation: may(nobody, "a", operation, BillingMode.YEARLY_MONTHLY) for operation in list(Operation)[1:]
+        }
+    assert [operation.name for operation, answer in answers.items() if answer] == ["RENAME", "VIEW"]
+
+
+def test_may_lets_mistakes_be_seen(client: frostgate.Client) -> None:
+    with pytest.raises(frostgate.InvalidRequest):
+        made_by(MAY)["may"](client, "a", Operation.RENEW, BillingMode.SPOT)
+
+
+class LosesItsFirstAnswer:
+    """A client whose first answer to a change is lost on the way."""
+
+    def __init__(self, client: frostgate.Client) -> None:
+        self._client = client
+        self.lost = 0
+
+    def freeze_customer(self, **fields: Any) -> frostgate.Change:
+        if self.lost == 0:
+            self.lost += 1
+            request_id = "00000000-0000-0000-0000-000000000001"
+            self._client.freeze_customer(**{**fields, "request_id": request_id})
+            raise frostgate.OutcomeUnknown("lost", code=grpc.StatusCode.UNAVAILABLE, request_id=request_id)
+        return self._client.freeze_customer(**fields)
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._client, method)
+
+
+def test_freeze_finds_out_what_became_of_a_lost_answer(client: frostgate.Client) -> None:
+    freeze, customer_id = made_by(FREEZE)["freeze"], new_id()
+    client.associate_customer(customer_id=customer_id, partner_id="p")
+    losing = LosesItsFirstAnswer(client)
+    customer = freeze(losing, customer_id, "unpaid")
+    assert losing.lost == 1
+    assert customer.freeze_state is FreezeState.ACCOUNT_AND_RESOURCES_FROZEN
+    assert len(list(client.list_freeze_events(customer_id=customer_id))) == 2
+    assert freeze(client, customer_id, "unpaid again") == customer
+
+
+def test_the_credentials_are_those_that_grpc_takes(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate, but no connection is made either")
+    made = made_by(CREDENTIALS.replace('"ca.pem"', repr(f"{tmp_path}/ca.pem")), grpc=grpc, Path=Path)
+    assert isinstance(made["client"], frostgate.Client)
+    made["client"].close()
