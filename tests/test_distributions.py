@@ -18,9 +18,9 @@ CLIENT_NEEDS = {"grpcio", "protobuf", "googleapis-common-protos"}
 pytestmark = pytest.mark.timeout(600)
 
 
-def run(*command: str | Path, **variables: str) -> str:
+def run(*command: str | Path) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env=environment(**variables), check=False
+        [str(word) for word in command], capture_output=True, text=True, timeout=300, env=environment(), check=False
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
@@ -98,24 +98,15 @@ def test_the_readmes_examples_work_with_the_wheel_alone(
 def test_users_of_the_client_are_clean_under_strict_mypy(client_python: Path, tmp_path: Path) -> None:
     for number, example in enumerate(examples()):
         (tmp_path / f"example_{number}.py").write_text(example)
-    strictly = ["-m", "mypy", "--strict", "--config-file", "", "--cache-dir", str(tmp_path / "cache")]
+    strictly: list[str | Path] = ["-m", "mypy", "--strict", "--config-file", "", "--cache-dir", str(tmp_path / "cache")]
     run(sys.executable, *strictly, "--python-executable", client_python, *sorted(tmp_path.glob("example_*.py")))
 
 
 def test_strict_mypy_sees_the_clients_types(client_python: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.py"
     wrong.write_text('import frostgate\n\nfrostgate.Client("a").get_customer(customer_id=1)\n')
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--config-file",
-        "",
-        "--python-executable",
-        client_python,
-        wrong,
-    ]
+    strictly = [sys.executable, "-m", "mypy", "--strict", "--config-file", ""]
+    command = [*strictly, "--python-executable", str(client_python), str(wrong)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path)
     assert 'has incompatible type "int"; expected "str"' in done.stdout
 
