@@ -1,6 +1,7 @@
 """Bad input of every kind gets the documented error, and the server goes on."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import grpc
@@ -10,6 +11,8 @@ from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from frostgate.v1.policy_pb2 import BillingMode, FreezeScope, Operation
+from frostgate_server import paging
+from frostgate_server.store import EventFilter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from server_process import ServerProcess
@@ -31,7 +34,7 @@ def the_server_goes_on(calls: Calls) -> Iterator[None]:
 
 
 def raw(server: ServerProcess, method: str, request: bytes) -> bytes:
-    call = server.channel.unary_unary(method, request_serializer=None, response_deserializer=None)
+    call: Any = server.channel.unary_unary(method, request_serializer=None, response_deserializer=None)
     answer: bytes = call(request, timeout=10)
     return answer
 
@@ -194,6 +197,17 @@ def test_an_oversize_request_is_refused_by_grpc_itself(server: ServerProcess) ->
     assert "larger than max (1048580 vs. 524288)" in error.details()
 
 
+def test_a_made_up_page_token_is_refused_where_no_revision_can_be(calls: Calls) -> None:
+    for revision in (0, -1, 2**63, 2**70):
+        call = partial(calls.events, page_token=paging.token(EventFilter(), revision))
+        assert refusal(call).reason == "PAGE_TOKEN_INVALID"
+
+
+def test_a_malformed_time_does_not_make_another_field_wrong(calls: Calls) -> None:
+    times = {"start_time": {"seconds": 2**61}, "end_time": {"seconds": 10}}
+    assert list(refusal(lambda: calls.events(**times)).violations) == ["start_time"]
+
+
 def test_a_method_that_does_not_exist_is_unimplemented(server: ServerProcess) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         raw(server, "/frostgate.v1.CustomerFreezeService/MeltCustomer", b"")
@@ -202,7 +216,21 @@ def test_a_method_that_does_not_exist_is_unimplemented(server: ServerProcess) ->
 
 
 @pytest.mark.parametrize(
-    "token", ["x", "!", "=", "AAAA", "WyJhIiwgMV0", "W10", "bnVsbA", "\u20ac", "a" * 5000, "WzEsMl0"]
+    "token",
+    [
+        "x",
+        "!",
+        "=",
+        "AAAA",
+        "WyJhIiwgMV0",
+        "W10",
+        "bnVsbA",
+        "\u20ac",
+        "a" * 5000,
+        "WzEsMl0",
+        "W1tb" * 50,
+        "W1tb" * 9999,
+    ],
 )
 def test_a_garbage_page_token_is_refused(calls: Calls, token: str) -> None:
     calls.new_customer()
@@ -221,8 +249,8 @@ def test_whatever_bytes_come_the_answer_is_a_documented_one(server: ServerProces
         assert code in {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
 
 
-any_text = st.text(max_size=70)
-any_number = st.integers(-(2**31), 2**31 - 1)
+any_text = st.text(max_size=70) | st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
+any_number = st.integers(-1, 12) | st.integers(-(2**31), 2**31 - 1)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

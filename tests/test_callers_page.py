@@ -1,8 +1,10 @@
 """The Python of the caller's page is run as it stands there."""
 
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import frostgate
@@ -62,9 +64,8 @@ class LosesItsFirstAnswer:
     def freeze_customer(self, **fields: Any) -> frostgate.Change:
         if self.lost == 0:
             self.lost += 1
-            request_id = "00000000-0000-0000-0000-000000000001"
-            self._client.freeze_customer(**{**fields, "request_id": request_id})
-            raise frostgate.OutcomeUnknown("lost", code=grpc.StatusCode.UNAVAILABLE, request_id=request_id)
+            self._client.freeze_customer(**fields)
+            raise frostgate.OutcomeUnknown("lost", code=grpc.StatusCode.UNAVAILABLE, request_id=fields["request_id"])
         return self._client.freeze_customer(**fields)
 
     def __getattr__(self, method: str) -> Any:
@@ -72,11 +73,13 @@ class LosesItsFirstAnswer:
 
 
 def test_freeze_finds_out_what_became_of_a_lost_answer(client: frostgate.Client) -> None:
-    freeze, customer_id = made_by(FREEZE)["freeze"], new_id()
+    pauses: list[int] = []
+    clock = SimpleNamespace(sleep=pauses.append)
+    freeze, customer_id = made_by(FREEZE, time=clock, uuid=uuid)["freeze"], new_id()
     client.associate_customer(customer_id=customer_id, partner_id="p")
     losing = LosesItsFirstAnswer(client)
     customer = freeze(losing, customer_id, "unpaid")
-    assert losing.lost == 1
+    assert (losing.lost, pauses) == (1, [1])
     assert customer.freeze_state is FreezeState.ACCOUNT_AND_RESOURCES_FROZEN
     assert len(list(client.list_freeze_events(customer_id=customer_id))) == 2
     assert freeze(client, customer_id, "unpaid again") == customer

@@ -27,6 +27,7 @@ from frostgate import (
     RuleBasis,
     words,
 )
+from frostgate.retrying import Tries
 from frostgate.v1 import customer_pb2, policy_pb2
 from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
@@ -289,3 +290,53 @@ def test_settings_that_cannot_be_are_refused(kind: Any, settings: dict[str, Any]
 def test_a_time_without_a_zone_is_refused(client: Any) -> None:
     with pytest.raises(ValueError, match="a time needs a time zone"):
         client.list_freeze_events(start_time=datetime(2026, 1, 1))
+
+
+def unavailable(reason: str = "") -> frostgate.FrostgateError:
+    return frostgate.Unavailable("a", code=grpc.StatusCode.UNAVAILABLE, reason=reason)
+
+
+def unknown() -> frostgate.FrostgateError:
+    return frostgate.OutcomeUnknown("b", code=grpc.StatusCode.UNAVAILABLE, request_id="1")
+
+
+def refused() -> frostgate.FrostgateError:
+    return frostgate.FailedPrecondition("c", code=grpc.StatusCode.FAILED_PRECONDITION, reason="NOT_FROZEN")
+
+
+def overloaded() -> frostgate.FrostgateError:
+    return frostgate.ResourceExhausted("d", code=grpc.StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED")
+
+
+def too_late() -> frostgate.FrostgateError:
+    return frostgate.DeadlineExceeded("e", code=grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        ([overloaded()], 0),
+        ([too_late()], 0),
+        ([unavailable(), too_late()], 0),
+        ([unavailable(), refused()], 1),
+        ([unknown(), overloaded()], 0),
+        ([unknown(), unavailable("STORAGE_UNAVAILABLE"), too_late()], 0),
+        ([unknown(), refused()], 1),
+    ],
+    ids=lambda errors: "-".join(type(e).__name__ for e in errors) if isinstance(errors, list) else str(errors),
+)
+def test_of_several_tries_the_error_that_says_most_is_raised(
+    errors: list[frostgate.FrostgateError], expected: int
+) -> None:
+    tries = Tries(60)
+    for error in errors[:-1]:
+        assert 0 < tries.pause_after(error) < 1
+    with pytest.raises(frostgate.FrostgateError) as raised:
+        tries.pause_after(errors[-1])
+    assert raised.value is errors[expected]
+
+
+def test_an_empty_request_id_is_none_and_a_new_one_is_made(client: Any) -> None:
+    customer_id = new_id()
+    client.associate_customer(customer_id=customer_id, partner_id="partner", request_id="")
+    assert client.list_freeze_events(customer_id=customer_id)[0].request_id

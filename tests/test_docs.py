@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from calls import Calls
 from frostgate.v1.error_reason_pb2 import ErrorReason
+from frostgate_server.errors import CallerGone
 from frostgate_server.lanes import LANE_OF_METHOD
 from frostgate_server.policy_file import load
 from frostgate_server.rules_table import as_json, as_text
 from frostgate_server.settings import all_settings
+from frostgate_server.statuses import CODES
 from frostgate_server.vocabulary import Decision
 from server_process import ServerProcess, environment
 
@@ -51,7 +53,7 @@ def run(command: str, server: ServerProcess, directory: Path, grpcurl: str) -> s
     programs = {
         "grpcurl": [grpcurl],
         "frostgate-server": [sys.executable, "-m", "frostgate_server"],
-        "make": ["make", "--no-print-directory", "--directory", str(ROOT)],
+        "make": ["make", "--silent", "--no-print-directory", "--directory", str(ROOT)],
     }
     done = subprocess.run(
         [*programs[words[0]], *words[1:]],
@@ -155,11 +157,11 @@ def test_the_override_of_the_operators_page_is_taken(tmp_path: Path) -> None:
     assert load(tmp_path / "ours.toml", Decision.DENY).version != load(None, Decision.DENY).version
 
 
-def test_every_reason_that_the_callers_page_names_is_published() -> None:
-    rows = re.findall(r"^\| [A-Z_]+ \| ([A-Z_, ]+) \|", (ROOT / "docs" / "callers.md").read_text(), re.MULTILINE)
-    named = {reason for row in rows for reason in row.split(", ")}
-    assert len(named) >= 13
-    assert {f"ERROR_REASON_{reason}" for reason in named} <= set(ErrorReason.keys())
+def test_the_callers_page_tells_every_error_with_its_code() -> None:
+    rows = re.findall(r"^\| ([A-Z_]+) \| ([A-Z_, ]+) \|", (ROOT / "docs" / "callers.md").read_text(), re.MULTILINE)
+    told = {(code, reason) for code, reasons in rows for reason in reasons.split(", ")}
+    assert told == {(code.name, kind.reason) for kind, code in CODES.items() if kind is not CallerGone}
+    assert {f"ERROR_REASON_{reason}" for _, reason in told} <= set(ErrorReason.keys())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -1,5 +1,6 @@
 """Checks have threads of their own: nothing slow takes the last one, and too much of anything is turned away."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,10 @@ from frostgate_server.customer_freeze_servicer import CustomerFreezeServicer
 from frostgate_server.handlers import add_service
 from frostgate_server.lanes import LANE_OF_METHOD, Lane, Lanes, open_lanes
 from frostgate_server.sqlite_store.library import sqlite3
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+from h2.connection import H2Connection
 from server_process import Connection, ServerProcess
 from subjects import error_info, status_of
 
@@ -156,21 +160,36 @@ def outcome_of(future: Any) -> str:
     if error is None:
         return "OK"
     code, status = status_of(error)
-    reason = error_info(status).reason
+    reason = str(error_info(status).reason)
     if reason == "OVERLOADED":
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert any(detail.type_url.endswith("google.rpc.RetryInfo") for detail in status.details)
     return reason
 
 
-def test_a_lane_is_crowded_when_more_wait_than_may() -> None:
-    begin = Event()
-    with Lane("test", threads=1, most_waiting=2) as lane:
-        for _ in range(3):
-            lane.submit(begin.wait, 30)
-        while lane._work_queue.qsize() > 2:
-            pass
-        assert not lane.crowded()
-        lane.submit(begin.wait, 30)
-        assert lane.crowded()
-        begin.set()
+def open_silent_calls(address: str, path: str, count: int) -> socket.socket:
+    """Calls whose headers come and whose messages never do, on one connection."""
+    connection = H2Connection()
+    connection.initiate_connection()
+    headers = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", address),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ]
+    for number in range(count):
+        connection.send_headers(2 * number + 1, headers)
+    host, port = address.split(":")
+    opened = socket.create_connection((host, int(port)))
+    opened.sendall(connection.data_to_send())
+    return opened
+
+
+def test_callers_who_never_send_their_message_do_not_stop_checks(own_server: ServerProcess) -> None:
+    path = "/frostgate.v1.PolicyDecisionService/CheckOperation"
+    with open_silent_calls(own_server.address, path, MANY):
+        assert_checks_go_on(own_server)
+        health: Any = HealthStub(own_server.channel)
+        assert health.Check(HealthCheckRequest(), timeout=5).status == HealthCheckResponse.SERVING

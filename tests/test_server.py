@@ -108,6 +108,22 @@ def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     assert line == f"directory {tmp_path}/file cannot be made: File exists"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--listen", "a..b:1", "--insecure"], "cannot listen on a..b:1: "),
+        (["--listen", f"unix:/tmp/{'long' * 50}"], "cannot listen on unix:/tmp/long"),
+        (["--listen", "127.0.0.1:0", "--database", "long" * 100], "[Errno 36] File name too long"),
+        (
+            ["--listen", "127.0.0.1:0", "--database", "/proc/none/f.db", "--create"],
+            "directory /proc/none cannot be made",
+        ),
+    ],
+)
+def test_whatever_keeps_it_from_starting_is_said_in_one_line(arguments: list[str], said: str) -> None:
+    assert refused_start("serve", *arguments).startswith(said)
+
+
 def test_a_corrupt_database_is_refused(tmp_path: Path) -> None:
     database = tmp_path / "frostgate.db"
     with ServerProcess(database) as server:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from calls import Calls, refusal
-from frostgate_server.errors import StartupError, StorageUnavailable
+from frostgate_server.errors import OutcomeUnknown, StartupError, StorageUnavailable
 from frostgate_server.sqlite_store import backup, claim_database, open_store, recover
 from frostgate_server.sqlite_store.head_file import SLOT_SIZE, Head, HeadFile, HeadFileDamaged
 from frostgate_server.sqlite_store.library import ensure_sound, sqlite3
@@ -257,6 +257,32 @@ def test_an_unfinished_creation_is_begun_again(tmp_path: Path) -> None:
         assert store.revision() == 0
 
 
+class DiskFailure(OSError):
+    """What a failing disk raises."""
+
+
+def test_a_change_that_the_head_file_does_not_hold_is_not_acknowledged_but_may_be_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(open_store(path, create=False)) as store:
+        subject = ServiceSubject(store)
+        synced: list[int] = []
+
+        def failing(_: int) -> None:
+            raise DiskFailure("the disk fails")
+
+        monkeypatch.setattr("os.fdatasync", failing)
+        with pytest.raises(OutcomeUnknown) as unknown:
+            subject.associate("d", "p")
+        assert unknown.value.detail == "the disk fails"
+        with pytest.raises(OutcomeUnknown):
+            store.write(lambda _: None)
+        monkeypatch.setattr("os.fdatasync", synced.append)
+        store.write(lambda _: None)
+        assert len(synced) == 1
+        assert subject.state("d") == (FreezeState.ACCOUNT_FROZEN, 4)
+
+
 def test_the_head_file_survives_a_write_cut_short(tmp_path: Path) -> None:
     file = tmp_path / "head"
     with closing(HeadFile(file)) as head:
@@ -304,8 +330,10 @@ def test_recovery_takes_up_a_database_whose_head_file_is_no_use(path: Path, dama
 )
 def test_recovery_refuses_what_is_not_whole(path: Path, damage: Callable[[Path], None], said: str) -> None:
     damage(path)
+    before = head_file(path).read_bytes()
     with pytest.raises(StartupError, match=said):
         recover(path)
+    assert head_file(path).read_bytes() == before
 
 
 def test_recovery_refuses_a_database_in_use(path: Path) -> None:
@@ -337,6 +365,10 @@ def test_a_backup_takes_no_others_place_and_needs_a_database(path: Path, tmp_pat
         backup(tmp_path / "none.db", tmp_path / "copy.db")
     with pytest.raises(StartupError, match="cannot be copied to"):
         backup(path, tmp_path / "no-directory" / "copy.db")
+    edit(tmp_path / "foreign.db", "CREATE TABLE t (x)")
+    with pytest.raises(StartupError, match="is not a frostgate database"):
+        backup(tmp_path / "foreign.db", tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
 
 
 @pytest.mark.parametrize("version", [(3, 7, 0), (3, 40, 1), (3, 51, 2)])

@@ -8,7 +8,14 @@ import pytest
 from frostgate.v1 import customer_pb2, error_reason_pb2, policy_pb2
 from frostgate.v1.policy_decision_service_pb2 import ListRulesRequest
 from frostgate_server import vocabulary
-from frostgate_server.errors import FieldViolation, FrostgateError, InvalidFields, Overloaded, StorageUnavailable
+from frostgate_server.errors import (
+    FieldViolation,
+    FrostgateError,
+    InvalidFields,
+    OutcomeUnknown,
+    Overloaded,
+    StorageUnavailable,
+)
 from frostgate_server.handlers import _answering
 from frostgate_server.lanes import Lane
 from frostgate_server.statuses import status_of
@@ -26,8 +33,8 @@ def example(kind: type[FrostgateError]) -> FrostgateError:
         return InvalidFields([FieldViolation("f", "must be g")])
     if kind is Overloaded:
         return Overloaded(1)
-    if kind is StorageUnavailable:
-        return StorageUnavailable("/var/secret is full")
+    if issubclass(kind, (StorageUnavailable, OutcomeUnknown)):
+        return kind("/var/secret is full")
     names = [part.split("}")[0] for part in kind.template.split("{")[1:]]
     return kind(**{name: f"<{name}>" for name in names})
 

@@ -17,7 +17,7 @@ from .words import BillingMode, FreezeScope, FreezeState, Operation
 Answer = TypeVar("Answer")
 
 RequestId = str | UUID | None
-"""A UUID that makes a change repeatable. None: a new one."""
+"""A UUID that makes a change repeatable. None, or an empty string: a new one."""
 
 _DECISIONS = "/frostgate.v1.PolicyDecisionService/"
 _FREEZES = "/frostgate.v1.CustomerFreezeService/"
@@ -229,7 +229,7 @@ def list_freeze_events(
 
 
 def _request_id(given: RequestId) -> str:
-    return str(uuid4() if given is None else given)
+    return str(given or uuid4())
 
 
 def _timestamp(time: datetime | None) -> Timestamp | None:

@@ -132,6 +132,9 @@ _KINDS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
 }
 
+MADE_KNOWN = (InvalidRequest, NotFound, AlreadyExists, FailedPrecondition)
+"""What a change is refused with only after the server looked for an earlier answer to the same request."""
+
 _MAY_HAVE_BEEN_DONE = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -161,7 +164,7 @@ def error_of_call(call: FailedCall, request_id: str | None) -> FrostgateError:
     """The error of a failed call. `request_id` is that of a change, None for a read."""
     status = _status(call)
     error = error_of_status(status)
-    undone = error.reason not in {"", "INTERNAL"}
+    undone = error.reason not in {"", "INTERNAL", "OUTCOME_UNKNOWN"}
     if request_id is not None and error.code in _MAY_HAVE_BEEN_DONE and not undone:
         return OutcomeUnknown(status.message, code=error.code, request_id=request_id)
     return error

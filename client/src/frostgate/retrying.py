@@ -5,7 +5,7 @@ import time
 
 import grpc
 
-from .errors import DeadlineExceeded, FrostgateError
+from .errors import MADE_KNOWN, DeadlineExceeded, FrostgateError, OutcomeUnknown
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
@@ -32,22 +32,26 @@ class Tries:
         """Takes seconds from now. Raises ValueError unless they are positive and finite."""
         self._end = time.monotonic() + check_timeout(timeout)
         self._pause = FIRST_PAUSE
-        self._unavailable: FrostgateError | None = None
+        self._says_most: FrostgateError | None = None
 
     def time_left(self) -> float:
         """Seconds left for the next try; a little more than none, since gRPC wants some."""
         return max(self._end - time.monotonic(), 0.001)
 
     def pause_after(self, error: FrostgateError) -> float:
-        """Seconds to wait before another try. If there is to be none, raises the error that says most."""
-        if type(error) is DeadlineExceeded and self._unavailable is not None:
-            raise self._unavailable from error
+        """Seconds to wait before another try. If there is to be none, raises the error that says most.
+
+        Once an outcome is unknown, only an answer or a refusal that looked for an earlier answer first makes it known.
+        """
+        if not isinstance(self._says_most, OutcomeUnknown) and not isinstance(error, DeadlineExceeded):
+            self._says_most = error
         pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-        if error.code is not grpc.StatusCode.UNAVAILABLE or time.monotonic() + pause >= self._end:
+        if error.code is grpc.StatusCode.UNAVAILABLE and time.monotonic() + pause < self._end:
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            return pause
+        if self._says_most in {None, error} or isinstance(error, MADE_KNOWN):
             raise error
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        self._unavailable = error
-        return pause
+        raise self._says_most from error
 
 
 def check_timeout(timeout: float) -> float:

@@ -21,30 +21,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], None] = options.command
     try:
         command(options)
-    except StartupError as error:
+    except (StartupError, OSError) as error:
         print(f"frostgate-server: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="frostgate-server", description="What may a frozen customer still do?")
+    parser = argparse.ArgumentParser(
+        prog="frostgate-server", description="What may a frozen customer still do?", allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"frostgate-server {version('frostgate-server')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", help="serve over gRPC until SIGTERM or SIGINT")
-    serve.set_defaults(command=_serve)
+
+    def command(name: str, run: Callable[[argparse.Namespace], None], doc: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=doc, allow_abbrev=False)
+        one.set_defaults(command=run)
+        return one
+
+    serve = command("serve", _serve, "serve over gRPC until SIGTERM or SIGINT")
     serve.add_argument("--print-config", action="store_true", help="print the settings in force, and do not serve")
     _add_settings(serve, only=None)
-    rules = commands.add_parser("rules", help="print the decision table")
-    rules.set_defaults(command=_rules)
+    rules = command("rules", _rules, "print the decision table")
     rules.add_argument("--format", choices=["text", "json"], default="text", help="for a person, or for a program")
     _add_settings(rules, only={"policy", "unknown_customer"})
-    backup = commands.add_parser("backup", help="copy the database, also while it is served")
-    backup.set_defaults(command=_backup)
+    backup = command("backup", _backup, "copy the database, also while it is served")
     backup.add_argument("--to", metavar="FILE", required=True, type=Path, help="the copy, a file that does not exist")
     _add_settings(backup, only={"database"})
-    recover = commands.add_parser("recover", help="take up a database after a loss: restored, or short of its tail")
-    recover.set_defaults(command=_recover)
+    recover = command("recover", _recover, "take up a database after a loss: restored, or short of its tail")
     _add_settings(recover, only={"database"})
     return parser
 
@@ -81,8 +85,8 @@ def _serve(options: argparse.Namespace) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from .app import start  # noqa: PLC0415 - gRPC reads its environment when it is loaded
 
-    told_to_stop = threading.Event()
     app = start(configuration)
+    told_to_stop = threading.Event()
     _stop_on_signals(told_to_stop)
     _announce(
         f"frostgate-server is ready on {app.address}: database {settings.database} at revision {app.revision}, "

@@ -14,13 +14,14 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from . import policy_file
 from .customer_freeze_servicer import CustomerFreezeServicer
+from .decisions import DecisionService
 from .errors import StartupError
 from .handlers import add_service
-from .lanes import Lanes, open_lanes
+from .lanes import Lanes, Watch, open_lanes
 from .policy import Policy
 from .policy_decision_servicer import PolicyDecisionServicer
 from .reflection import add_reflection
-from .service import DecisionService, FreezeService
+from .service import FreezeService
 from .setting_values import is_loopback
 from .settings import Configuration, Settings
 from .sqlite_store import Claim, claim_database, open_store
@@ -43,6 +44,7 @@ class App:
     _server: grpc.Server
     _health: HealthServicer
     _lanes: Lanes
+    _watch: Watch
     _store: Store
     _claim: Claim
 
@@ -50,6 +52,7 @@ class App:
         """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
         self._health.enter_graceful_shutdown()
         self._server.stop(period.total_seconds()).wait()
+        self._watch.close()
         for lane in self._lanes.values():
             lane.shutdown()
         self._store.close()
@@ -70,15 +73,16 @@ def start(configuration: Configuration) -> App:
         lanes = open_lanes(settings.check_threads)
         server, health = _server(policy, store, settings, lanes)
         address = _listen(server, settings.listen)
+        app = App(address, policy, store.revision(), server, health, lanes, Watch(lanes), store, claim)
         server.start()
         undo.pop_all()
-    return App(address, policy, store.revision(), server, health, lanes, store, claim)
+    return app
 
 
 def _server(policy: Policy, store: Store, settings: Settings, lanes: Lanes) -> tuple[grpc.Server, HealthServicer]:
     """A server with all its services."""
     server = grpc.server(
-        lanes["checks"],
+        lanes["health"],
         options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", LARGEST_REQUEST)],
     )
     add_service(server, _DECISIONS, PolicyDecisionServicer(DecisionService(store), policy), lanes)
@@ -110,8 +114,7 @@ def _listen(server: grpc.Server, listen: str) -> str:
 def _ensure_free(listen: str) -> None:
     """Asks the system itself whether it can be listened on, which says why not: gRPC only says that it failed."""
     if listen.startswith("unix:"):
-        if _answers(listen.removeprefix("unix:")):
-            raise StartupError(f"cannot listen on {listen}: another process does")
+        _ensure_nobody_answers(listen)
         return
     host, _, port = listen.rpartition(":")
     try:
@@ -119,11 +122,17 @@ def _ensure_free(listen: str) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OSError as error:
-        raise StartupError(f"cannot listen on {listen}: {error.strerror}") from error
+    except (OSError, UnicodeError) as error:
+        raise StartupError(f"cannot listen on {listen}: {getattr(error, 'strerror', error)}") from error
 
 
-def _answers(path: str) -> bool:
-    """Whether a process listens on a unix socket. One that nobody listens on is left over, and is replaced."""
+def _ensure_nobody_answers(listen: str) -> None:
+    """A unix socket that nobody listens on is left over, and is replaced."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex(path) == 0
+        try:
+            probe.connect(listen.removeprefix("unix:"))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return
+        except OSError as error:
+            raise StartupError(f"cannot listen on {listen}: {error.strerror or error}") from error
+    raise StartupError(f"cannot listen on {listen}: another process does")

@@ -30,7 +30,7 @@ class CustomerFreezeServicer:
         """Takes the use cases."""
         self._service = service
 
-    def AssociateCustomer(  # noqa: N802
+    def AssociateCustomer(
         self, request: pb.AssociateCustomerRequest, context: grpc.ServicerContext
     ) -> pb.AssociateCustomerResponse:
         """See the proto."""
@@ -42,7 +42,7 @@ class CustomerFreezeServicer:
         changed = self._service.associate(_caller(context), customer_id, partner_id, request_id)
         return pb.AssociateCustomerResponse(customer=_customer(changed), revision=changed.revision)
 
-    def DisassociateCustomer(  # noqa: N802
+    def DisassociateCustomer(
         self, request: pb.DisassociateCustomerRequest, context: grpc.ServicerContext
     ) -> pb.DisassociateCustomerResponse:
         """See the proto."""
@@ -54,7 +54,7 @@ class CustomerFreezeServicer:
         changed = self._service.disassociate(_caller(context), customer_id, reason, request_id)
         return pb.DisassociateCustomerResponse(revision=changed.revision)
 
-    def FreezeCustomer(  # noqa: N802
+    def FreezeCustomer(
         self, request: pb.FreezeCustomerRequest, context: grpc.ServicerContext
     ) -> pb.FreezeCustomerResponse:
         """See the proto."""
@@ -66,7 +66,7 @@ class CustomerFreezeServicer:
             customer=_customer(changed), message=_FROZEN_MESSAGES[scope], revision=changed.revision
         )
 
-    def UnfreezeCustomer(  # noqa: N802
+    def UnfreezeCustomer(
         self, request: pb.UnfreezeCustomerRequest, context: grpc.ServicerContext
     ) -> pb.UnfreezeCustomerResponse:
         """See the proto."""
@@ -78,32 +78,28 @@ class CustomerFreezeServicer:
             customer=_customer(changed), message=_UNFROZEN_MESSAGES[scope], revision=changed.revision
         )
 
-    def BatchFreezeCustomers(  # noqa: N802
+    def BatchFreezeCustomers(
         self, request: pb.BatchFreezeCustomersRequest, context: grpc.ServicerContext
     ) -> pb.BatchFreezeCustomersResponse:
         """See the proto."""
         batch = self._service.batch_freeze(_caller(context), *_many_changes(request))
         return pb.BatchFreezeCustomersResponse(results=_results(batch), revision=batch.revision)
 
-    def BatchUnfreezeCustomers(  # noqa: N802
+    def BatchUnfreezeCustomers(
         self, request: pb.BatchUnfreezeCustomersRequest, context: grpc.ServicerContext
     ) -> pb.BatchUnfreezeCustomersResponse:
         """See the proto."""
         batch = self._service.batch_unfreeze(_caller(context), *_many_changes(request))
         return pb.BatchUnfreezeCustomersResponse(results=_results(batch), revision=batch.revision)
 
-    def GetCustomer(  # noqa: N802
-        self, request: pb.GetCustomerRequest, _: grpc.ServicerContext
-    ) -> pb.GetCustomerResponse:
+    def GetCustomer(self, request: pb.GetCustomerRequest, _: grpc.ServicerContext) -> pb.GetCustomerResponse:
         """See the proto."""
         shape = Shape()
         customer_id = shape.id("customer_id", request.customer_id)
         shape.ensure()
         return pb.GetCustomerResponse(customer=customer_message(self._service.customer(customer_id)))
 
-    def ListCustomers(  # noqa: N802
-        self, request: pb.ListCustomersRequest, _: grpc.ServicerContext
-    ) -> pb.ListCustomersResponse:
+    def ListCustomers(self, request: pb.ListCustomersRequest, _: grpc.ServicerContext) -> pb.ListCustomersResponse:
         """See the proto."""
         shape = Shape()
         partner_id = shape.id("partner_id", request.partner_id)
@@ -116,7 +112,7 @@ class CustomerFreezeServicer:
         customers, token = self._service.customers(partner_id, state, expired, page_size, request.page_token)
         return pb.ListCustomersResponse(customers=map(customer_message, customers), next_page_token=token)
 
-    def ListFreezeEvents(  # noqa: N802
+    def ListFreezeEvents(
         self, request: pb.ListFreezeEventsRequest, _: grpc.ServicerContext
     ) -> pb.ListFreezeEventsResponse:
         """See the proto."""

@@ -14,6 +14,7 @@
     ├── RevisionNotReached
     ├── Overloaded
     ├── StorageUnavailable
+    ├── OutcomeUnknown
     ├── CallerGone
     └── Bug
 
@@ -154,6 +155,17 @@ class StorageUnavailable(FrostgateError):
 
     reason = "STORAGE_UNAVAILABLE"
     template = "The storage is unavailable."
+
+    def __init__(self, detail: str) -> None:
+        super().__init__()
+        self.detail = detail
+
+
+class OutcomeUnknown(FrostgateError):
+    """The change may have been made: it failed while it was made durable. `detail` is for the log."""
+
+    reason = "OUTCOME_UNKNOWN"
+    template = "The change may have been made: repeat it with its request_id to find out."
 
     def __init__(self, detail: str) -> None:
         super().__init__()

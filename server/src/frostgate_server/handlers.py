@@ -1,4 +1,4 @@
-"""A servicer's methods as gRPC handlers: every call is parsed, answered in its lane, and its errors become statuses."""
+"""A servicer's methods as gRPC handlers: each call is answered in its lane, and its errors become statuses."""
 
 import logging
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
-from .errors import Bug, FieldViolation, FrostgateError, InvalidFields, Overloaded, StorageUnavailable
+from .errors import Bug, FieldViolation, FrostgateError, InvalidFields, OutcomeUnknown, Overloaded, StorageUnavailable
 from .lanes import LANE_OF_METHOD, Lane, Lanes, in_lane
 from .statuses import status_of
 
@@ -46,14 +46,14 @@ def _answering(
 
     def answer(request: Message | _Unparsable, context: grpc.ServicerContext) -> Message | bytes:
         try:
-            if lane.crowded():
+            if not lane.begin():
                 raise Overloaded(RETRY_AFTER_SECONDS)
             if isinstance(request, _Unparsable):
                 raise InvalidFields([FieldViolation("request", request.message)])
             return behavior(request, context)
         except FrostgateError as error:
-            if isinstance(error, StorageUnavailable):
-                _log.error("storage unavailable: %s", error.detail)
+            if isinstance(error, (StorageUnavailable, OutcomeUnknown)):
+                _log.error("%s: %s", error.reason, error.detail)
             refusal = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller must not see it, and the log must
             refusal = Bug(call_id=str(uuid4()))

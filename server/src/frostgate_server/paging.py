@@ -1,14 +1,18 @@
 """Page tokens: where a listing goes on, bound to its filters."""
 
 import base64
-import binascii
 import hashlib
 import json
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .errors import PageTokenInvalid
 
 _Key = TypeVar("_Key", str, int)
+
+LARGEST_REVISION = 2**63 - 1
+
+_LONGEST = 300
+"""More characters than any token of ours has."""
 
 
 def token(filters: object, last: str | int) -> str:
@@ -20,18 +24,25 @@ def token(filters: object, last: str | int) -> str:
 def after(token_: str, filters: object, kind: type[_Key]) -> _Key | None:
     """The key that the token goes on after; None for an empty token.
 
-    Raises PageTokenInvalid for anything that `token` did not make with these filters.
+    Raises PageTokenInvalid for a token of other filters and for garbage. A token is no secret and can be made up, but
+    it gives nothing that its filters do not.
     """
     if not token_:
         return None
+    if len(token_) > _LONGEST:
+        raise PageTokenInvalid
     try:
         padding = "=" * (-len(token_) % 4)
-        bound, last = json.loads(base64.b64decode(token_ + padding, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, TypeError) as error:
+        content: list[Any] = json.loads(base64.b64decode(token_ + padding, altchars=b"-_", validate=True))
+        bound, last = content
+    except (ValueError, TypeError, RecursionError) as error:
         raise PageTokenInvalid from error
-    if not isinstance(last, kind) or bound != _bound(filters, last):
+    if type(last) is not kind or bound != _bound(filters, last):
         raise PageTokenInvalid
-    return last
+    if type(last) is int and not 0 < last <= LARGEST_REVISION:
+        raise PageTokenInvalid
+    typed: _Key = last
+    return typed
 
 
 def _bound(filters: object, last: str | int) -> str:

@@ -14,11 +14,11 @@ from frostgate.v1.policy_decision_service_pb2 import (
 )
 from google.protobuf import text_format
 
+from .decisions import DecisionService
 from .errors import FrostgateError
 from .messages import rule_message, wire
 from .policy import Policy, ensure_applicable
 from .ready_answers import ready_answers, revision_bytes, varint
-from .service import DecisionService
 from .shapes import LONGEST_RESOURCE_ID, Shape, is_id
 from .statuses import status_of
 from .vocabulary import BillingMode, Operation
@@ -42,7 +42,7 @@ class PolicyDecisionServicer:
             policy_version=policy.version,
         )
 
-    def CheckOperation(self, request: CheckOperationRequest, _: grpc.ServicerContext) -> bytes:  # noqa: N802
+    def CheckOperation(self, request: CheckOperationRequest, _: grpc.ServicerContext) -> bytes:
         """One check: the state as it is now, and the cell's answer."""
         self._ensure_shape(request)
         state, revision = self._decisions.state(request.customer_id, request.minimum_revision)
@@ -50,7 +50,7 @@ class PolicyDecisionServicer:
             _log.debug("check of %s at revision %d: state %s", _described(request), revision, state)
         return self._answers[state, request.billing_mode, request.operation] + revision_bytes(revision)
 
-    def BatchCheckOperations(self, request: BatchCheckOperationsRequest, _: grpc.ServicerContext) -> bytes:  # noqa: N802
+    def BatchCheckOperations(self, request: BatchCheckOperationsRequest, _: grpc.ServicerContext) -> bytes:
         """Many checks from one state. A malformed one is its own result."""
         self._ensure_batch_shape(request)
         errors: dict[int, bytes] = {}
@@ -74,7 +74,7 @@ class PolicyDecisionServicer:
             results.append(_RESPONSE_TAG + varint(len(answer)) + answer)
         return _batch_response(results, revision)
 
-    def ListRules(self, _: ListRulesRequest, __: grpc.ServicerContext) -> ListRulesResponse:  # noqa: N802
+    def ListRules(self, _: ListRulesRequest, __: grpc.ServicerContext) -> ListRulesResponse:
         """The whole policy."""
         return self._rules
 

@@ -22,7 +22,7 @@ def add_reflection(server: grpc.Server, service_names: Iterable[str], lanes: Lan
     def reflect(
         requests: Iterator[reflection_pb2.ServerReflectionRequest], context: grpc.ServicerContext
     ) -> Iterator[reflection_pb2.ServerReflectionResponse]:
-        yield from servicer.ServerReflectionInfo(requests, context)  # type: ignore[func-returns-value, misc] # it does
+        yield from servicer.ServerReflectionInfo(requests, context)
 
     in_lane(reflect, lanes[LANE_OF_METHOD[_METHOD]])
     handler = grpc.stream_stream_rpc_method_handler(

@@ -1,4 +1,4 @@
-"""The use cases: what a call does, in the contract's order. Knows no transport and no SQL.
+"""The use cases of the partner center: what a call does, in the contract's order. Knows no transport and no SQL.
 
 Order of checks: shape (before it comes here) → replay → existence → transition.
 """
@@ -19,7 +19,6 @@ from .errors import (
     NotFrozen,
     PartnerNotFound,
     RequestIdReused,
-    RevisionNotReached,
     ScopeMismatch,
 )
 from .freezing import Customer, FreezeEvent, Moment
@@ -77,28 +76,6 @@ class _Change:
             request_id=self.request_id,
             event_time=at.time,
         )
-
-
-class DecisionService:
-    """Tells control planes the state that decides. Raises RevisionNotReached rather than give an older one."""
-
-    def __init__(self, store: Store) -> None:
-        """Takes a store that is always current: a revision it has not reached now, nobody has made."""
-        self._store = store
-
-    def state(self, customer_id: str, minimum_revision: int) -> tuple[FreezeState | None, int]:
-        """The customer's freeze state (None: unknown) and the revision it was read at."""
-        state, revision = self._store.state(customer_id)
-        if revision < minimum_revision:
-            raise _not_reached(minimum_revision, revision)
-        return state, revision
-
-    def states(self, customer_ids: list[str], minimum_revision: int) -> tuple[list[FreezeState | None], int]:
-        """The freeze states of many customers at one revision."""
-        states, revision = self._store.states(customer_ids)
-        if revision < minimum_revision:
-            raise _not_reached(minimum_revision, revision)
-        return states, revision
 
 
 class FreezeService:
@@ -260,7 +237,3 @@ class FreezeService:
             return read(earlier.answer)
 
         return self._store.write(work_once)
-
-
-def _not_reached(minimum_revision: int, revision: int) -> RevisionNotReached:
-    return RevisionNotReached(minimum_revision=str(minimum_revision), revision=str(revision))

@@ -10,8 +10,8 @@ from .vocabulary import Decision
 LONGEST_RETENTION = timedelta(days=3650)
 LONGEST_DRAIN = timedelta(hours=1)
 
-_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{1,5})")
-_DURATION = re.compile(r"(?P<number>\d{1,9})(?P<unit>ms|s|m|h|d)")
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
+_DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>ms|s|m|h|d)")
 _UNITS = {
     "d": timedelta(days=1),
     "h": timedelta(hours=1),
@@ -117,7 +117,7 @@ def shown_decision(value: Decision) -> str:
 
 def thread_count(text: str) -> int:
     """1 to 64."""
-    if not text.isdecimal() or not 1 <= int(text) <= 64:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 64):
         raise ValueError("must be a number from 1 to 64")
     return int(text)
 

@@ -85,7 +85,7 @@ class Settings:
         "info",
         values.log_level,
         str,
-        "What goes to the log on stderr: debug (every check), info, warning or error.",
+        "What goes to the log on stderr: debug (every single check), info, warning or error.",
     )
 
 
@@ -122,7 +122,10 @@ class Configuration:
         return self.settings.create or self.origins["database"] == "default"
 
     def shown(self) -> str:
-        """As a TOML file that says the same, with the origin of each setting."""
+        """As a TOML file with the same settings, and the origin of each.
+
+        A database that the file names is no longer the default one: where it is missing, it is made with `create` only.
+        """
         lines = []
         for one in fields(Settings):
             text = one.metadata["shown"](getattr(self.settings, one.name))

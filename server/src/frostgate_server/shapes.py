@@ -110,15 +110,15 @@ class Shape:
             self.wrong(field, f"must not be negative but is {value}")
         return min(value or DEFAULT_PAGE_SIZE, LARGEST_PAGE)
 
-    def time(self, field: str, value: Timestamp) -> datetime:
+    def time(self, field: str, value: Timestamp) -> datetime | None:
         """A time, UTC, to the microsecond."""
         try:
             return value.ToDatetime(tzinfo=UTC)
         except (ValueError, OverflowError):
             self.wrong(field, "must be a time between the years 1 and 9999, with 0 to 999,999,999 nanoseconds")
-            return datetime.now(UTC)
+            return None
 
     def ordered(self, first: str, start: datetime | None, second: str, end: datetime | None) -> None:
         """Of two times, the first comes before the second."""
         if start is not None and end is not None and start >= end:
-            self.wrong(second, f"must be later than {first}")
+            self.wrong(second, f"must be later than {first} but is {end:%Y-%m-%dT%H:%M:%S.%fZ}")

@@ -10,7 +10,7 @@ from .errors import FrostgateError
 
 DOMAIN = "frostgate"
 
-_CODES: dict[type[FrostgateError], grpc.StatusCode] = {
+CODES: dict[type[FrostgateError], grpc.StatusCode] = {
     errors.InvalidFields: grpc.StatusCode.INVALID_ARGUMENT,
     errors.OperationNotApplicable: grpc.StatusCode.INVALID_ARGUMENT,
     errors.RequestIdReused: grpc.StatusCode.INVALID_ARGUMENT,
@@ -23,6 +23,7 @@ _CODES: dict[type[FrostgateError], grpc.StatusCode] = {
     errors.ScopeMismatch: grpc.StatusCode.FAILED_PRECONDITION,
     errors.RevisionNotReached: grpc.StatusCode.UNAVAILABLE,
     errors.StorageUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.OutcomeUnknown: grpc.StatusCode.INTERNAL,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.CallerGone: grpc.StatusCode.CANCELLED,
     errors.Bug: grpc.StatusCode.INTERNAL,
@@ -40,7 +41,7 @@ def status_of(error: FrostgateError) -> Status:
     """The status: one ErrorInfo always, BadRequest for fields, RetryInfo where coming back later helps."""
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.variables)
     return Status(
-        code=_CODES[type(error)].value[0],
+        code=CODES[type(error)].value[0],
         message=str(error),
         details=[_packed(detail) for detail in (info, *_more_details(error))],
     )

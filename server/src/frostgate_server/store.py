@@ -1,6 +1,6 @@
 """What frostgate asks of its storage. A store that keeps these promises can take SQLite's place.
 
-Errors: every call may raise StorageUnavailable, and then has changed nothing.
+Errors: every call may raise StorageUnavailable, and then has changed nothing. Only `write` may raise OutcomeUnknown.
 """
 
 from collections.abc import Callable
@@ -105,7 +105,8 @@ class Store(Protocol):
     def write(self, work: Callable[[Transaction], _Result]) -> _Result:
         """Does `work` in one transaction, alone, and returns what it returned once all of it is on disk (fsync).
 
-        If `work` raises, nothing has changed and the exception goes on to the caller.
+        If `work` raises, nothing has changed and the exception goes on to the caller. Raises OutcomeUnknown if it fails
+        to make the change durable: the change may show, now or after the next start.
         """
 
     def close(self) -> None:

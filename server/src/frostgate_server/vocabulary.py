@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class FreezeScope(IntEnum):
-    """How far a freeze reaches."""
+    """How far a freeze reaches. The larger number reaches further."""
 
     ACCOUNT = 1
     ACCOUNT_AND_RESOURCES = 2

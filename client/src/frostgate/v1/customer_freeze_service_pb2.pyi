@@ -189,7 +189,7 @@ class FreezeCustomerResponse(_message.Message):
     """The revision that the change made; with validate_only the current one."""
     @_builtins.property
     def customer(self) -> _customer_pb2.Customer:
-        """The customer; with validate_only as it would be."""
+        """The customer; with validate_only as it would be, at the current revision."""
 
     def __init__(
         self,
@@ -261,7 +261,7 @@ class UnfreezeCustomerResponse(_message.Message):
     """The revision that the change made; with validate_only the current one."""
     @_builtins.property
     def customer(self) -> _customer_pb2.Customer:
-        """The customer; with validate_only as it would be."""
+        """The customer; with validate_only as it would be, at the current revision."""
 
     def __init__(
         self,

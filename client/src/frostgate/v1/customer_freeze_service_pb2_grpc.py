@@ -30,13 +30,13 @@ class CustomerFreezeServiceStub(object):
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same content under the
-    same id within 24 hours gives the first answer again, word for word, and changes nothing; other content under the
-    same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Only OK answers are kept. So a change with a request_id may be
-    repeated after any failure.
+    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call with the same
+    content and id within 24 hours gives the first answer again, word for word, and changes nothing; other content under
+    the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
+    change with a request_id may be repeated after any failure.
 
     Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE
-    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL).
+    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     def __init__(self, channel):
@@ -97,13 +97,13 @@ class CustomerFreezeServiceServicer(object):
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same content under the
-    same id within 24 hours gives the first answer again, word for word, and changes nothing; other content under the
-    same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Only OK answers are kept. So a change with a request_id may be
-    repeated after any failure.
+    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call with the same
+    content and id within 24 hours gives the first answer again, word for word, and changes nothing; other content under
+    the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
+    change with a request_id may be repeated after any failure.
 
     Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE
-    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL).
+    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     def AssociateCustomer(self, request, context):
@@ -251,13 +251,13 @@ class CustomerFreezeService(object):
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same content under the
-    same id within 24 hours gives the first answer again, word for word, and changes nothing; other content under the
-    same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Only OK answers are kept. So a change with a request_id may be
-    repeated after any failure.
+    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call with the same
+    content and id within 24 hours gives the first answer again, word for word, and changes nothing; other content under
+    the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
+    change with a request_id may be repeated after any failure.
 
     Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE
-    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL).
+    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     @staticmethod

@@ -25,7 +25,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent."""
     ERROR_REASON_INVALID_FIELD: _ErrorReason.ValueType  # 1
-    """INVALID_ARGUMENT: the request or fields of it are malformed. BadRequest names every field. Metadata: fields."""
+    """INVALID_ARGUMENT: the request or fields of it are malformed. BadRequest names every field, up to 25. Metadata:
+    fields.
+    """
     ERROR_REASON_OPERATION_NOT_APPLICABLE: _ErrorReason.ValueType  # 2
     """INVALID_ARGUMENT: the operation does not exist for the billing mode. Metadata: operation, billing_mode."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 3
@@ -63,24 +65,31 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_WATCH_TOO_SLOW: _ErrorReason.ValueType  # 19
     """RESOURCE_EXHAUSTED: the reader is too slow. Resume from the last revision received."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 20
-    """RESOURCE_EXHAUSTED: too much load. RetryInfo says when to come back."""
+    """RESOURCE_EXHAUSTED: too much load. RetryInfo says when to come back. Metadata: retry_after."""
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 21
     """UNAVAILABLE: the storage cannot be reached, is full, busy or damaged. The change was not made."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 22
     """INTERNAL: a bug. The server's log has the details under the call_id. Metadata: call_id."""
+    ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 23
+    """INTERNAL: the storage failed while it made a change durable, so that the change may have been made or not. Repeat
+    the call with its request_id to find out.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Every error carries one google.rpc.ErrorInfo with domain "frostgate" and, as its reason, one of
     these names without the prefix: "ALREADY_FROZEN", for example. Its metadata holds every variable of the message.
     Errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message over 512 KiB) carry none.
 
-    New reasons may be added: treat one that you do not know by the status code.
+    New reasons may be added: treat one that you do not know by the status code. Those on verification codes, identities
+    and watches belong to calls that this version does not have yet.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 1
-"""INVALID_ARGUMENT: the request or fields of it are malformed. BadRequest names every field. Metadata: fields."""
+"""INVALID_ARGUMENT: the request or fields of it are malformed. BadRequest names every field, up to 25. Metadata:
+fields.
+"""
 ERROR_REASON_OPERATION_NOT_APPLICABLE: ErrorReason.ValueType  # 2
 """INVALID_ARGUMENT: the operation does not exist for the billing mode. Metadata: operation, billing_mode."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 3
@@ -118,9 +127,13 @@ ERROR_REASON_WATCH_COMPACTED: ErrorReason.ValueType  # 18
 ERROR_REASON_WATCH_TOO_SLOW: ErrorReason.ValueType  # 19
 """RESOURCE_EXHAUSTED: the reader is too slow. Resume from the last revision received."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 20
-"""RESOURCE_EXHAUSTED: too much load. RetryInfo says when to come back."""
+"""RESOURCE_EXHAUSTED: too much load. RetryInfo says when to come back. Metadata: retry_after."""
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 21
 """UNAVAILABLE: the storage cannot be reached, is full, busy or damaged. The change was not made."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 22
 """INTERNAL: a bug. The server's log has the details under the call_id. Metadata: call_id."""
+ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 23
+"""INTERNAL: the storage failed while it made a change durable, so that the change may have been made or not. Repeat
+the call with its request_id to find out.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -66,7 +66,8 @@ class PolicyDecisionServiceServicer(object):
         Sees every change that was answered OK before this call began.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, OPERATION_NOT_APPLICABLE), UNAVAILABLE (REVISION_NOT_REACHED,
-        STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED). An unknown customer is an answer, no error.
+        STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). An unknown customer is an answer, no
+        error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -75,7 +76,8 @@ class PolicyDecisionServiceServicer(object):
     def BatchCheckOperations(self, request, context):
         """Decides on up to 1,000 operations, all from one state of the store.
 
-        Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone.
+        Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone. Only
+        a minimum revision that is not reached, whoever asks for it, fails the whole call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,6 +85,8 @@ class PolicyDecisionServiceServicer(object):
 
     def ListRules(self, request, context):
         """Lists the whole policy, cell by cell, as this deployment applies it.
+
+        Errors: RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

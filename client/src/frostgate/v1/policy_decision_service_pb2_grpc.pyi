@@ -42,15 +42,20 @@ class PolicyDecisionServiceStub:
     Sees every change that was answered OK before this call began.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, OPERATION_NOT_APPLICABLE), UNAVAILABLE (REVISION_NOT_REACHED,
-    STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED). An unknown customer is an answer, no error.
+    STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). An unknown customer is an answer, no
+    error.
     """
     BatchCheckOperations: _grpc.UnaryUnaryMultiCallable[_policy_decision_service_pb2.BatchCheckOperationsRequest, _policy_decision_service_pb2.BatchCheckOperationsResponse]
     """Decides on up to 1,000 operations, all from one state of the store.
 
-    Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone.
+    Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone. Only
+    a minimum revision that is not reached, whoever asks for it, fails the whole call.
     """
     ListRules: _grpc.UnaryUnaryMultiCallable[_policy_decision_service_pb2.ListRulesRequest, _policy_decision_service_pb2.ListRulesResponse]
-    """Lists the whole policy, cell by cell, as this deployment applies it."""
+    """Lists the whole policy, cell by cell, as this deployment applies it.
+
+    Errors: RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL).
+    """
 
 @_typing.type_check_only
 class PolicyDecisionServiceAsyncStub(PolicyDecisionServiceStub):
@@ -66,15 +71,20 @@ class PolicyDecisionServiceAsyncStub(PolicyDecisionServiceStub):
     Sees every change that was answered OK before this call began.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, OPERATION_NOT_APPLICABLE), UNAVAILABLE (REVISION_NOT_REACHED,
-    STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED). An unknown customer is an answer, no error.
+    STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). An unknown customer is an answer, no
+    error.
     """
     BatchCheckOperations: _aio.UnaryUnaryMultiCallable[_policy_decision_service_pb2.BatchCheckOperationsRequest, _policy_decision_service_pb2.BatchCheckOperationsResponse]  # type: ignore[assignment]
     """Decides on up to 1,000 operations, all from one state of the store.
 
-    Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone.
+    Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone. Only
+    a minimum revision that is not reached, whoever asks for it, fails the whole call.
     """
     ListRules: _aio.UnaryUnaryMultiCallable[_policy_decision_service_pb2.ListRulesRequest, _policy_decision_service_pb2.ListRulesResponse]  # type: ignore[assignment]
-    """Lists the whole policy, cell by cell, as this deployment applies it."""
+    """Lists the whole policy, cell by cell, as this deployment applies it.
+
+    Errors: RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL).
+    """
 
 class PolicyDecisionServiceServicer(metaclass=_abc_1.ABCMeta):
     """For control planes: may this customer do this now?
@@ -93,7 +103,8 @@ class PolicyDecisionServiceServicer(metaclass=_abc_1.ABCMeta):
         Sees every change that was answered OK before this call began.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, OPERATION_NOT_APPLICABLE), UNAVAILABLE (REVISION_NOT_REACHED,
-        STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED). An unknown customer is an answer, no error.
+        STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). An unknown customer is an answer, no
+        error.
         """
 
     @_abc_1.abstractmethod
@@ -104,7 +115,8 @@ class PolicyDecisionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_policy_decision_service_pb2.BatchCheckOperationsResponse, _abc.Awaitable[_policy_decision_service_pb2.BatchCheckOperationsResponse]]:
         """Decides on up to 1,000 operations, all from one state of the store.
 
-        Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone.
+        Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone. Only
+        a minimum revision that is not reached, whoever asks for it, fails the whole call.
         """
 
     @_abc_1.abstractmethod
@@ -113,6 +125,9 @@ class PolicyDecisionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _policy_decision_service_pb2.ListRulesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_policy_decision_service_pb2.ListRulesResponse, _abc.Awaitable[_policy_decision_service_pb2.ListRulesResponse]]:
-        """Lists the whole policy, cell by cell, as this deployment applies it."""
+        """Lists the whole policy, cell by cell, as this deployment applies it.
+
+        Errors: RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL).
+        """
 
 def add_PolicyDecisionServiceServicer_to_server(servicer: PolicyDecisionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

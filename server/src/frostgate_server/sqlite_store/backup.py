@@ -20,23 +20,27 @@ def backup(path: Path, to: Path) -> int:
     ensure_sound()
     if not path.exists():
         raise StartupError(f"database {path} does not exist: correct --database")
-    if to.exists():
-        raise StartupError(f"{to} exists already: name a new file")
     try:
-        return _copy(path, to)
+        with closing(connect(path)) as connection:
+            ensure_frostgates(path, connection)
+            os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            return _copied(connection, to)
+    except FileExistsError:
+        raise StartupError(f"{to} exists already: name a new file") from None
     except (sqlite3.Error, OSError) as error:
-        to.unlink(missing_ok=True)
         raise StartupError(f"database {path} cannot be copied to {to}: {error}") from error
 
 
-def _copy(path: Path, to: Path) -> int:
-    os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with closing(connect(path)) as connection:
-        ensure_frostgates(path, connection)
+def _copied(connection: sqlite3.Connection, to: Path) -> int:
+    """Fills the empty file, or removes it if it cannot."""
+    try:
         connection.execute("VACUUM INTO ?", (str(to),))
-    with closing(connect(to)) as copy:
-        revision = read_head(copy).revision
-    with to.open("rb") as file:
-        os.fsync(file.fileno())
-    make_name_durable(to)
+        with closing(connect(to)) as copy:
+            revision = read_head(copy).revision
+        with to.open("rb") as file:
+            os.fsync(file.fileno())
+        make_name_durable(to)
+    except BaseException:
+        to.unlink()
+        raise
     return revision

@@ -15,9 +15,11 @@ class Claim:
         self._file = os.open(path.with_name(path.name + "-lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
             os.close(self._file)
+            if not isinstance(error, BlockingIOError):
+                raise
             raise StartupError(
                 f"database {path} is in use by process {holder}: stop it, or take another --database"
             ) from None

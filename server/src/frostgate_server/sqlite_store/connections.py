@@ -41,8 +41,9 @@ class Connections:
         """The calling thread's own connection, for reading."""
         mine: sqlite3.Connection | None = getattr(self._mine, "connection", None)
         if mine is None:
-            mine = self._mine.connection = self.open()
+            mine = self.open()
             mine.execute("PRAGMA query_only = ON")
+            self._mine.connection = mine
         return mine
 
     def close(self) -> None:

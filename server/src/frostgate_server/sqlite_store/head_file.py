@@ -36,6 +36,7 @@ class HeadFile:
     def __init__(self, path: Path) -> None:
         """Opens the file, or makes an empty one. Raises OSError."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._unsynced = False
         try:
             self.head, self._slot = self._newest()
         except BaseException:
@@ -54,11 +55,13 @@ class HeadFile:
 
     def advance(self, head: Head) -> None:
         """Makes `head` durable, unless the file holds it already. Raises OSError."""
-        if head == self.head:
+        if head == self.head and not self._unsynced:
             return
         slot = 1 - self._slot
+        self._unsynced = True
         os.pwrite(self._file, _line(head), slot * SLOT_SIZE)
         os.fdatasync(self._file)
+        self._unsynced = False
         self.head, self._slot = head, slot
 
     def close(self) -> None:

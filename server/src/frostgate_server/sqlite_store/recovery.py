@@ -33,9 +33,10 @@ class Recovered:
 
 
 def recover(path: Path) -> Recovered:
-    """Checks the whole database, jumps its revision ahead and writes its head file anew; the old one is kept aside.
+    """Checks pages, events and customers, jumps the revision ahead and writes the head file anew.
 
-    Raises StartupError if the database is missing, in use, or not whole: then nothing has changed.
+    The old head file is kept aside. Raises StartupError if the database is missing, in use, or not whole: then neither
+    its history nor its head file has changed.
     """
     ensure_sound()
     if not path.exists():
@@ -44,9 +45,11 @@ def recover(path: Path) -> Recovered:
     try:
         with closing(connect(path)) as connection:
             return _recover(path, connection)
-    except (sqlite3.Error, OSError, StorageUnavailable) as error:
+    except (sqlite3.DatabaseError, StorageUnavailable) as error:
         detail = error.detail if isinstance(error, StorageUnavailable) else str(error)
         raise StartupError(f"database {path} is not whole: {detail}; restore an older backup") from error
+    except OSError as error:
+        raise StartupError(f"head file of {path} cannot be written: {error}; mend that and recover again") from error
     finally:
         claim.release()
 
@@ -62,7 +65,7 @@ def _recover(path: Path, connection: sqlite3.Connection) -> Recovered:
     events = _verified_events(path, connection, head)
     customers = len([customer_of(row) for row in connection.execute(f"SELECT {CUSTOMER_COLUMNS} FROM customers")])
     floor = max(head.revision, _remembered_revision(path)) + REVISION_JUMP
-    connection.execute("UPDATE head SET revision = ?, floor = ?", (floor, floor))
+    connection.execute("UPDATE head SET revision = ?", (floor,))
     _write_head_anew(path, Head(head.database_id, floor, head.hash))
     return Recovered(customers, events, head.revision, floor)
 
@@ -79,6 +82,8 @@ def _verified_events(path: Path, connection: sqlite3.Connection, head: Head) -> 
 
 
 def _remembered_revision(path: Path) -> int:
+    if not head_path(path).exists():
+        return 0
     try:
         with closing(HeadFile(head_path(path))) as head_file:
             return head_file.head.revision if head_file.head else 0
@@ -87,7 +92,8 @@ def _remembered_revision(path: Path) -> int:
 
 
 def _write_head_anew(path: Path, head: Head) -> None:
-    head_path(path).replace(path.with_name(path.name + "-head-before-recovery"))
+    if head_path(path).exists():
+        head_path(path).replace(path.with_name(path.name + "-head-before-recovery"))
     with closing(HeadFile(head_path(path))) as head_file:
         head_file.advance(head)
     make_name_durable(head_path(path))

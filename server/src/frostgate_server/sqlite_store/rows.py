@@ -29,7 +29,7 @@ def checksum(customer_id: str, freeze_state: int, revision: int) -> int:
 
 def verified_state(customer_id: str, freeze_state: int, revision: int, claimed: int) -> FreezeState:
     """The state of a customer row. Raises StorageUnavailable if the row does not fit its checksum."""
-    if zlib.crc32(f"{customer_id} {freeze_state} {revision}".encode()) != claimed:
+    if checksum(customer_id, freeze_state, revision) != claimed:
         raise StorageUnavailable(f"the row of customer {customer_id} does not fit its checksum")
     return _STATES[freeze_state]
 

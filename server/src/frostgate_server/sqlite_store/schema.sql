@@ -6,9 +6,7 @@ CREATE TABLE head (
     database_id TEXT NOT NULL,
     revision INTEGER NOT NULL,
     -- The hash of the last event, to which the next one is chained.
-    hash TEXT NOT NULL,
-    -- The revision that this history was taken up from after a loss; 0 if there was none.
-    floor INTEGER NOT NULL
+    hash TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE partners (
@@ -21,7 +19,7 @@ CREATE TABLE customers (
     revision INTEGER NOT NULL,
     -- Over customer_id, freeze_state and revision: an edit from outside does not go unseen.
     checksum INTEGER NOT NULL,
-    partner_id TEXT NOT NULL REFERENCES partners,
+    partner_id TEXT NOT NULL,
     freeze_reason TEXT,
     freeze_time INTEGER,
     retention_expire_time INTEGER,

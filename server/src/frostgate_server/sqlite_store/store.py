@@ -3,11 +3,11 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from frostgate_server.errors import StorageUnavailable
+from frostgate_server.errors import OutcomeUnknown, StorageUnavailable
 from frostgate_server.freezing import Customer, FreezeEvent
 from frostgate_server.store import CustomerFilter, EventFilter, Transaction
 from frostgate_server.vocabulary import FreezeState
@@ -37,7 +37,7 @@ class SqliteStore:
     """Keeps the promises of store.Store. Opened by `open_store`, which sees to it that the files are sound."""
 
     def __init__(self, path: Path, head_file: HeadFile) -> None:
-        """Takes the paths of files that have been opened and verified."""
+        """Takes the path of a database and its head file, both verified."""
         self._connections = Connections(path)
         self._head_file = head_file
         self._writer = self._connections.open()
@@ -107,13 +107,39 @@ class SqliteStore:
         if not self._writing.acquire(timeout=WRITE_PATIENCE):
             raise StorageUnavailable(f"a change waited {WRITE_PATIENCE} s for those before it")
         try:
-            with _translated_errors(), self._head_file.locked():
-                with _transaction(self._writer) as transaction:
-                    result = work(transaction)
-                self._head_file.advance(transaction.head)
+            with ExitStack() as stack:
+                with _translated_errors():
+                    stack.enter_context(self._head_file.locked())
+                transaction, result = self._prepared(work)
+                self._make_durable(transaction)
                 return result
         finally:
             self._writing.release()
+
+    def _prepared(self, work: Callable[[Transaction], _Result]) -> tuple[SqliteTransaction, _Result]:
+        """Begins a transaction and does the work in it. If anything is raised, nothing has changed."""
+        with _translated_errors():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                transaction = SqliteTransaction(self._writer)
+                return transaction, work(transaction)
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def _make_durable(self, transaction: SqliteTransaction) -> None:
+        """Commits, and writes the head file. Raises OutcomeUnknown: what fails here may have been done."""
+        try:
+            self._writer.execute("COMMIT")
+            self._head_file.advance(transaction.head)
+        except (sqlite3.Error, OSError) as error:
+            self._roll_back()
+            raise OutcomeUnknown(str(error)) from error
+
+    def _roll_back(self) -> None:
+        """Ends the transaction, unless SQLite has done so itself, as it does when the disk is full."""
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
 
     def close(self) -> None:
         """See store.Store."""
@@ -124,18 +150,6 @@ class SqliteStore:
         with _translated_errors():
             rows: list[Row] = self._connections.mine().execute(sql, values).fetchall()
             return rows
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[SqliteTransaction]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield SqliteTransaction(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 @contextmanager
