@@ -89,104 +89,66 @@ def list_rules() -> Call[answers.Policy]:
 
 def associate_customer(customer_id: str, partner_id: str, request_id: RequestId) -> Call[answers.Association]:
     """AssociateCustomer."""
-    request_id = _request_id(request_id)
-    request = freezes_pb.AssociateCustomerRequest(customer_id=customer_id, partner_id=partner_id, request_id=request_id)
-    return Call(
-        _FREEZES + "AssociateCustomer",
-        request,
-        freezes_pb.AssociateCustomerResponse,
-        readers.association,
-        request_id,
+    request = freezes_pb.AssociateCustomerRequest(
+        customer_id=customer_id, partner_id=partner_id, request_id=_request_id(request_id)
     )
+    return _change("AssociateCustomer", request, freezes_pb.AssociateCustomerResponse, readers.association)
 
 
 def disassociate_customer(customer_id: str, reason: str, request_id: RequestId) -> Call[answers.Disassociation]:
     """DisassociateCustomer."""
-    request_id = _request_id(request_id)
-    request = freezes_pb.DisassociateCustomerRequest(customer_id=customer_id, reason=reason, request_id=request_id)
-    return Call(
-        _FREEZES + "DisassociateCustomer",
-        request,
-        freezes_pb.DisassociateCustomerResponse,
-        readers.disassociation,
-        request_id,
+    request = freezes_pb.DisassociateCustomerRequest(
+        customer_id=customer_id, reason=reason, request_id=_request_id(request_id)
     )
+    return _change("DisassociateCustomer", request, freezes_pb.DisassociateCustomerResponse, readers.disassociation)
 
 
 def freeze_customer(
     customer_id: str, scope: FreezeScope, reason: str, request_id: RequestId, validate_only: bool
 ) -> Call[answers.Change]:
     """FreezeCustomer."""
-    request_id = _request_id(request_id)
     request = freezes_pb.FreezeCustomerRequest(
         customer_id=customer_id,
         scope=_wire(scope),
         reason=reason,
-        request_id=request_id,
+        request_id=_request_id(request_id),
         validate_only=validate_only,
     )
-    return Call(
-        _FREEZES + "FreezeCustomer",
-        request,
-        freezes_pb.FreezeCustomerResponse,
-        readers.change,
-        None if validate_only else request_id,
-    )
+    return _change("FreezeCustomer", request, freezes_pb.FreezeCustomerResponse, readers.change)
 
 
 def unfreeze_customer(
     customer_id: str, scope: FreezeScope, reason: str, request_id: RequestId, validate_only: bool
 ) -> Call[answers.Change]:
     """UnfreezeCustomer."""
-    request_id = _request_id(request_id)
     request = freezes_pb.UnfreezeCustomerRequest(
         customer_id=customer_id,
         scope=_wire(scope),
         reason=reason,
-        request_id=request_id,
+        request_id=_request_id(request_id),
         validate_only=validate_only,
     )
-    return Call(
-        _FREEZES + "UnfreezeCustomer",
-        request,
-        freezes_pb.UnfreezeCustomerResponse,
-        readers.change,
-        None if validate_only else request_id,
-    )
+    return _change("UnfreezeCustomer", request, freezes_pb.UnfreezeCustomerResponse, readers.change)
 
 
 def batch_freeze_customers(
     customer_ids: Iterable[str], scope: FreezeScope, reason: str, request_id: RequestId
 ) -> Call[answers.BatchChange]:
     """BatchFreezeCustomers."""
-    request_id = _request_id(request_id)
     request = freezes_pb.BatchFreezeCustomersRequest(
-        customer_ids=customer_ids, scope=_wire(scope), reason=reason, request_id=request_id
+        customer_ids=customer_ids, scope=_wire(scope), reason=reason, request_id=_request_id(request_id)
     )
-    return Call(
-        _FREEZES + "BatchFreezeCustomers",
-        request,
-        freezes_pb.BatchFreezeCustomersResponse,
-        readers.batch_change,
-        request_id,
-    )
+    return _change("BatchFreezeCustomers", request, freezes_pb.BatchFreezeCustomersResponse, readers.batch_change)
 
 
 def batch_unfreeze_customers(
     customer_ids: Iterable[str], scope: FreezeScope, reason: str, request_id: RequestId
 ) -> Call[answers.BatchChange]:
     """BatchUnfreezeCustomers."""
-    request_id = _request_id(request_id)
     request = freezes_pb.BatchUnfreezeCustomersRequest(
-        customer_ids=customer_ids, scope=_wire(scope), reason=reason, request_id=request_id
+        customer_ids=customer_ids, scope=_wire(scope), reason=reason, request_id=_request_id(request_id)
     )
-    return Call(
-        _FREEZES + "BatchUnfreezeCustomers",
-        request,
-        freezes_pb.BatchUnfreezeCustomersResponse,
-        readers.batch_change,
-        request_id,
-    )
+    return _change("BatchUnfreezeCustomers", request, freezes_pb.BatchUnfreezeCustomersResponse, readers.batch_change)
 
 
 def get_customer(customer_id: str) -> Call[answers.Customer]:
@@ -226,6 +188,12 @@ def list_freeze_events(
         page_size=page_size,
     )
     return Call(_FREEZES + "ListFreezeEvents", request, freezes_pb.ListFreezeEventsResponse, readers.events)
+
+
+def _change(method: str, request: Any, response_class: type[Message], read: Callable[[Any], Answer]) -> Call[Answer]:
+    """A call that changes customers, unless it only asks whether it could."""
+    only_asks = getattr(request, "validate_only", False)
+    return Call(_FREEZES + method, request, response_class, read, None if only_asks else request.request_id)
 
 
 def _request_id(given: RequestId) -> str:

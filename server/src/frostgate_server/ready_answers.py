@@ -4,48 +4,79 @@ Every check of a cell is answered the same but for the revision, so that the mes
 and a call only appends the revision: its field has the highest number in CheckOperationResponse.
 """
 
-from frostgate.v1.policy_decision_service_pb2 import CheckOperationResponse
+from collections.abc import Iterable
+
+from frostgate.v1.policy_decision_service_pb2 import (
+    BatchCheckOperationsResponse,
+    BatchCheckResult,
+    CheckOperationResponse,
+)
 
 from .messages import wire
-from .policy import UNKNOWN_CUSTOMER_MESSAGES, Policy, applicable
-from .vocabulary import BillingMode, DecisionReason, FreezeState, Operation
+from .policy import UNKNOWN_CUSTOMER_MESSAGES, Policy
+from .vocabulary import DecisionReason, FreezeState
 
-CellKey = tuple[FreezeState | None, int, int]
+_Key = tuple[FreezeState | None, int, int]
 """Freeze state (None: unknown customer), number of the billing mode, number of the operation."""
 
 _REVISION_TAG = bytes([CheckOperationResponse.REVISION_FIELD_NUMBER << 3])
+_RESPONSE_TAG = bytes([BatchCheckResult.RESPONSE_FIELD_NUMBER << 3 | 2])
+_RESULTS_TAG = bytes([BatchCheckOperationsResponse.RESULTS_FIELD_NUMBER << 3 | 2])
 
 
-def ready_answers(policy: Policy) -> dict[CellKey, bytes]:
-    """The serialized CheckOperationResponse of every cell, and of unknown customers, all without their revision."""
-    answers: dict[CellKey, bytes] = {}
-    for rule in policy.rules:
-        response = CheckOperationResponse(
+class ReadyAnswers:
+    """The answers of a policy, serialized. Billing modes and operations are the numbers of the wire."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Makes an answer ready for every cell, and for unknown customers."""
+        self._answers = {**_answers_of_rules(policy), **_answers_on_unknown_customers(policy)}
+
+    def has(self, billing_mode: int, operation: int) -> bool:
+        """Whether the operation exists for the billing mode, and both are known at all."""
+        return (None, billing_mode, operation) in self._answers
+
+    def answer(self, state: FreezeState | None, billing_mode: int, operation: int, revision: int) -> bytes:
+        """A CheckOperationResponse. The revision is left out at 0, the default of the field."""
+        answer = self._answers[state, billing_mode, operation]
+        return answer + _REVISION_TAG + _varint(revision) if revision else answer
+
+
+def result_of(answer: bytes) -> bytes:
+    """A BatchCheckResult with a CheckOperationResponse."""
+    return _RESPONSE_TAG + _varint(len(answer)) + answer
+
+
+def batch_of(results: Iterable[bytes], revision: int) -> bytes:
+    """A BatchCheckOperationsResponse with BatchCheckResults."""
+    written = b"".join([_RESULTS_TAG + _varint(len(result)) + result for result in results])
+    return written + BatchCheckOperationsResponse(revision=revision).SerializeToString()
+
+
+def _answers_of_rules(policy: Policy) -> dict[_Key, bytes]:
+    return {
+        (rule.cell.freeze_state, rule.cell.billing_mode, rule.cell.operation): CheckOperationResponse(
             decision=wire(rule.decision),
             reason=wire(rule.reason),
             message=rule.message,
             freeze_state=wire(rule.cell.freeze_state),
             basis=wire(rule.basis),
             policy_version=policy.version,
-        )
-        answers[rule.cell.freeze_state, rule.cell.billing_mode, rule.cell.operation] = response.SerializeToString()
-    unknown = CheckOperationResponse(
+        ).SerializeToString()
+        for rule in policy.rules
+    }
+
+
+def _answers_on_unknown_customers(policy: Policy) -> dict[_Key, bytes]:
+    answer = CheckOperationResponse(
         decision=wire(policy.unknown_customer),
         reason=wire(DecisionReason.CUSTOMER_UNKNOWN),
         message=UNKNOWN_CUSTOMER_MESSAGES[policy.unknown_customer],
         policy_version=policy.version,
     ).SerializeToString()
-    for mode in BillingMode:
-        answers.update({(None, mode, operation): unknown for operation in Operation if applicable(operation, mode)})
-    return answers
+    return {(None, rule.cell.billing_mode, rule.cell.operation): answer for rule in policy.rules}
 
 
-def revision_bytes(revision: int) -> bytes:
-    """The revision as the last field of a CheckOperationResponse. Nothing at 0, which is the field's default."""
-    return _REVISION_TAG + varint(revision) if revision else b""
-
-
-def varint(number: int) -> bytes:
+def _varint(number: int) -> bytes:
     """A number of at least 0 as protobuf writes it: seven bits a byte, the lowest first."""
     groups = bytearray()
     while number > 0x7F:
