@@ -1,0 +1,87 @@
+"""Databases with as many customers as asked for, made by the server's own use cases and kept between runs."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar, cast
+
+from frostgate_server import event_chain, sqlite_store
+from frostgate_server.service import Caller, FreezeService
+from frostgate_server.sqlite_store import open_store
+from frostgate_server.store import Store, Transaction
+from frostgate_server.vocabulary import FreezeScope
+
+ID_FORMAT = "customer-%07d"
+"""Ids are equally long in tables of every size, so that only the size differs."""
+
+STATES = 3
+"""Customer 0 is NORMAL, 1 ACCOUNT_FROZEN, 2 ACCOUNT_AND_RESOURCES_FROZEN, and so on in turn."""
+
+_CUSTOMERS_AT_ONCE = 10_000
+_PARTNERS = 100
+
+_Result = TypeVar("_Result")
+
+
+class _OpenTransaction:
+    """A store whose writes are all part of one transaction: a disk is not waited for after each."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def write(self, work: Callable[[Transaction], _Result]) -> _Result:
+        return work(self._transaction)
+
+
+def filled_database(cache: Path, customers: int) -> Path:
+    """The database with this many customers. It is made if there is none, or if how they are made has changed."""
+    directory = cache / f"customers-{customers}-{_fingerprint()}"
+    if not directory.exists():
+        for outdated in cache.glob(f"customers-{customers}-*"):
+            shutil.rmtree(outdated)
+        print(f"Filling a database with {customers:,} customers …", flush=True)
+        unfinished = directory.with_name(directory.name + "-unfinished")
+        unfinished.mkdir(parents=True)
+        _fill(unfinished / "frostgate.db", customers)
+        unfinished.rename(directory)
+    return directory / "frostgate.db"
+
+
+def _fingerprint() -> str:
+    """Changes with whatever decides what a database holds."""
+    parts = Path(sqlite_store.__file__).parent
+    files = [
+        Path(__file__),
+        Path(event_chain.__file__),
+        parts / "schema.sql",
+        parts / "migrations.py",
+        parts / "rows.py",
+    ]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
+
+
+def _fill(path: Path, customers: int) -> None:
+    store = open_store(path, create=True)
+    try:
+        for start in range(0, customers, _CUSTOMERS_AT_ONCE):
+            numbers = range(start, min(start + _CUSTOMERS_AT_ONCE, customers))
+            store.write(partial(_add, numbers))
+    finally:
+        store.close()
+
+
+def _add(numbers: range, transaction: Transaction) -> None:
+    # Changes need nothing of a store but `write`.
+    service = FreezeService(cast(Store, _OpenTransaction(transaction)), timedelta(days=15))
+    caller = Caller(waits=lambda: True)
+    for number in numbers:
+        customer_id = ID_FORMAT % number
+        service.associate(caller, customer_id, f"partner-{number % _PARTNERS:02d}", "")
+        if number % STATES == 0:
+            service.unfreeze(caller, customer_id, FreezeScope.ACCOUNT, "Debts are paid", "", validate_only=False)
+        elif number % STATES == 2:
+            scope = FreezeScope.ACCOUNT_AND_RESOURCES
+            service.freeze(caller, customer_id, scope, "Payment is overdue", "", validate_only=False)

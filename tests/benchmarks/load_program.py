@@ -1,0 +1,78 @@
+"""The load: a compiled program, so that the servers, and not their caller, are what is measured."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frostgate.v1.policy_pb2 import Decision, DecisionReason
+
+from .fill import ID_FORMAT
+from .servers import CannotMeasure, Check, Running
+
+_SOURCE = Path(__file__).with_name("load")
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked of a server, and for how long."""
+
+    customers: int
+    checks: list[Check]
+    callers: int
+    connections: int
+    warmup: float
+    seconds: float
+    seed: int
+
+    def flags(self) -> list[str]:
+        """The program's flags."""
+        values = {
+            "ids": ID_FORMAT,
+            "customers": self.customers,
+            "checks": ",".join(f"{mode}:{operation}" for mode, operation in self.checks),
+            "callers": self.callers,
+            "connections": self.connections,
+            "warmup": f"{self.warmup}s",
+            "duration": f"{self.seconds}s",
+            "seed": self.seed,
+        }
+        return [f"-{name}={value}" for name, value in values.items()]
+
+
+def built(cache: Path) -> Path:
+    """Builds the program. Raises CannotMeasure."""
+    if shutil.which("go") is None:
+        raise CannotMeasure("the load is a Go program, and there is no `go` on the PATH: install Go 1.26 or later")
+    program = cache / "load"
+    if subprocess.run(["go", "build", "-buildvcs=false", "-o", str(program), "."], cwd=_SOURCE, check=False).returncode:
+        raise CannotMeasure("the load cannot be built: see what `go build` says above")
+    return program
+
+
+def go_version() -> str:
+    """Such as go1.26.8."""
+    return subprocess.run(
+        ["go", "env", "GOVERSION"], cwd=_SOURCE, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def outcome(program: Path, server: Running, load: Load) -> dict[str, Any]:
+    """Puts the load on a server, and gives what the program tells, with words for numbers. Raises CannotMeasure."""
+    command = [str(program), f"-target={server.address}", f"-server-pid={server.pid}", *load.flags()]
+    longest = load.warmup + load.seconds + _PATIENCE
+    ended = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True, timeout=longest)
+    if ended.returncode:
+        raise CannotMeasure("the load failed: see what it says above")
+    told: dict[str, Any] = json.loads(ended.stdout)
+    told["decisions"] = _named(Decision.Name, told["decisions"])
+    told["reasons"] = _named(DecisionReason.Name, told["reasons"])
+    return told
+
+
+def _named(name: Callable[[Any], str], counts: Mapping[str, int]) -> dict[str, int]:
+    return {name(int(number)): count for number, count in counts.items()}
