@@ -118,9 +118,11 @@ class SlowService:
     """Associates customers as soon as it may."""
 
     def __init__(self) -> None:
+        self.began = Event()
         self.may = Event()
 
     def AssociateCustomer(self, *_: object) -> AssociateCustomerResponse:  # noqa: N802
+        self.began.set()
         assert self.may.wait(30)
         return AssociateCustomerResponse(revision=1)
 
@@ -146,9 +148,11 @@ def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_lane
     server.start()
     with Connection(address) as connection:
         associate = connection.freezes.AssociateCustomer.future
-        calls = [associate(AssociateCustomerRequest(), timeout=30) for _ in range(31)]
+        calls = [associate(AssociateCustomerRequest(), timeout=30)]
+        assert service.began.wait(10)
+        calls += [associate(AssociateCustomerRequest(), timeout=30) for _ in range(30)]
         while slow_lanes["changes"]._work_queue.qsize() < 30:
-            pass
+            assert not any(call.done() for call in calls), [call.exception() for call in calls if call.done()]
         service.may.set()
         outcomes = [outcome_of(call) for call in calls]
     server.stop(None).wait()
