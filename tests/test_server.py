@@ -113,6 +113,8 @@ def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     [
         (["--listen", "a..b:1", "--insecure"], "cannot listen on a..b:1: "),
         (["--listen", f"unix:/tmp/{'long' * 50}"], "cannot listen on unix:/tmp/long"),
+        (["--listen", "127.0.0.1:0", "--database", "/"], "database (from --database) must name a file"),
+        (["--listen", "127.0.0.1:0", "--database", "/proc"], "database /proc is a directory: correct --database"),
         (["--listen", "127.0.0.1:0", "--database", "long" * 100], "[Errno 36] File name too long"),
         (
             ["--listen", "127.0.0.1:0", "--database", "/proc/none/f.db", "--create"],
@@ -258,6 +260,19 @@ def test_calls_still_under_way_at_the_end_of_the_drain_period_are_ended(tmp_path
         done.set()
     error: Any = ended.value
     assert error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_malformed_reflection_requests_do_not_keep_a_server_from_draining(tmp_path: Path, version: str) -> None:
+    with ServerProcess(tmp_path / "frostgate.db", "--drain-period", "1s") as server:
+        method = f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
+        reflect: Any = server.channel.stream_stream(method)
+        for _ in range(12):
+            answer = ServerReflectionResponse.FromString(next(reflect(iter([b"\xff\xff"]), timeout=5)))
+            assert answer.error_response.error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+        server.process.terminate()
+        assert server.process.wait(timeout=20) == 0
+        assert server.log.read_text() == ""
 
 
 def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -326,6 +327,10 @@ def test_recovery_takes_up_a_database_whose_head_file_is_no_use(path: Path, dama
         (Path.unlink, "does not exist: restore it from a backup first"),
         (rewrite_history, "its history ends before its head"),
         (lambda path: edit(path, "UPDATE customers SET freeze_state = 1"), "does not fit its checksum"),
+        (
+            lambda path: edit(path, "DELETE FROM customers WHERE customer_id = 'b'"),
+            "customer b is not as",
+        ),
     ],
 )
 def test_recovery_refuses_what_is_not_whole(path: Path, damage: Callable[[Path], None], said: str) -> None:
@@ -334,6 +339,58 @@ def test_recovery_refuses_what_is_not_whole(path: Path, damage: Callable[[Path],
     with pytest.raises(StartupError, match=said):
         recover(path)
     assert head_file(path).read_bytes() == before
+
+
+def test_a_backup_restored_twice_beside_its_head_file_reuses_no_revision(path: Path) -> None:
+    backed_up = path.read_bytes()
+    floors = []
+    for _ in range(2):
+        floors.append(recover(path).floor)
+        with closing(open_store(path, create=False)) as store:
+            ServiceSubject(store).disassociate("a")
+        path.write_bytes(backed_up)
+    assert floors[1] == floors[0] + 1 + REVISION_JUMP
+
+
+def test_one_file_has_one_head_and_one_lock_by_whichever_name(path: Path) -> None:
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    claim = claim_database(path, create=False)
+    with pytest.raises(StartupError, match="is in use by process"):
+        claim_database(link, create=False)
+    with pytest.raises(StartupError, match="is in use by process"):
+        recover(link)
+    claim.release()
+    with closing(open_store(link, create=False)) as store:
+        assert store.revision() == 3
+    path.with_name("hard.db").hardlink_to(path)
+    with pytest.raises(StartupError, match="has another name by a hard link"):
+        claim_database(path, create=False)
+
+
+def test_a_database_that_is_replaced_while_it_is_served_takes_no_changes(path: Path) -> None:
+    with closing(open_store(path, create=False)) as store:
+        subject = ServiceSubject(store)
+        aside = path.rename(path.with_name("aside.db"))
+        with pytest.raises(StorageUnavailable):
+            subject.associate("d", "p")
+        path.write_bytes(aside.read_bytes())
+        with pytest.raises(StorageUnavailable) as noticed:
+            subject.associate("d", "p")
+        assert "was replaced while it was served" in noticed.value.detail
+        with ThreadPoolExecutor(1) as elsewhere, pytest.raises(StorageUnavailable):
+            elsewhere.submit(store.state, "a").result()
+
+
+def test_a_locked_database_is_no_reason_to_restore_a_backup(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("frostgate_server.sqlite_store.connections.BUSY_TIMEOUT", 0.1)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StartupError, match="cannot be used now: database is locked; correct its permissions, or see"):
+        open_store(path, create=False)
+    with pytest.raises(StartupError, match="cannot be used now: database is locked; see which other process holds it"):
+        recover(path)
+    blocker.close()
 
 
 def test_recovery_refuses_a_database_in_use(path: Path) -> None:

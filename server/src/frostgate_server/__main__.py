@@ -81,18 +81,21 @@ def _serve(options: argparse.Namespace) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    # What gRPC's core writes to stderr of its own is no help to an operator, and hides our one line.
+    # What gRPC itself says of calls that go wrong is no help to an operator, and hides our own lines.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    logging.getLogger("grpc").setLevel(logging.CRITICAL)
     from .app import start  # noqa: PLC0415 - gRPC reads its environment when it is loaded
 
-    app = start(configuration)
     told_to_stop = threading.Event()
     _stop_on_signals(told_to_stop)
+    app = start(configuration)
     _announce(
         f"frostgate-server is ready on {app.address}: database {settings.database} at revision {app.revision}, "
         f"policy {app.policy.version}, unknown customers: {app.policy.unknown_customer.name}"
     )
-    told_to_stop.wait()
+    # An endless wait can miss a signal that comes just as it begins; one that looks up now and then cannot.
+    while not told_to_stop.wait(0.5):
+        pass
     _announce("frostgate-server is draining")
     app.drain(settings.drain_period)
     _announce("frostgate-server has stopped")

@@ -17,7 +17,7 @@ from .customer_freeze_servicer import CustomerFreezeServicer
 from .decisions import DecisionService
 from .errors import StartupError
 from .handlers import add_service
-from .lanes import Lanes, Watch, open_lanes
+from .lanes import Lanes, open_lanes
 from .policy import Policy
 from .policy_decision_servicer import PolicyDecisionServicer
 from .reflection import add_reflection
@@ -29,6 +29,12 @@ from .store import Store
 
 LARGEST_REQUEST = 512 * 1024
 """Bytes of a request message: gRPC itself refuses more, with RESOURCE_EXHAUSTED."""
+
+CALLS_OF_A_CONNECTION = 128
+"""At once; more wait at the caller. Bounds what a caller who reads no answers can make the server hold."""
+
+DRAIN_GRACE = timedelta(seconds=5)
+"""Beyond the drain period, for calls that are being ended."""
 
 _DECISIONS = policy_decision_service_pb2.DESCRIPTOR.services_by_name["PolicyDecisionService"]
 _FREEZES = customer_freeze_service_pb2.DESCRIPTOR.services_by_name["CustomerFreezeService"]
@@ -44,17 +50,15 @@ class App:
     _server: grpc.Server
     _health: HealthServicer
     _lanes: Lanes
-    _watch: Watch
     _store: Store
     _claim: Claim
 
     def drain(self, period: timedelta) -> None:
         """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
         self._health.enter_graceful_shutdown()
-        self._server.stop(period.total_seconds()).wait()
-        self._watch.close()
+        self._server.stop(period.total_seconds()).wait((period + DRAIN_GRACE).total_seconds())
         for lane in self._lanes.values():
-            lane.shutdown()
+            lane.shutdown(wait=False, cancel_futures=True)
         self._store.close()
         self._claim.release()
 
@@ -73,7 +77,7 @@ def start(configuration: Configuration) -> App:
         lanes = open_lanes(settings.check_threads)
         server, health = _server(policy, store, settings, lanes)
         address = _listen(server, settings.listen)
-        app = App(address, policy, store.revision(), server, health, lanes, Watch(lanes), store, claim)
+        app = App(address, policy, store.revision(), server, health, lanes, store, claim)
         server.start()
         undo.pop_all()
     return app
@@ -83,7 +87,11 @@ def _server(policy: Policy, store: Store, settings: Settings, lanes: Lanes) -> t
     """A server with all its services."""
     server = grpc.server(
         lanes["health"],
-        options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", LARGEST_REQUEST)],
+        options=[
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", LARGEST_REQUEST),
+            ("grpc.max_concurrent_streams", CALLS_OF_A_CONNECTION),
+        ],
     )
     add_service(server, _DECISIONS, PolicyDecisionServicer(DecisionService(store), policy), lanes)
     add_service(server, _FREEZES, CustomerFreezeServicer(FreezeService(store, settings.retention_period)), lanes)

@@ -46,7 +46,7 @@ def _answering(
 
     def answer(request: Message | _Unparsable, context: grpc.ServicerContext) -> Message | bytes:
         try:
-            if not lane.begin():
+            if lane.crowded():
                 raise Overloaded(RETRY_AFTER_SECONDS)
             if isinstance(request, _Unparsable):
                 raise InvalidFields([FieldViolation("request", request.message)])

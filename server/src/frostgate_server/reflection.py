@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as V1ALPHA
 from grpc_reflection.v1alpha.reflection import ReflectionServicer
@@ -27,8 +28,17 @@ def add_reflection(server: grpc.Server, service_names: Iterable[str], lanes: Lan
     in_lane(reflect, lanes[LANE_OF_METHOD[_METHOD]])
     handler = grpc.stream_stream_rpc_method_handler(
         reflect,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        request_deserializer=_parsed,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
     for name in (V1, V1ALPHA):
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {_METHOD: handler}),))
+
+
+def _parsed(serialized: bytes) -> reflection_pb2.ServerReflectionRequest:
+    """A request; an empty one, which is answered as invalid, for bytes that are none: a parser that raises leaves its
+    stream open for ever."""
+    try:
+        return reflection_pb2.ServerReflectionRequest.FromString(serialized)
+    except DecodeError:
+        return reflection_pb2.ServerReflectionRequest()

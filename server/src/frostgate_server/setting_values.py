@@ -62,7 +62,7 @@ def shown_switch(value: bool) -> str:
 
 def path(text: str) -> Path:
     """A file."""
-    if not text:
+    if "\0" in text or not Path(text).name:
         raise ValueError("must name a file")
     return Path(text)
 

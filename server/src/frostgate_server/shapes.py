@@ -79,7 +79,9 @@ class Shape:
         trimmed = value.strip()
         if not 1 <= len(trimmed) <= LONGEST_REASON:
             self.wrong(field, f"must have 1 to {LONGEST_REASON} characters after trimming but has {len(trimmed)}")
-        control = next((place for place, c in enumerate(trimmed) if unicodedata.category(c) == "Cc"), None)
+        control = next(
+            (place for place, c in enumerate(trimmed[:LONGEST_REASON]) if unicodedata.category(c) == "Cc"), None
+        )
         if control is not None:
             self.wrong(field, f"must have no control characters but has U+{ord(trimmed[control]):04X} at {control}")
         return trimmed

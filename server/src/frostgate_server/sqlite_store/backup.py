@@ -34,7 +34,7 @@ def backup(path: Path, to: Path) -> int:
 def _copied(connection: sqlite3.Connection, to: Path) -> int:
     """Fills the empty file, or removes it if it cannot."""
     try:
-        connection.execute("VACUUM INTO ?", (str(to),))
+        connection.execute("VACUUM INTO ?", (str(to.absolute()),))
         with closing(connect(to)) as copy:
             revision = read_head(copy).revision
         with to.open("rb") as file:

@@ -28,14 +28,21 @@ class Connections:
     def __init__(self, path: Path) -> None:
         """Takes the path of an existing database."""
         self._path = path
+        self._file = _identity(path)
         self._mine = threading.local()
         self._opened: list[sqlite3.Connection] = []
 
     def open(self) -> sqlite3.Connection:
         """A connection more."""
         connection = connect(self._path)
+        self.ensure_same_file()
         self._opened.append(connection)
         return connection
+
+    def ensure_same_file(self) -> None:
+        """Raises OSError if another file, or none, stands where the database was opened."""
+        if _identity(self._path) != self._file:
+            raise OSError(f"{self._path} was replaced while it was served")
 
     def mine(self) -> sqlite3.Connection:
         """The calling thread's own connection, for reading."""
@@ -50,3 +57,8 @@ class Connections:
         """Closes them all. No thread may be using one."""
         for connection in self._opened:
             connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

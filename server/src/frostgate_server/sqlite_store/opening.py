@@ -13,7 +13,7 @@ from frostgate_server.event_chain import chained
 
 from .claim import Claim
 from .connections import connect
-from .head_file import Head, HeadFile
+from .head_file import Head, HeadFile, HeadFileDamaged
 from .library import ensure_sound, sqlite3
 from .migrations import APPLICATION_ID, migrate
 from .rows import EVENT_COLUMNS, event_of
@@ -31,9 +31,12 @@ def claim_database(path: Path, *, create: bool) -> Claim:
 
     Raises StartupError if another process serves it, or if it does not exist and is not to be made.
     """
+    path = path.resolve()
     if not path.exists() and not head_path(path).exists():
         _ensure_asked_for(path, create)
         _make_directory(path.parent)
+    if path.exists():
+        _ensure_ours_alone(path)
     try:
         return Claim(path)
     except OSError as error:
@@ -47,6 +50,7 @@ def open_store(path: Path, *, create: bool) -> SqliteStore:
     once. Raises StartupError, which says what to do next.
     """
     ensure_sound()
+    path = path.resolve()
     head_file = _open_head_file(head_path(path))
     try:
         with head_file.locked():
@@ -57,7 +61,10 @@ def open_store(path: Path, *, create: bool) -> SqliteStore:
             _verify(path, head_file)
         make_name_durable(head_path(path))
         return SqliteStore(path, head_file)
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.OperationalError, OSError) as error:
+        head_file.close()
+        raise StartupError(f"database {path} cannot be used now: {error}; {_MEND}") from error
+    except sqlite3.Error as error:
         head_file.close()
         raise StartupError(f"database {path} cannot be used: {error}; {_RESTORE}") from error
     except BaseException:
@@ -66,6 +73,8 @@ def open_store(path: Path, *, create: bool) -> SqliteStore:
 
 
 _RESTORE = "restore it from a backup, then run frostgate-server recover --database FILE"
+
+_MEND = "correct its permissions, or see which other process holds it"
 
 
 def _ensure_asked_for(path: Path, create: bool) -> None:
@@ -79,6 +88,16 @@ def _ensure_never_was(path: Path, remembered: Head | None) -> None:
             f"database {path} is missing, but {head_path(path).name} beside it knows revision {remembered.revision}: "
             f"{_RESTORE}"
         )
+
+
+def _ensure_ours_alone(path: Path) -> None:
+    """A file with two names could be served twice, and one that cannot be written to would refuse every change."""
+    if path.is_dir():
+        raise StartupError(f"database {path} is a directory: correct --database")
+    if path.stat().st_nlink > 1:
+        raise StartupError(f"database {path} has another name by a hard link: remove one of them")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StartupError(f"database {path} must be readable and writable for this user: {_MEND}")
 
 
 def _make_directory(directory: Path) -> None:
@@ -96,8 +115,10 @@ def _make_directory(directory: Path) -> None:
 def _open_head_file(path: Path) -> HeadFile:
     try:
         return HeadFile(path)
+    except HeadFileDamaged as error:
+        raise StartupError(f"head file {path} cannot be used: {error}; run frostgate-server recover") from error
     except OSError as error:
-        raise StartupError(f"head file {path} cannot be used: {error}; {_RESTORE}") from error
+        raise StartupError(f"head file {path} cannot be opened: {error.strerror}; {_MEND}") from error
 
 
 def _create(path: Path) -> None:

@@ -21,6 +21,17 @@ from .transaction import read_head
 
 REVISION_JUMP = 10**9
 
+_CUSTOMERS_UNLIKE_THEIR_EVENTS = """
+    WITH last AS (SELECT customer_id, max(revision) AS revision FROM events GROUP BY customer_id)
+    SELECT last.customer_id
+    FROM last JOIN events USING (revision) LEFT JOIN customers ON customers.customer_id = last.customer_id
+    WHERE events.state_after IS NOT customers.freeze_state
+        OR customers.freeze_state IS NOT NULL AND customers.revision IS NOT last.revision
+    UNION ALL
+    SELECT customer_id FROM customers WHERE customer_id NOT IN (SELECT customer_id FROM events)
+    LIMIT 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
@@ -39,12 +50,15 @@ def recover(path: Path) -> Recovered:
     its history nor its head file has changed.
     """
     ensure_sound()
+    path = path.resolve()
     if not path.exists():
         raise StartupError(f"database {path} does not exist: restore it from a backup first")
     claim = claim_database(path, create=False)
     try:
         with closing(connect(path)) as connection:
             return _recover(path, connection)
+    except sqlite3.OperationalError as error:
+        raise StartupError(f"database {path} cannot be used now: {error}; see which other process holds it") from error
     except (sqlite3.DatabaseError, StorageUnavailable) as error:
         detail = error.detail if isinstance(error, StorageUnavailable) else str(error)
         raise StartupError(f"database {path} is not whole: {detail}; restore an older backup") from error
@@ -64,6 +78,7 @@ def _recover(path: Path, connection: sqlite3.Connection) -> Recovered:
     head = read_head(connection)
     events = _verified_events(path, connection, head)
     customers = len([customer_of(row) for row in connection.execute(f"SELECT {CUSTOMER_COLUMNS} FROM customers")])
+    _verify_customers(path, connection)
     floor = max(head.revision, _remembered_revision(path)) + REVISION_JUMP
     connection.execute("UPDATE head SET revision = ?", (floor,))
     _write_head_anew(path, Head(head.database_id, floor, head.hash))
@@ -79,6 +94,12 @@ def _verified_events(path: Path, connection: sqlite3.Connection, head: Head) -> 
     if hash_ != head.hash:
         raise StartupError(f"database {path} is not whole: its history ends before its head, revision {head.revision}")
     return events
+
+
+def _verify_customers(path: Path, connection: sqlite3.Connection) -> None:
+    """Each customer is as its last event left it."""
+    for (customer_id,) in connection.execute(_CUSTOMERS_UNLIKE_THEIR_EVENTS).fetchall():
+        raise StartupError(f"database {path} is not whole: customer {customer_id} is not as its last event left it")
 
 
 def _remembered_revision(path: Path) -> int:

@@ -23,6 +23,9 @@ _Result = TypeVar("_Result")
 WRITE_PATIENCE = 5.0
 """How long a change waits for those before it, in seconds, until the store counts as busy."""
 
+_NOT_COMMITTED = {"SQLITE_FULL", "SQLITE_BUSY"}
+"""Why a COMMIT fails without having done anything."""
+
 _STATE = (
     "SELECT h.revision, c.freeze_state, c.revision, c.checksum "
     "FROM head AS h LEFT JOIN customers AS c ON c.customer_id = ?"
@@ -49,7 +52,7 @@ class SqliteStore:
             ((revision, state, changed, checksum),) = (
                 self._connections.mine().execute(_STATE, (customer_id,)).fetchall()
             )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StorageUnavailable(str(error)) from error
         if state is None:
             return None, revision
@@ -119,6 +122,7 @@ class SqliteStore:
     def _prepared(self, work: Callable[[Transaction], _Result]) -> tuple[SqliteTransaction, _Result]:
         """Begins a transaction and does the work in it. If anything is raised, nothing has changed."""
         with _translated_errors():
+            self._connections.ensure_same_file()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 transaction = SqliteTransaction(self._writer)
@@ -134,6 +138,8 @@ class SqliteStore:
             self._head_file.advance(transaction.head)
         except (sqlite3.Error, OSError) as error:
             self._roll_back()
+            if getattr(error, "sqlite_errorname", "") in _NOT_COMMITTED:
+                raise StorageUnavailable(str(error)) from error
             raise OutcomeUnknown(str(error)) from error
 
     def _roll_back(self) -> None:

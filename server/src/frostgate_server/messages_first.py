@@ -1,0 +1,60 @@
+"""Unary calls get a thread when their message has come, and not before.
+
+Left to itself, gRPC gives a unary call a thread as soon as its headers are there, and lets it wait for the message: as
+many callers as there are threads, who send headers and nothing else, stop a server. Here the message is asked for on
+gRPC's own polling thread, and the call is queued when it is there, which also spares each call a change of threads.
+
+This is done with grpc's inner parts, so that the versions of grpcio are pinned to those it was tried with.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from grpc import _server
+from grpc._cython import cygrpc  # type: ignore[attr-defined] # no public part can do this
+
+Queue = Callable[..., Future[Any]]
+
+
+def is_unary(arguments: tuple[Any, ...]) -> bool:
+    """Whether grpc hands over a unary call, by the function that it wants to be run."""
+    return bool(arguments) and arguments[0] is _server._unary_response_in_pool
+
+
+def when_message_has_come(
+    queue: Queue,
+    run: Callable[..., Any],
+    respond: Callable[..., Any],
+    event: Any,
+    state: Any,
+    behavior: Callable[..., Any],
+    _: Callable[[], Any],
+    deserializer: Callable[[bytes], Any],
+    serializer: Callable[[Any], bytes],
+) -> Future[Any]:
+    """Queues the call once it has its message, or its caller is gone. Gives a future that ends with the call."""
+    done: Future[Any] = Future()
+
+    def message() -> Any:
+        with state.condition:
+            if state.request is None and state.client is _server._CLOSED:
+                _server._abort(state, event.call, cygrpc.StatusCode.unimplemented, b"exactly one message is required")
+            taken, state.request = state.request, None
+            return taken
+
+    receive = _server._receive_message(state, event.call, deserializer)
+
+    def received(arrived: Any) -> Any:
+        finished = receive(arrived)
+        queued = queue(run, respond, event, state, behavior, message, deserializer, serializer)
+        queued.add_done_callback(lambda _: done.set_result(None))
+        return finished
+
+    with state.condition:
+        if not _server._is_rpc_state_active(state):
+            done.set_result(None)
+            return done
+        event.call.start_server_batch((cygrpc.ReceiveMessageOperation(_server._EMPTY_FLAGS),), received)
+        state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
+    return done
