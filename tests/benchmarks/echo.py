@@ -12,7 +12,11 @@ import grpc
 from frostgate.v1.policy_decision_service_pb2 import CheckOperationRequest, CheckOperationResponse
 
 # As in frostgate_server.app, whose import would make this server less bare.
-OPTIONS = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 512 * 1024)]
+OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 512 * 1024),
+    ("grpc.max_concurrent_streams", 128),
+]
 
 
 def main() -> None:

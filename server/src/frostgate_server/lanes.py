@@ -64,7 +64,7 @@ def open_lanes(check_threads: int) -> Lanes:
             "checks": Lane("check", check_threads, most_waiting=2000),
             "changes": Lane("change", 8, most_waiting=1000),
             "bulk": Lane("bulk", 2, most_waiting=200),
-            "reflection": Lane("reflection", 4),
+            "reflection": Lane("reflection", 16),
             "health": Lane("health", 2),
         }
     except RuntimeError as error:
