@@ -35,7 +35,7 @@ MANY = 64
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server with one thread for checks."""
-    with ServerProcess(tmp_path / "frostgate.db", "--check-threads", "1") as server:
+    with ServerProcess(tmp_path / "frostgate.db", "--check-threads", "1", "--drain-period", "1s") as server:
         yield server
 
 
@@ -201,3 +201,5 @@ def test_callers_who_never_send_their_message_do_not_stop_checks(own_server: Ser
         assert_checks_go_on(own_server)
         health: Any = HealthStub(own_server.channel)
         assert health.Check(HealthCheckRequest(), timeout=5).status == HealthCheckResponse.SERVING
+        assert own_server.stop() == 0
+        assert own_server.log.read_text() == ""

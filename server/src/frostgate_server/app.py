@@ -58,7 +58,7 @@ class App:
         self._health.enter_graceful_shutdown()
         self._server.stop(period.total_seconds()).wait((period + DRAIN_GRACE).total_seconds())
         for lane in self._lanes.values():
-            lane.shutdown(wait=False, cancel_futures=True)
+            lane.shutdown(cancel_futures=True)
         self._store.close()
         self._claim.release()
 

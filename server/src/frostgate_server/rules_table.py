@@ -1,16 +1,14 @@
 """The policy as a person reads it, and as a program does."""
 
 import json
-from collections.abc import Mapping
 
-from .policy import Cell, Policy, Rule
+from .policy import Policy, applicable
 from .vocabulary import BillingMode, FreezeState, Operation
 
 
 def as_text(policy: Policy) -> str:
     """A table for each freeze state, in Markdown: the decision on each operation, and what it rests on."""
-    rules = {rule.cell: rule for rule in policy.rules}
-    tables = [_table(state, rules) for state in FreezeState]
+    tables = [_table(policy, state) for state in FreezeState]
     unknown = f"A customer that is associated with no partner: {policy.unknown_customer.name}"
     return "\n\n".join([*tables, f"{unknown}\n\nPolicy version: {policy.version}"]) + "\n"
 
@@ -38,16 +36,18 @@ def as_json(policy: Policy) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
-def _table(state: FreezeState, rules: Mapping[Cell, Rule]) -> str:
+def _table(policy: Policy, state: FreezeState) -> str:
     rows = [[state.name, *BillingMode.__members__]]
     rows += [
-        [operation.name, *(_shown(rules.get(Cell(state, mode, operation))) for mode in BillingMode)]
-        for operation in Operation
+        [operation.name, *(_shown(policy, state, mode, operation) for mode in BillingMode)] for operation in Operation
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     rows.insert(1, ["-" * width for width in widths])
     return "\n".join("| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows)
 
 
-def _shown(rule: Rule | None) -> str:
-    return "–" if rule is None else f"{rule.decision.name.lower()} ({rule.basis.name.lower()})"
+def _shown(policy: Policy, state: FreezeState, mode: BillingMode, operation: Operation) -> str:
+    if not applicable(operation, mode):
+        return "–"
+    rule = policy.rule(state, mode, operation)
+    return f"{rule.decision.name.lower()} ({rule.basis.name.lower()})"
