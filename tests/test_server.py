@@ -209,14 +209,24 @@ def test_a_signal_drains_calls_under_way_are_answered_new_ones_are_not(tmp_path:
             wait_until_a_change_is_under_way(database)
             server.process.send_signal(number)
             assert next(health).status == HealthCheckResponse.NOT_SERVING
+            wait_until_new_calls_are_refused(server)
             blocker.execute("ROLLBACK")
             blocker.close()
             assert under_way.result().customer.customer_id == customer_id
-        with Connection(server.address) as late, pytest.raises(grpc.RpcError):
-            Calls(late).check(customer_id="a")
         health.cancel()
         assert server.process.wait(timeout=20) == 0
         assert server.output.read() == "frostgate-server is draining\nfrostgate-server has stopped\n"
+
+
+def wait_until_new_calls_are_refused(server: ServerProcess) -> None:
+    """A drain says that it begins a moment before it refuses."""
+    for _ in range(1000):
+        with Connection(server.address) as late:
+            try:
+                Calls(late).check(customer_id="a")
+            except grpc.RpcError:
+                return
+    raise AssertionError("new calls are still answered")
 
 
 def wait_until_a_change_is_under_way(database: Path) -> None:
