@@ -24,7 +24,8 @@ run: setup ## Serve on 127.0.0.1:50051, with the database under data/
 demo: setup ## Tell the story of one customer, with a real server and the real client
 	@$(BIN)/python client/examples/demo.py
 
-test: setup ## Run all tests
+test: setup ## Run all tests; those with grpcurl need Go, to build it
+	@if command -v go > /dev/null; then $(MAKE) --no-print-directory tools; fi
 	$(BIN)/pytest
 
 lint: setup ## Check style, types, import directions and protos
