@@ -208,14 +208,14 @@ def associate_many(subject: ServiceSubject) -> None:
 def test_a_full_disk_is_unavailable_and_loses_nothing(path: Path) -> None:
     with closing(open_store(path, create=False)) as store:
         subject = ServiceSubject(store)
-        pages = store._writer.execute("PRAGMA page_count").fetchall()[0][0]
-        store._writer.execute(f"PRAGMA max_page_count = {pages}")
+        pages = store._group_commit._connection.execute("PRAGMA page_count").fetchall()[0][0]
+        store._group_commit._connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StorageUnavailable) as full:
             associate_many(subject)
         assert "full" in full.value.detail
         made = store.revision()
         assert len(store.events(EventFilter(), None, 10_000)) == made
-        store._writer.execute("PRAGMA max_page_count = 1000000")
+        store._group_commit._connection.execute("PRAGMA max_page_count = 1000000")
         assert subject.associate("after", "p") == made + 1
 
 
@@ -456,8 +456,8 @@ def test_sqlite_utils_uses_our_sqlite_library_and_so_does_whoever_asks_for_the_s
 
 def test_commits_are_on_disk_before_they_return(path: Path) -> None:
     with closing(open_store(path, create=False)) as store:
-        assert store._writer.execute("PRAGMA synchronous").fetchall() == [(2,)]
-        assert store._writer.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
-        tables = store._writer.execute("PRAGMA table_list").fetchall()
+        assert store._group_commit._connection.execute("PRAGMA synchronous").fetchall() == [(2,)]
+        assert store._group_commit._connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+        tables = store._group_commit._connection.execute("PRAGMA table_list").fetchall()
     strict = {name: is_strict for _, name, kind, _, _, is_strict in tables if kind == "table" and "sqlite" not in name}
     assert strict == dict.fromkeys(["answers", "customers", "events", "head", "partners"], 1)

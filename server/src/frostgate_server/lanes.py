@@ -28,6 +28,9 @@ LANE_OF_METHOD: dict[str, LaneName] = {
 }
 """Every method has a lane of its own choice: one that is forgotten here keeps the server from starting."""
 
+CHANGES_AT_ONCE = 64
+"""They mostly wait, to be committed together."""
+
 
 class Lane(ThreadPoolExecutor):
     """The threads of one purpose, all started at once: what they need is there before the first call."""
@@ -62,7 +65,7 @@ def open_lanes(check_threads: int) -> Lanes:
     try:
         return {
             "checks": Lane("check", check_threads, most_waiting=2000),
-            "changes": Lane("change", 8, most_waiting=1000),
+            "changes": Lane("change", CHANGES_AT_ONCE, most_waiting=1000),
             "bulk": Lane("bulk", 2, most_waiting=200),
             "reflection": Lane("reflection", 16),
             "health": Lane("health", 2),

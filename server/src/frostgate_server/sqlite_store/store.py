@@ -1,30 +1,24 @@
-"""The store on SQLite: plain SQL, one connection a reading thread, and one for all writes."""
+"""The store on SQLite: plain SQL, one connection a reading thread, and one for all changes."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from frostgate_server.errors import OutcomeUnknown, StorageUnavailable
+from frostgate_server.errors import StorageUnavailable
 from frostgate_server.freezing import Customer, FreezeEvent
 from frostgate_server.store import CustomerFilter, EventFilter, Transaction
 from frostgate_server.vocabulary import FreezeState
 
 from .connections import Connections
+from .failures import translated_errors
+from .group_commit import GroupCommit
 from .head_file import HeadFile
 from .library import sqlite3
 from .rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, Row, customer_of, event_of, microseconds, verified_state
-from .transaction import SqliteTransaction, read_customer
+from .transaction import read_customer
 
 _Result = TypeVar("_Result")
-
-WRITE_PATIENCE = 5.0
-"""How long a change waits for those before it, in seconds, until the store counts as busy."""
-
-_NOT_COMMITTED = {"SQLITE_FULL", "SQLITE_BUSY"}
-"""Why a COMMIT fails without having done anything."""
 
 _STATE = (
     "SELECT h.revision, c.freeze_state, c.revision, c.checksum "
@@ -42,9 +36,7 @@ class SqliteStore:
     def __init__(self, path: Path, head_file: HeadFile) -> None:
         """Takes the path of a database and its head file, both verified."""
         self._connections = Connections(path)
-        self._head_file = head_file
-        self._writer = self._connections.open()
-        self._writing = threading.Lock()
+        self._group_commit = GroupCommit(self._connections, head_file)
 
     def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
         """See store.Store."""
@@ -70,7 +62,7 @@ class SqliteStore:
 
     def customer(self, customer_id: str) -> Customer | None:
         """See store.Store."""
-        with _translated_errors():
+        with translated_errors():
             return read_customer(self._connections.mine(), customer_id)
 
     def partner_exists(self, partner_id: str) -> bool:
@@ -107,60 +99,14 @@ class SqliteStore:
 
     def write(self, work: Callable[[Transaction], _Result]) -> _Result:
         """See store.Store. What goes out to the caller is in the head file too."""
-        if not self._writing.acquire(timeout=WRITE_PATIENCE):
-            raise StorageUnavailable(f"a change waited {WRITE_PATIENCE} s for those before it")
-        try:
-            with ExitStack() as stack:
-                with _translated_errors():
-                    stack.enter_context(self._head_file.locked())
-                transaction, result = self._prepared(work)
-                self._make_durable(transaction)
-                return result
-        finally:
-            self._writing.release()
-
-    def _prepared(self, work: Callable[[Transaction], _Result]) -> tuple[SqliteTransaction, _Result]:
-        """Begins a transaction and does the work in it. If anything is raised, nothing has changed."""
-        with _translated_errors():
-            self._connections.ensure_same_file()
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                transaction = SqliteTransaction(self._writer)
-                return transaction, work(transaction)
-            except BaseException:
-                self._roll_back()
-                raise
-
-    def _make_durable(self, transaction: SqliteTransaction) -> None:
-        """Commits, and writes the head file. Raises OutcomeUnknown: what fails here may have been done."""
-        try:
-            self._writer.execute("COMMIT")
-            self._head_file.advance(transaction.head)
-        except (sqlite3.Error, OSError) as error:
-            self._roll_back()
-            if getattr(error, "sqlite_errorname", "") in _NOT_COMMITTED:
-                raise StorageUnavailable(str(error)) from error
-            raise OutcomeUnknown(str(error)) from error
-
-    def _roll_back(self) -> None:
-        """Ends the transaction, unless SQLite has done so itself, as it does when the disk is full."""
-        if self._writer.in_transaction:
-            self._writer.execute("ROLLBACK")
+        return self._group_commit.write(work)
 
     def close(self) -> None:
         """See store.Store."""
+        self._group_commit.close()
         self._connections.close()
-        self._head_file.close()
 
     def _read(self, sql: str, values: list[object]) -> list[Row]:
-        with _translated_errors():
+        with translated_errors():
             rows: list[Row] = self._connections.mine().execute(sql, values).fetchall()
             return rows
-
-
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise StorageUnavailable(str(error)) from error

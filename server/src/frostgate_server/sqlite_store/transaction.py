@@ -36,10 +36,10 @@ def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer 
 class SqliteTransaction:
     """Keeps the promises of store.Transaction. `head` is where the history stands, this transaction included."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Takes a connection on which a transaction has begun."""
+    def __init__(self, connection: sqlite3.Connection, head: Head) -> None:
+        """Takes a connection on which a transaction has begun, and where the history stands in it."""
         self._connection = connection
-        self.head = read_head(connection)
+        self.head = head
 
     def revision(self) -> int:
         """See store.Transaction."""
