@@ -12,6 +12,11 @@ from server_process import ServerProcess
 TOOLS = Path(__file__).parent.parent / ".tools"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the tests are that can be as long as one likes."""
+    parser.addoption("--pairs", type=int, default=20_000, help="changes that are checked on another worker")
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that the tests of a module share: each takes customers of its own."""

@@ -2,10 +2,12 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -65,8 +67,26 @@ class ServerProcess(Connection):
             raise AssertionError(f"not ready, but {self.ready_line!r}; log: {self.log.read_text()}")
         super().__init__(ready[1])
 
+    def workers(self) -> list[int]:
+        """The ids of its worker processes, that in reserve included."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()] if self.process.poll() is None else []
+
+    def crash(self) -> None:
+        """Ends all its processes at once, as a loss of the machine would."""
+        with ExitStack() as processes:
+            if self.process.poll() is None:
+                # A supervisor that sees its workers die would start others.
+                self.process.send_signal(signal.SIGSTOP)
+                os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            for pid in self.workers():
+                with suppress(ProcessLookupError):
+                    processes.enter_context(Killed(pid))
+            self.process.kill()
+
     def kill(self) -> None:
-        """Ends the process as a crash would."""
+        """As `crash`, and lets go of what was held for the process."""
+        self.crash()
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
@@ -85,6 +105,26 @@ class ServerProcess(Connection):
     ) -> None:
         super().__exit__(kind, error, trace)
         self.kill()
+
+
+class Killed:
+    """A process that is killed when the block begins, and gone when it ends."""
+
+    def __init__(self, pid: int) -> None:
+        """Raises ProcessLookupError if it is gone already."""
+        self._file = os.pidfd_open(pid)
+
+    def __enter__(self) -> Self:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._file, signal.SIGKILL)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        gone, _, _ = select.select([self._file], [], [], 30)
+        os.close(self._file)
+        assert gone, "a killed process goes on"
 
 
 def refused_start(*arguments: str, variables: Mapping[str, str] | None = None) -> str:

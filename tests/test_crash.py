@@ -5,7 +5,6 @@ that was ever answered is looked for.
 """
 
 import random
-import subprocess
 import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -69,10 +68,10 @@ class Life:
     Otherwise the main thread does, once it wakes: by then other changes are well under way.
     """
 
-    def __init__(self, process: subprocess.Popen[str], answers: int, *, at_once: bool) -> None:
+    def __init__(self, server: ServerProcess, answers: int, *, at_once: bool) -> None:
         """It lasts for so many answers."""
         self.over = threading.Event()
-        self._process = process
+        self._server = server
         self._missing = answers
         self._at_once = at_once
         self._enough = threading.Event()
@@ -95,7 +94,7 @@ class Life:
 
     def _kill(self) -> None:
         self.over.set()
-        self._process.kill()
+        self._server.crash()
 
 
 class Client:
@@ -214,7 +213,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path)
 def kill_amid_changes(server: ServerProcess, clients: list[Client], chance: random.Random) -> None:
     """Lets all clients send changes, and kills the server at some moment."""
     answers = chance.randint(1, MOST_ANSWERS_IN_A_LIFE)
-    life = Life(server.process, answers, at_once=chance.random() < 0.3)
+    life = Life(server, answers, at_once=chance.random() < 0.3)
     with ThreadPoolExecutor(CLIENTS) as threads:
         streams = [threads.submit(client.stream, server.freezes, life) for client in clients]
         enough = life.end()

@@ -12,6 +12,7 @@ import pytest
 from frostgate_server.errors import CustomerAlreadyAssociated, OutcomeUnknown, StorageUnavailable
 from frostgate_server.sqlite_store import group_commit, open_store
 from frostgate_server.sqlite_store.head_file import HeadFile
+from frostgate_server.sqlite_store.library import sqlite3
 from frostgate_server.sqlite_store.store import SqliteStore
 from frostgate_server.store import EventFilter, Store, Transaction
 from subjects import ServiceSubject
@@ -76,7 +77,12 @@ def test_changes_that_wait_together_share_one_fsync(
     subject = ServiceSubject(store)
     synced = []
     fdatasync = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda file: (synced.append(file), fdatasync(file)))
+
+    def counted(file: int) -> None:
+        synced.append(file)
+        fdatasync(file)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
     futures = together([associating(subject, f"c{number}") for number in range(MANY)])
     assert [future.result() for future in futures] == list(range(1, MANY + 1))
     assert len(synced) == 1
@@ -167,7 +173,7 @@ def test_a_change_that_is_being_made_is_waited_for(store: SqliteStore, monkeypat
 def test_a_transaction_begun_by_another_process_is_waited_for_and_then_given_up(store: SqliteStore, path: Path) -> None:
     store._group_commit._connection.execute("PRAGMA busy_timeout = 50")
     subject = ServiceSubject(store)
-    blocker = group_commit.sqlite3.connect(path, isolation_level=None)
+    blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageUnavailable) as busy:
         subject.associate("a", "p")

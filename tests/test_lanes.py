@@ -34,8 +34,9 @@ MANY = 64
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server with one thread for checks."""
-    with ServerProcess(tmp_path / "frostgate.db", "--check-threads", "1", "--drain-period", "1s") as server:
+    """A server with one worker, which has one thread for checks."""
+    flags = ["--workers", "1", "--check-threads", "1", "--drain-period", "1s"]
+    with ServerProcess(tmp_path / "frostgate.db", *flags) as server:
         yield server
 
 
@@ -136,6 +137,7 @@ class SlowService:
 def slow_lanes() -> Iterator[Lanes]:
     """Lanes of which that of changes has one thread, and room for ten that wait."""
     lanes = open_lanes(1)
+    lanes["changes"].shutdown()
     lanes["changes"] = Lane("change", threads=1, most_waiting=10)
     yield lanes
     for lane in lanes.values():
@@ -145,7 +147,7 @@ def slow_lanes() -> Iterator[Lanes]:
 def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_lanes: Lanes) -> None:
     service = SlowService()
     server = grpc.server(slow_lanes["checks"])
-    add_service(server, FREEZES.services_by_name["CustomerFreezeService"], service, slow_lanes)
+    add_service(server, FREEZES.services_by_name["CustomerFreezeService"], service, slow_lanes, "1")
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     with Connection(address) as connection:

@@ -28,7 +28,7 @@ def test_it_says_in_one_line_that_it_is_ready(tmp_path: Path) -> None:
     with ServerProcess(database) as server:
         assert re.fullmatch(
             rf"frostgate-server is ready on 127\.0\.0\.1:\d+: database {re.escape(str(database))} at revision 0, "
-            r"policy [0-9a-f]{16}, unknown customers: DENY\n",
+            r"policy [0-9a-f]{16}, unknown customers: DENY, workers: \d+\n",
             server.ready_line,
         )
         assert server.log.read_text() == ""

@@ -223,8 +223,8 @@ def test_a_database_is_claimed_by_one_server_at_a_time(path: Path) -> None:
     claim = claim_database(path, create=False)
     with pytest.raises(StartupError, match=f"is in use by process {os.getpid()}: stop it"):
         claim_database(path, create=False)
-    claim.release()
-    claim_database(path, create=False).release()
+    claim.close()
+    claim_database(path, create=False).close()
 
 
 OPEN_AND_ASSOCIATE = """
@@ -360,7 +360,7 @@ def test_one_file_has_one_head_and_one_lock_by_whichever_name(path: Path) -> Non
         claim_database(link, create=False)
     with pytest.raises(StartupError, match="is in use by process"):
         recover(link)
-    claim.release()
+    claim.close()
     with closing(open_store(link, create=False)) as store:
         assert store.revision() == 3
     path.with_name("hard.db").hardlink_to(path)
@@ -397,7 +397,7 @@ def test_recovery_refuses_a_database_in_use(path: Path) -> None:
     claim = claim_database(path, create=False)
     with pytest.raises(StartupError, match="is in use by process"):
         recover(path)
-    claim.release()
+    claim.close()
 
 
 def test_a_backup_of_a_served_database_is_whole_and_can_be_taken_up(tmp_path: Path) -> None:
@@ -439,10 +439,12 @@ def test_an_sqlite_that_loses_commits_is_refused(version: tuple[int, int, int]) 
 def test_a_server_loads_one_sqlite_library(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "frostgate.db") as server:
         Calls(server).new_customer()
-        mapped = Path(f"/proc/{server.process.pid}/maps").read_text()
-    libraries = {line.split()[-1] for line in mapped.splitlines() if "sqlite3" in line}
-    assert len(libraries) == 1
-    assert "pysqlite3" in libraries.pop()
+        processes = [server.process.pid, *server.workers()]
+        mapped = [Path(f"/proc/{pid}/maps").read_text() for pid in processes]
+    libraries = [{line.split()[-1] for line in lines.splitlines() if "sqlite3" in line} for lines in mapped]
+    assert [len(of_a_process) for of_a_process in libraries[:2]] == [1, 1], "the supervisor, and a worker"
+    (library,) = set().union(*libraries)
+    assert "pysqlite3" in library
 
 
 def test_sqlite_utils_uses_our_sqlite_library_and_so_does_whoever_asks_for_the_standard_one() -> None:

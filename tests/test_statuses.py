@@ -74,6 +74,9 @@ class Context:
 
     status: Any
 
+    def set_trailing_metadata(self, _: object) -> None:
+        """Not looked at here."""
+
     def abort_with_status(self, status: Any) -> NoReturn:
         self.status = status
         raise Aborted
@@ -85,7 +88,7 @@ def test_a_bug_is_internal_and_only_the_log_knows_more(caplog: pytest.LogCapture
 
     context: Any = Context()
     with Lane("test", 1, 1) as lane, caplog.at_level(logging.ERROR), pytest.raises(Aborted):
-        _answering(buggy, lane)(ListRulesRequest(), context)
+        _answering(buggy, lane, ("frostgate-worker", "1"))(ListRulesRequest(), context)
     assert context.status.code is grpc.StatusCode.INTERNAL
     status = Status.FromString(dict(context.status.trailing_metadata)["grpc-status-details-bin"])
     call_id = error_info(status).metadata["call_id"]

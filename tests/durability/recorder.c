@@ -1,11 +1,12 @@
 /*
- * Writes down what a process does to the files of one directory: what it writes, and what it makes durable.
+ * Writes down what processes do to the files of one directory: what they write, and what they make durable.
  *
  * To be preloaded (LD_PRELOAD). RECORDER_DIRECTORY names the directory, by an absolute path without a slash at its end;
  * RECORDER_TRACE names the file that the records are appended to, which must lie outside of it. recording.py reads it.
  *
- * An operation and its record happen under one lock, so the records stand in the order of the operations. Only what
- * succeeded is recorded, and a sync only after it has returned: a trace never promises more than the disk holds.
+ * An operation and its record happen under one lock of all threads of all processes that have the same trace, so the
+ * records stand in the order of the operations. Only what succeeded is recorded, and a sync only after it has returned:
+ * a trace never promises more than the disk holds.
  * System calls are made directly, so that no function here can call itself.
  */
 #define _GNU_SOURCE
@@ -17,6 +18,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -27,6 +29,7 @@ enum kind { STARTED, OPENED, CLOSED, WRITTEN, TRUNCATED, SYNCED, RENAMED, UNLINK
 struct header {
     uint32_t kind;
     int32_t descriptor;
+    int64_t process;
     int64_t number;
     uint64_t size;
 };
@@ -38,10 +41,21 @@ static const char *directory;
 static size_t directory_length;
 static int trace = -1;
 static atomic_bool watched[MOST_DESCRIPTORS];
-static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t order_of_threads = PTHREAD_MUTEX_INITIALIZER;
+
+static void begin(void) {
+    pthread_mutex_lock(&order_of_threads);
+    if (flock(trace, LOCK_EX) != 0)
+        abort();
+}
+
+static void end(void) {
+    flock(trace, LOCK_UN);
+    pthread_mutex_unlock(&order_of_threads);
+}
 
 static void append(enum kind kind, int descriptor, int64_t number, const void *data, size_t size) {
-    struct header header = {kind, descriptor, number, size};
+    struct header header = {kind, descriptor, getpid(), number, size};
     struct iovec parts[] = {{&header, sizeof header}, {(void *)data, size}};
     if (syscall(SYS_writev, trace, parts, 2) != (long)(sizeof header + size))
         abort(); /* A trace with a hole would prove nothing. */
@@ -74,7 +88,7 @@ static int opened(int at, const char *path, int flags, mode_t mode) {
     const char *name = within(path);
     if (name == NULL)
         return (int)syscall(SYS_openat, at, path, flags, mode);
-    pthread_mutex_lock(&order);
+    begin();
     int descriptor = (int)syscall(SYS_openat, at, path, flags, mode);
     if (descriptor >= MOST_DESCRIPTORS)
         abort();
@@ -82,7 +96,7 @@ static int opened(int at, const char *path, int flags, mode_t mode) {
         watched[descriptor] = true;
         append(OPENED, descriptor, flags, name, strlen(name));
     }
-    pthread_mutex_unlock(&order);
+    end();
     return descriptor;
 }
 
@@ -104,22 +118,22 @@ int openat64(int at, const char *path, int flags, ...) { OPEN(at, path, flags); 
 int close(int descriptor) {
     if (!is_watched(descriptor))
         return (int)syscall(SYS_close, descriptor);
-    pthread_mutex_lock(&order);
+    begin();
     watched[descriptor] = false;
     append(CLOSED, descriptor, 0, NULL, 0);
     int result = (int)syscall(SYS_close, descriptor);
-    pthread_mutex_unlock(&order);
+    end();
     return result;
 }
 
 static ssize_t written_at(int descriptor, const void *data, size_t size, off_t offset) {
     if (!is_watched(descriptor))
         return syscall(SYS_pwrite64, descriptor, data, size, offset);
-    pthread_mutex_lock(&order);
+    begin();
     ssize_t done = syscall(SYS_pwrite64, descriptor, data, size, offset);
     if (done > 0)
         append(WRITTEN, descriptor, offset, data, (size_t)done);
-    pthread_mutex_unlock(&order);
+    end();
     return done;
 }
 
@@ -133,22 +147,22 @@ ssize_t pwrite64(int descriptor, const void *data, size_t size, off64_t offset) 
 ssize_t write(int descriptor, const void *data, size_t size) {
     if (!is_watched(descriptor))
         return syscall(SYS_write, descriptor, data, size);
-    pthread_mutex_lock(&order);
+    begin();
     ssize_t done = syscall(SYS_write, descriptor, data, size);
     if (done > 0)
         append(WRITTEN, descriptor, syscall(SYS_lseek, descriptor, 0, SEEK_CUR) - done, data, (size_t)done);
-    pthread_mutex_unlock(&order);
+    end();
     return done;
 }
 
 static int truncated(int descriptor, off_t size) {
     if (!is_watched(descriptor))
         return (int)syscall(SYS_ftruncate, descriptor, size);
-    pthread_mutex_lock(&order);
+    begin();
     int result = (int)syscall(SYS_ftruncate, descriptor, size);
     if (result == 0)
         append(TRUNCATED, descriptor, size, NULL, 0);
-    pthread_mutex_unlock(&order);
+    end();
     return result;
 }
 
@@ -158,11 +172,11 @@ int ftruncate64(int descriptor, off64_t size) { return truncated(descriptor, siz
 static int synced(long call, int descriptor) {
     if (!is_watched(descriptor))
         return (int)syscall(call, descriptor);
-    pthread_mutex_lock(&order);
+    begin();
     int result = (int)syscall(call, descriptor);
     if (result == 0)
         append(SYNCED, descriptor, 0, NULL, 0);
-    pthread_mutex_unlock(&order);
+    end();
     return result;
 }
 
@@ -179,11 +193,11 @@ int rename(const char *from, const char *to) {
         abort(); /* A file that comes from outside or leaves is more than a trace can tell. */
     memcpy(both, old, strlen(old) + 1);
     memcpy(both + strlen(old) + 1, new, strlen(new));
-    pthread_mutex_lock(&order);
+    begin();
     int result = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
     if (result == 0)
         append(RENAMED, -1, 0, both, length);
-    pthread_mutex_unlock(&order);
+    end();
     return result;
 }
 
@@ -191,10 +205,10 @@ int unlink(const char *path) {
     const char *name = within(path);
     if (name == NULL)
         return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
-    pthread_mutex_lock(&order);
+    begin();
     int result = (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
     if (result == 0)
         append(UNLINKED, -1, 0, name, strlen(name));
-    pthread_mutex_unlock(&order);
+    end();
     return result;
 }

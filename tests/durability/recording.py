@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-_HEADER = struct.Struct("=IiqQ")
+_HEADER = struct.Struct("=IiqqQ")
 
 
 class Kind(IntEnum):
@@ -33,6 +33,7 @@ class Record:
     """One operation that succeeded. `end` is the length of the trace up to and with it."""
 
     kind: Kind
+    process: int
     descriptor: int
     number: int
     data: bytes
@@ -46,11 +47,11 @@ def records(trace: Path) -> Iterator[Record]:
     while place < len(content):
         if len(content) - place < _HEADER.size:
             raise ValueError(f"{trace} ends amid a record")
-        kind, descriptor, number, size = _HEADER.unpack_from(content, place)
+        kind, descriptor, process, number, size = _HEADER.unpack_from(content, place)
         place += _HEADER.size
         if len(content) - place < size:
             raise ValueError(f"{trace} ends amid a record")
-        yield Record(Kind(kind), descriptor, number, content[place : place + size], place + size)
+        yield Record(Kind(kind), process, descriptor, number, content[place : place + size], place + size)
         place += size
 
 
@@ -74,7 +75,7 @@ class Disk:
         self._directory = _File("")
         self._names: dict[str, _File] = {}
         self._durable_names: dict[str, _File] = {}
-        self._descriptors: dict[int, _File] = {}
+        self._descriptors: dict[tuple[int, int], _File] = {}
 
     def advance(self, length: int) -> list[tuple[Kind, str]]:
         """Replays all that stands within the trace's first `length` bytes; tells what was done, and to which file."""
@@ -95,14 +96,15 @@ class Disk:
     def _replay(self, record: Record) -> str:
         match record.kind:
             case Kind.STARTED:
-                self._descriptors.clear()
+                for opened in [opened for opened in self._descriptors if opened[0] == record.process]:
+                    del self._descriptors[opened]
                 return ""
             case Kind.RENAMED | Kind.UNLINKED:
                 return self._rename(*record.data.decode().split("\0"))
             case Kind.OPENED:
                 return self._open(record).name
             case _:
-                return self._operate(record, self._descriptors[record.descriptor]).name
+                return self._operate(record, self._descriptors[record.process, record.descriptor]).name
 
     def _open(self, record: Record) -> _File:
         name = record.data.decode()
@@ -110,7 +112,7 @@ class Disk:
             if not record.number & os.O_CREAT:
                 raise ValueError(f"{name} was opened, but nothing recorded made it")
             self._names[name] = _File(name)
-        file = self._descriptors[record.descriptor] = self._names[name] if name else self._directory
+        file = self._descriptors[record.process, record.descriptor] = self._names[name] if name else self._directory
         if record.number & os.O_TRUNC:
             file.written.clear()
         return file
@@ -132,7 +134,7 @@ class Disk:
             case Kind.SYNCED:
                 self._sync(file)
             case _:
-                del self._descriptors[record.descriptor]
+                del self._descriptors[record.process, record.descriptor]
         return file
 
     def _sync(self, file: _File) -> None:

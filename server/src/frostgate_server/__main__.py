@@ -1,11 +1,8 @@
 """The command line: frostgate-server serve, rules, backup, recover."""
 
 import argparse
-import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -77,28 +74,9 @@ def _serve(options: argparse.Namespace) -> None:
     if options.print_config:
         print(configuration.shown(), end="")
         return
-    settings = configuration.settings
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    # What gRPC itself says of calls that go wrong is no help to an operator, and hides our own lines.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    logging.getLogger("grpc").setLevel(logging.CRITICAL)
-    from .app import start  # noqa: PLC0415 - gRPC reads its environment when it is loaded
+    from .serving import serve  # noqa: PLC0415 - the other commands need no database to start
 
-    told_to_stop = threading.Event()
-    _stop_on_signals(told_to_stop)
-    app = start(configuration)
-    _announce(
-        f"frostgate-server is ready on {app.address}: database {settings.database} at revision {app.revision}, "
-        f"policy {app.policy.version}, unknown customers: {app.policy.unknown_customer.name}"
-    )
-    # An endless wait can miss a signal that comes just as it begins; one that looks up now and then cannot.
-    while not told_to_stop.wait(0.5):
-        pass
-    _announce("frostgate-server is draining")
-    app.drain(settings.drain_period)
-    _announce("frostgate-server has stopped")
+    serve(configuration, _announce)
 
 
 def _announce(line: str) -> None:
@@ -107,18 +85,6 @@ def _announce(line: str) -> None:
         print(line, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _stop_on_signals(told_to_stop: threading.Event) -> None:
-    """The first signal asks for a drain; a second one ends the process as signals do."""
-
-    def stop(*_: object) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        told_to_stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
 
 
 def _rules(options: argparse.Namespace) -> None:

@@ -1,6 +1,5 @@
-"""The composition root: puts a server together from its parts. Only the command line and the tests come here."""
+"""The composition root: puts the server of one worker together from its parts."""
 
-import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,19 +11,16 @@ from grpc_health.v1.health import HealthServicer
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
-from . import policy_file
 from .customer_freeze_servicer import CustomerFreezeServicer
 from .decisions import DecisionService
 from .errors import StartupError
 from .handlers import add_service
 from .lanes import Lanes, open_lanes
-from .policy import Policy
+from .orders import Orders
 from .policy_decision_servicer import PolicyDecisionServicer
 from .reflection import add_reflection
 from .service import FreezeService
-from .setting_values import is_loopback
-from .settings import Configuration, Settings
-from .sqlite_store import Claim, claim_database, open_store
+from .sqlite_store import join_store
 from .store import Store
 
 LARGEST_REQUEST = 512 * 1024
@@ -42,16 +38,12 @@ _FREEZES = customer_freeze_service_pb2.DESCRIPTOR.services_by_name["CustomerFree
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A server that listens. `address` is where, with the port that was really taken."""
+    """A server that listens."""
 
-    address: str
-    policy: Policy
-    revision: int
     _server: grpc.Server
     _health: HealthServicer
     _lanes: Lanes
     _store: Store
-    _claim: Claim
 
     def drain(self, period: timedelta) -> None:
         """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
@@ -60,41 +52,35 @@ class App:
         for lane in self._lanes.values():
             lane.shutdown(cancel_futures=True)
         self._store.close()
-        self._claim.release()
 
 
-def start(configuration: Configuration) -> App:
-    """Builds the server, opens its database and listens. Raises StartupError with one line that says why not."""
-    settings = configuration.settings
-    _ensure_private(settings)
-    _ensure_free(settings.listen)
-    policy = policy_file.load(settings.policy, settings.unknown_customer)
+def start(orders: Orders) -> App:
+    """Builds the server, joins its database and listens. Raises StartupError with one line that says why not."""
     with ExitStack() as undo:
-        claim = claim_database(settings.database, create=configuration.may_create)
-        undo.callback(claim.release)
-        store = open_store(settings.database, create=configuration.may_create)
+        store = join_store(orders.database)
         undo.callback(store.close)
-        lanes = open_lanes(settings.check_threads)
-        server, health = _server(policy, store, settings, lanes)
-        address = _listen(server, settings.listen)
-        app = App(address, policy, store.revision(), server, health, lanes, store, claim)
+        lanes = open_lanes(orders.settings.check_threads)
+        server, health = _server(orders, store, lanes)
+        _listen(server, orders.address)
         server.start()
         undo.pop_all()
-    return app
+    return App(server, health, lanes, store)
 
 
-def _server(policy: Policy, store: Store, settings: Settings, lanes: Lanes) -> tuple[grpc.Server, HealthServicer]:
+def _server(orders: Orders, store: Store, lanes: Lanes) -> tuple[grpc.Server, HealthServicer]:
     """A server with all its services."""
     server = grpc.server(
         lanes["health"],
         options=[
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", LARGEST_REQUEST),
             ("grpc.max_concurrent_streams", CALLS_OF_A_CONNECTION),
         ],
     )
-    add_service(server, _DECISIONS, PolicyDecisionServicer(DecisionService(store), policy), lanes)
-    add_service(server, _FREEZES, CustomerFreezeServicer(FreezeService(store, settings.retention_period)), lanes)
+    decisions = PolicyDecisionServicer(DecisionService(store), orders.policy)
+    freezes = CustomerFreezeServicer(FreezeService(store, orders.settings.retention_period))
+    add_service(server, _DECISIONS, decisions, lanes, str(orders.number))
+    add_service(server, _FREEZES, freezes, lanes, str(orders.number))
     add_reflection(server, [_DECISIONS.full_name, _FREEZES.full_name, HEALTH], lanes)
     health = HealthServicer()
     add_HealthServicer_to_server(health, server)
@@ -103,44 +89,9 @@ def _server(policy: Policy, store: Store, settings: Settings, lanes: Lanes) -> t
     return server, health
 
 
-def _ensure_private(settings: Settings) -> None:
-    if not settings.insecure and not is_loopback(settings.listen):
-        raise StartupError(
-            f"others can reach {settings.listen}, and there is no TLS: listen on 127.0.0.1, or pass --insecure"
-        )
-
-
-def _listen(server: grpc.Server, listen: str) -> str:
-    """Listens, and tells where. Raises StartupError."""
+def _listen(server: grpc.Server, address: str) -> None:
+    """Listens beside the other workers. Raises StartupError."""
     try:
-        port = server.add_insecure_port(listen)
+        server.add_insecure_port(address)
     except RuntimeError as error:
-        raise StartupError(f"cannot listen on {listen}: {error}") from error
-    return listen if listen.startswith("unix:") else f"{listen.rpartition(':')[0]}:{port}"
-
-
-def _ensure_free(listen: str) -> None:
-    """Asks the system itself whether it can be listened on, which says why not: gRPC only says that it failed."""
-    if listen.startswith("unix:"):
-        _ensure_nobody_answers(listen)
-        return
-    host, _, port = listen.rpartition(":")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except (OSError, UnicodeError) as error:
-        raise StartupError(f"cannot listen on {listen}: {getattr(error, 'strerror', error)}") from error
-
-
-def _ensure_nobody_answers(listen: str) -> None:
-    """A unix socket that nobody listens on is left over, and is replaced."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(listen.removeprefix("unix:"))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return
-        except OSError as error:
-            raise StartupError(f"cannot listen on {listen}: {error.strerror or error}") from error
-    raise StartupError(f"cannot listen on {listen}: another process does")
+        raise StartupError(f"cannot listen on {address}: {error}") from error

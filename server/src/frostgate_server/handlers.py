@@ -27,12 +27,17 @@ class _Unparsable:
         self.message = message
 
 
-def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: object, lanes: Lanes) -> None:
+WORKER_METADATA_KEY = "frostgate-worker"
+"""Names the worker that answered, in the trailing metadata of every answer."""
+
+
+def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: object, lanes: Lanes, worker: str) -> None:
     """Serves a service: each RPC with the servicer's method of its name, in its lane."""
+    trailer = (WORKER_METADATA_KEY, worker)
     handlers = {}
     for method in service.methods:
         handlers[method.name] = grpc.unary_unary_rpc_method_handler(
-            _answering(getattr(servicer, method.name), lanes[LANE_OF_METHOD[method.name]]),
+            _answering(getattr(servicer, method.name), lanes[LANE_OF_METHOD[method.name]], trailer),
             request_deserializer=_parser(GetMessageClass(method.input_type)),
             response_serializer=_serialized,
         )
@@ -40,11 +45,14 @@ def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: objec
 
 
 def _answering(
-    behavior: Callable[[Any, grpc.ServicerContext], Message | bytes], lane: Lane
+    behavior: Callable[[Any, grpc.ServicerContext], Message | bytes], lane: Lane, trailer: tuple[str, str]
 ) -> Callable[[Any, grpc.ServicerContext], Message | bytes]:
     """The method, with every error turned into its status."""
 
+    trailers = (trailer,)
+
     def answer(request: Message | _Unparsable, context: grpc.ServicerContext) -> Message | bytes:
+        context.set_trailing_metadata(trailers)
         try:
             if lane.crowded():
                 raise Overloaded(RETRY_AFTER_SECONDS)
@@ -59,15 +67,16 @@ def _answering(
             refusal = Bug(call_id=str(uuid4()))
             request_id = getattr(request, "request_id", "")
             _log.error("call_id %s, request_id %r failed", refusal.variables["call_id"], request_id, exc_info=error)
-        _refuse(context, refusal)
+        _refuse(context, refusal, trailer)
 
     in_lane(answer, lane)
     return answer
 
 
-def _refuse(context: grpc.ServicerContext, error: FrostgateError) -> NoReturn:
-    """Ends the call with the error's status."""
-    context.abort_with_status(rpc_status.to_status(status_of(error)))
+def _refuse(context: grpc.ServicerContext, error: FrostgateError, trailer: tuple[str, str]) -> NoReturn:
+    """Ends the call with the error's status, whose details are metadata too."""
+    status: Any = rpc_status.to_status(status_of(error))
+    context.abort_with_status(status._replace(trailing_metadata=(*status.trailing_metadata, trailer)))
 
 
 def _parser(message_class: type[Message]) -> Callable[[bytes], Message | _Unparsable]:

@@ -29,7 +29,7 @@ def text_of(value: object) -> str:
 
 def address(text: str) -> str:
     """HOST:PORT or unix:/path."""
-    if text.startswith("unix:") and len(text) > len("unix:"):
+    if is_unix(text) and len(text) > len("unix:"):
         return text
     match = _ADDRESS.fullmatch(text)
     if match is None or int(match["port"]) > 65535:
@@ -37,9 +37,14 @@ def address(text: str) -> str:
     return text
 
 
+def is_unix(listen: str) -> bool:
+    """Whether the address is a unix socket."""
+    return listen.startswith("unix:")
+
+
 def is_loopback(listen: str) -> bool:
     """Whether only this machine can reach the address."""
-    if listen.startswith("unix:"):
+    if is_unix(listen):
         return True
     host = listen.rpartition(":")[0].strip("[]")
     try:
@@ -120,6 +125,21 @@ def thread_count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 64):
         raise ValueError("must be a number from 1 to 64")
     return int(text)
+
+
+def worker_count(text: str) -> int | None:
+    """1 to 64, or auto."""
+    if text == "auto":
+        return None
+    try:
+        return thread_count(text)
+    except ValueError:
+        raise ValueError("must be a number from 1 to 64, or auto") from None
+
+
+def shown_worker_count(value: int | None) -> str:
+    """A number, or auto."""
+    return "auto" if value is None else str(value)
 
 
 def log_level(text: str) -> str:

@@ -69,11 +69,17 @@ class Settings:
         values.shown_decision,
         "What a check for a customer of no partner is answered: deny or allow.",
     )
+    workers: int | None = _setting(
+        None,
+        values.worker_count,
+        values.shown_worker_count,
+        "Worker processes that share port and database, 1 to 64. auto: one for each core, or one on a unix socket.",
+    )
     check_threads: int = _setting(
         2,
         values.thread_count,
         str,
-        "Threads for single checks, 1 to 64. More than two share one interpreter lock to no gain.",
+        "Threads of each worker for single checks, 1 to 64. More than two share one interpreter lock to no gain.",
     )
     drain_period: timedelta = _setting(
         timedelta(seconds=10),

@@ -1,8 +1,22 @@
-"""The store on SQLite. `claim_database`, `open_store`, `backup` and `recover` are its doors."""
+"""The store on SQLite.
+
+Its doors: `claim_database` and `prepare_store` once for a server, `join_store` in each of its processes, `open_store`
+for who is alone, and `backup` and `recover`.
+"""
 
 from .backup import backup
 from .claim import Claim
-from .opening import claim_database, open_store
+from .opening import Prepared, claim_database, join_store, open_store, prepare_store
 from .recovery import Recovered, recover
 
-__all__ = ["Claim", "Recovered", "backup", "claim_database", "open_store", "recover"]
+__all__ = [
+    "Claim",
+    "Prepared",
+    "Recovered",
+    "backup",
+    "claim_database",
+    "join_store",
+    "open_store",
+    "prepare_store",
+    "recover",
+]

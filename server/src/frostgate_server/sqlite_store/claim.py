@@ -8,7 +8,7 @@ from frostgate_server.errors import StartupError
 
 
 class Claim:
-    """Held for as long as the process lives, or until it is released."""
+    """Held for as long as the process lives, or until it is closed."""
 
     def __init__(self, path: Path) -> None:
         """Claims the database at `path`. Raises StartupError if another process serves it, or OSError."""
@@ -26,6 +26,10 @@ class Claim:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
-    def release(self) -> None:
-        """Lets others serve the database."""
+    def fileno(self) -> int:
+        """The open file that is the claim: a process that inherits it keeps the claim too."""
+        return self._file
+
+    def close(self) -> None:
+        """Lets others serve the database, once no process that inherited the claim is left."""
         os.close(self._file)

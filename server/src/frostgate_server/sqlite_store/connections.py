@@ -8,6 +8,9 @@ from .library import sqlite3
 BUSY_TIMEOUT = 5.0
 """How long SQLite waits for a lock that another process holds, in seconds."""
 
+FileIdentity = tuple[int, int]
+"""Tells a file from every other one, whatever their names: device and inode."""
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to an existing file, without transactions of its own making. Commits are on disk (FULL)."""
@@ -25,10 +28,10 @@ def connect(path: Path) -> sqlite3.Connection:
 class Connections:
     """Opens connections and closes all that it opened."""
 
-    def __init__(self, path: Path) -> None:
-        """Takes the path of an existing database."""
+    def __init__(self, path: Path, file: FileIdentity) -> None:
+        """Takes the path of an existing database, and which file it was when it was found sound."""
         self._path = path
-        self._file = _identity(path)
+        self._file = file
         self._mine = threading.local()
         self._opened: list[sqlite3.Connection] = []
 
@@ -41,7 +44,7 @@ class Connections:
 
     def ensure_same_file(self) -> None:
         """Raises OSError if another file, or none, stands where the database was opened."""
-        if _identity(self._path) != self._file:
+        if identity(self._path) != self._file:
             raise OSError(f"{self._path} was replaced while it was served")
 
     def mine(self) -> sqlite3.Connection:
@@ -59,6 +62,7 @@ class Connections:
             connection.close()
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def identity(path: Path) -> FileIdentity:
+    """Which file stands under a name. Raises OSError."""
     status = path.stat()
     return status.st_dev, status.st_ino

@@ -33,9 +33,9 @@ class HeadFileDamaged(OSError):
 class HeadFile:
     """An open head file. `head` is what it holds: None where it is new. Not to be shared between threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, create: bool = True) -> None:
         """Opens the file, or makes an empty one. Raises OSError."""
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0) | os.O_CLOEXEC, 0o600)
         self._unsynced = False
         try:
             self.head, self._slot = self._newest()

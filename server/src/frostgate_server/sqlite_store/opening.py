@@ -5,20 +5,32 @@ beside it must agree with it before anything is served.
 """
 
 import os
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from frostgate_server.errors import StartupError
 from frostgate_server.event_chain import chained
 
 from .claim import Claim
-from .connections import connect
+from .connections import Connections, FileIdentity, connect, identity
 from .head_file import Head, HeadFile, HeadFileDamaged
 from .library import ensure_sound, sqlite3
 from .migrations import APPLICATION_ID, migrate
 from .rows import EVENT_COLUMNS, event_of
 from .store import SqliteStore
 from .transaction import read_head
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A database that was found sound at some revision: which file it was, and which its head file."""
+
+    path: Path
+    file: FileIdentity
+    head_file: FileIdentity
+    revision: int
 
 
 def head_path(path: Path) -> Path:
@@ -44,32 +56,50 @@ def claim_database(path: Path, *, create: bool) -> Claim:
 
 
 def open_store(path: Path, *, create: bool) -> SqliteStore:
-    """Opens the database, brings its schema up to date and holds it against its head file.
+    """Prepares a database and joins it at once. Raises StartupError."""
+    return join_store(prepare_store(path, create=create))
+
+
+def prepare_store(path: Path, *, create: bool) -> Prepared:
+    """Brings the database's schema up to date, and holds it against its head file.
 
     With `create`, makes a new one if there is neither a database nor a head file. Several processes may do this at
     once. Raises StartupError, which says what to do next.
     """
     ensure_sound()
     path = path.resolve()
-    head_file = _open_head_file(head_path(path))
-    try:
+    with closing(_open_head_file(head_path(path))) as head_file, _explained(path):
         with head_file.locked():
             if not path.exists():
                 _ensure_never_was(path, head_file.head)
                 _ensure_asked_for(path, create)
                 _create(path)
-            _verify(path, head_file)
+            head = _verified(path, head_file)
         make_name_durable(head_path(path))
-        return SqliteStore(path, head_file)
+        return Prepared(path, identity(path), identity(head_path(path)), head.revision)
+
+
+def join_store(prepared: Prepared) -> SqliteStore:
+    """Opens a database that was prepared, also while other processes serve it. Raises StartupError."""
+    ensure_sound()
+    with ExitStack() as undo, _explained(prepared.path):
+        head_file = undo.enter_context(closing(HeadFile(head_path(prepared.path), create=False)))
+        if identity(head_path(prepared.path)) != prepared.head_file:
+            raise OSError("its -head file was replaced while it was served")
+        store = SqliteStore(Connections(prepared.path, prepared.file), head_file)
+        undo.pop_all()
+        return store
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Raises StartupError, which says what to do next, for errors of SQLite and of the system."""
+    try:
+        yield
     except (sqlite3.OperationalError, OSError) as error:
-        head_file.close()
         raise StartupError(f"database {path} cannot be used now: {error}; {_MEND}") from error
     except sqlite3.Error as error:
-        head_file.close()
         raise StartupError(f"database {path} cannot be used: {error}; {_RESTORE}") from error
-    except BaseException:
-        head_file.close()
-        raise
 
 
 _RESTORE = "restore it from a backup, then run frostgate-server recover --database FILE"
@@ -142,7 +172,8 @@ def make_name_durable(path: Path) -> None:
         os.close(directory)
 
 
-def _verify(path: Path, head_file: HeadFile) -> None:
+def _verified(path: Path, head_file: HeadFile) -> Head:
+    """Where the history stands in a database that is sound."""
     with closing(connect(path)) as connection:
         ensure_frostgates(path, connection)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -151,6 +182,7 @@ def _verify(path: Path, head_file: HeadFile) -> None:
         head = read_head(connection)
         _verify_history(path, connection, head, head_file.head)
     head_file.advance(head)
+    return head
 
 
 def ensure_frostgates(path: Path, connection: sqlite3.Connection) -> None:

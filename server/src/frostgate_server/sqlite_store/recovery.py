@@ -65,7 +65,7 @@ def recover(path: Path) -> Recovered:
     except OSError as error:
         raise StartupError(f"head file of {path} cannot be written: {error}; mend that and recover again") from error
     finally:
-        claim.release()
+        claim.close()
 
 
 def _recover(path: Path, connection: sqlite3.Connection) -> Recovered:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from frostgate_server.errors import StorageUnavailable
@@ -31,11 +30,11 @@ _STATES = (
 
 
 class SqliteStore:
-    """Keeps the promises of store.Store. Opened by `open_store`, which sees to it that the files are sound."""
+    """Keeps the promises of store.Store. Opened by `join_store`, on files that `prepare_store` found sound."""
 
-    def __init__(self, path: Path, head_file: HeadFile) -> None:
-        """Takes the path of a database and its head file, both verified."""
-        self._connections = Connections(path)
+    def __init__(self, connections: Connections, head_file: HeadFile) -> None:
+        """Takes connections to a database, and its head file."""
+        self._connections = connections
         self._group_commit = GroupCommit(self._connections, head_file)
 
     def state(self, customer_id: str) -> tuple[FreezeState | None, int]:

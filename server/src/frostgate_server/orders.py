@@ -1,0 +1,21 @@
+"""What a worker is told to do by its supervisor."""
+
+from dataclasses import dataclass
+
+from .policy import Policy
+from .settings import Settings
+from .sqlite_store import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """All that decides how a worker answers, settled once for all workers: no file is read again for one of them.
+
+    `number` names the worker, from 1. `address` is where it listens, together with the others.
+    """
+
+    number: int
+    address: str
+    database: Prepared
+    policy: Policy
+    settings: Settings
