@@ -16,10 +16,10 @@ from .decisions import DecisionService
 from .errors import FrostgateError
 from .messages import rule_message, wire
 from .policy import Policy, ensure_applicable
-from .ready_answers import ReadyAnswers, batch_of, result_of
+from .ready_answers import ReadyAnswers, ReadyResults, batch_of, result_of
 from .shapes import Shape, is_id
 from .statuses import status_of
-from .vocabulary import BillingMode, Operation
+from .vocabulary import BillingMode, FreezeState, Operation
 
 _log = logging.getLogger(__name__)
 
@@ -48,12 +48,15 @@ class PolicyDecisionServicer:
     def BatchCheckOperations(self, request: BatchCheckOperationsRequest, _: grpc.ServicerContext) -> bytes:
         """Many checks from one state. A malformed one is its own result."""
         self._ensure_batch_shape(request)
-        errors = [self._error_of(check) for check in request.checks]
-        minimum = max(request.minimum_revision, *(check.minimum_revision for check in request.checks))
-        states, revision = self._decisions.states([check.customer_id for check in request.checks], minimum)
+        checks = list(request.checks)
+        minimum = max(request.minimum_revision, *[check.minimum_revision for check in checks])
+        states, revision = self._decisions.states([check.customer_id for check in checks], minimum)
+        ready = ReadyResults(self._ready, revision)
         results = [
-            error or result_of(self._ready.answer(state, check.billing_mode, check.operation, revision))
-            for error, state, check in zip(errors, states, request.checks, strict=True)
+            ready[state, check.billing_mode, check.operation]
+            if self._is_plain(check)
+            else self._result(check, state, ready)
+            for check, state in zip(checks, states, strict=True)
         ]
         return batch_of(results, revision)
 
@@ -62,13 +65,8 @@ class PolicyDecisionServicer:
         return self._rules
 
     def _ensure_shape(self, check: CheckOperationRequest) -> None:
-        """Raises InvalidFields, OperationNotApplicable. What is well formed, nearly every check, is seen at once."""
-        if (
-            self._ready.has(check.billing_mode, check.operation)
-            and is_id(check.customer_id)
-            and check.minimum_revision >= 0
-            and not check.resource_id
-        ):
+        """Raises InvalidFields, OperationNotApplicable."""
+        if self._is_plain(check):
             return
         shape = Shape()
         shape.id("customer_id", check.customer_id)
@@ -79,13 +77,22 @@ class PolicyDecisionServicer:
         shape.ensure()
         ensure_applicable(operation, billing_mode)
 
-    def _error_of(self, check: CheckOperationRequest) -> bytes | None:
-        """A BatchCheckResult with what is wrong with the check; None if nothing is."""
+    def _is_plain(self, check: CheckOperationRequest) -> bool:
+        """Whether a check is well formed and names no resource, as nearly all are: seen at once."""
+        return (
+            self._ready.has(check.billing_mode, check.operation)
+            and is_id(check.customer_id) is not None
+            and check.minimum_revision >= 0
+            and not check.resource_id
+        )
+
+    def _result(self, check: CheckOperationRequest, state: FreezeState | None, ready: ReadyResults) -> bytes:
+        """The result of a check, or what is wrong with it."""
         try:
             self._ensure_shape(check)
         except FrostgateError as error:
-            return BatchCheckResult(error=status_of(error)).SerializeToString()
-        return None
+            return result_of(BatchCheckResult(error=status_of(error)).SerializeToString())
+        return ready[state, check.billing_mode, check.operation]
 
     def _ensure_batch_shape(self, request: BatchCheckOperationsRequest) -> None:
         shape = Shape()

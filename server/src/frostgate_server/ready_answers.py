@@ -16,7 +16,7 @@ from .messages import wire
 from .policy import UNKNOWN_CUSTOMER_MESSAGES, Policy
 from .vocabulary import DecisionReason, FreezeState
 
-_Key = tuple[FreezeState | None, int, int]
+Key = tuple[FreezeState | None, int, int]
 """Freeze state (None: unknown customer), number of the billing mode, number of the operation."""
 
 _REVISION_TAG = bytes([CheckOperationResponse.REVISION_FIELD_NUMBER << 3])
@@ -41,18 +41,31 @@ class ReadyAnswers:
         return answer + _REVISION_TAG + _varint(revision) if revision else answer
 
 
-def result_of(answer: bytes) -> bytes:
-    """A BatchCheckResult with a CheckOperationResponse."""
-    return _RESPONSE_TAG + _varint(len(answer)) + answer
+class ReadyResults(dict[Key, bytes]):
+    """The results of one batch, as they stand in its response: each is put together when it is first looked up."""
+
+    def __init__(self, ready: ReadyAnswers, revision: int) -> None:
+        """All results of a batch are of one revision."""
+        self._ready = ready
+        self._revision = revision
+
+    def __missing__(self, key: Key) -> bytes:
+        answer = self._ready.answer(*key, self._revision)
+        result = self[key] = result_of(_RESPONSE_TAG + _varint(len(answer)) + answer)
+        return result
+
+
+def result_of(result: bytes) -> bytes:
+    """A BatchCheckResult, as it stands in a BatchCheckOperationsResponse."""
+    return _RESULTS_TAG + _varint(len(result)) + result
 
 
 def batch_of(results: Iterable[bytes], revision: int) -> bytes:
-    """A BatchCheckOperationsResponse with BatchCheckResults."""
-    written = b"".join([_RESULTS_TAG + _varint(len(result)) + result for result in results])
-    return written + BatchCheckOperationsResponse(revision=revision).SerializeToString()
+    """A BatchCheckOperationsResponse with results as they stand in it."""
+    return b"".join(results) + BatchCheckOperationsResponse(revision=revision).SerializeToString()
 
 
-def _answers_of_rules(policy: Policy) -> dict[_Key, bytes]:
+def _answers_of_rules(policy: Policy) -> dict[Key, bytes]:
     return {
         (rule.cell.freeze_state, rule.cell.billing_mode, rule.cell.operation): CheckOperationResponse(
             decision=wire(rule.decision),
@@ -66,7 +79,7 @@ def _answers_of_rules(policy: Policy) -> dict[_Key, bytes]:
     }
 
 
-def _answers_on_unknown_customers(policy: Policy) -> dict[_Key, bytes]:
+def _answers_on_unknown_customers(policy: Policy) -> dict[Key, bytes]:
     answer = CheckOperationResponse(
         decision=wire(policy.unknown_customer),
         reason=wire(DecisionReason.CUSTOMER_UNKNOWN),
