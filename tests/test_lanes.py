@@ -18,6 +18,7 @@ from frostgate.v1.customer_freeze_service_pb2 import (
     UnfreezeCustomerRequest,
 )
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
+from frostgate_server import lanes
 from frostgate_server.customer_freeze_servicer import CustomerFreezeServicer
 from frostgate_server.handlers import add_service
 from frostgate_server.lanes import LANE_OF_METHOD, Lane, Lanes, open_lanes
@@ -115,6 +116,36 @@ def test_batches_and_listings_under_way_do_not_stop_checks(own_server: ServerPro
         assert_checks_go_on(own_server)
         stop.set()
         assert all(future.result() > 0 for future in under_way)
+
+
+@pytest.mark.parametrize(
+    ("came", "rest"), [(0, 0.0), (1, 0.002), (10, 0.02), (1000, lanes.LONGEST_REST)], ids=["none", "one", "ten", "many"]
+)
+def test_a_lane_rests_the_longer_the_more_calls_came_in_the_one_it_gives_way_to(
+    monkeypatch: pytest.MonkeyPatch, came: int, rest: float
+) -> None:
+    rests: list[float] = []
+    clock = iter([100.0, 101.0])
+    monkeypatch.setattr(lanes, "sleep", rests.append)
+    monkeypatch.setattr(lanes, "monotonic", lambda: next(clock))
+    with Lane("checks", 1) as checks, Lane("bulk", 1, gives_way_to=checks) as bulk:
+
+        def call() -> None:
+            for _ in range(came):
+                checks._run(lambda: None)
+
+        bulk._run(call)
+    assert rests == [rest]
+
+
+def test_a_lane_rests_no_longer_than_a_multiple_of_what_its_call_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    clock = iter([100.0, 100.001])
+    monkeypatch.setattr(lanes, "sleep", rests.append)
+    monkeypatch.setattr(lanes, "monotonic", lambda: next(clock))
+    with Lane("checks", 1) as checks, Lane("bulk", 1, gives_way_to=checks) as bulk:
+        bulk._run(lambda: [checks._run(lambda: None) for _ in range(10)])
+    assert rests == [pytest.approx(0.003)]
 
 
 class SlowService:

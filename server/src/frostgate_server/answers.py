@@ -1,7 +1,7 @@
 """What a change is answered, and how the answer is kept for a repeated request."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -69,7 +69,8 @@ def _read_result(result: dict[str, Any]) -> Customer | FrostgateError:
 def _written_customer(customer: Customer | None) -> dict[str, Any] | None:
     if customer is None:
         return None
-    return {key: v.isoformat() if isinstance(v, datetime) else v for key, v in asdict(customer).items()}
+    values = {name: getattr(customer, name) for name in Customer.__slots__}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def _read_customer(fields: dict[str, Any]) -> Customer:

@@ -4,6 +4,8 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
+from time import monotonic, sleep
 from typing import Any, Literal
 
 from .errors import StartupError
@@ -28,33 +30,58 @@ LANE_OF_METHOD: dict[str, LaneName] = {
 }
 """Every method has a lane of its own choice: one that is forgotten here keeps the server from starting."""
 
-CHANGES_AT_ONCE = 64
+CHANGES_AT_ONCE = 32
 """They mostly wait, to be committed together."""
+
+REST = 0.002
+"""Seconds that a thread which gives way rests after a call, for each call of the other lane that came meanwhile."""
+
+MOST_REST = 3.0
+"""The same at most, as a multiple of the time that its call took."""
+
+LONGEST_REST = 0.2
+"""The same at most, in seconds."""
 
 
 class Lane(ThreadPoolExecutor):
     """The threads of one purpose, all started at once: what they need is there before the first call."""
 
-    def __init__(self, name: str, threads: int, most_waiting: int = sys.maxsize) -> None:
+    def __init__(
+        self, name: str, threads: int, most_waiting: int = sys.maxsize, gives_way_to: "Lane | None" = None
+    ) -> None:
         """A call whose turn comes while more than `most_waiting` wait behind it is to be turned away.
 
-        Raises RuntimeError if the system gives no more threads.
+        The more calls come in the lane that this one `gives_way_to`, the longer its threads rest between calls: all
+        share one interpreter, and the other's calls cannot go on while a thread of this lane computes. Raises
+        RuntimeError if the system gives no more threads.
         """
         super().__init__(max_workers=threads, thread_name_prefix=name)
         self._most_waiting = most_waiting
+        self._gives_way_to = gives_way_to
+        self._begun = 0
         all_started = threading.Barrier(threads)
         wait([super(Lane, self).submit(all_started.wait) for _ in range(threads)])
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **more: Any) -> Future[Any]:
         """Queues a call. A unary one is queued when its message has come: silent callers take no thread."""
-        queue = super().submit
         if is_unary(arguments):
-            return when_message_has_come(queue, call, *arguments)
-        return queue(call, *arguments, **more)
+            return when_message_has_come(partial(super().submit, self._run), call, *arguments)
+        return super().submit(call, *arguments, **more)
 
     def crowded(self) -> bool:
         """Whether more wait than may. The executor's own queue is the only one that knows."""
         return self._work_queue.qsize() > self._most_waiting
+
+    def _run(self, call: Callable[..., Any], /, *arguments: Any) -> None:
+        """Makes a call, and rests after it if it has to."""
+        self._begun += 1
+        if self._gives_way_to is None:
+            call(*arguments)
+            return
+        start, begun_before = monotonic(), self._gives_way_to._begun
+        call(*arguments)
+        came = self._gives_way_to._begun - begun_before
+        sleep(min(came * REST, MOST_REST * (monotonic() - start), LONGEST_REST))
 
 
 Lanes = dict[LaneName, Lane]
@@ -63,10 +90,11 @@ Lanes = dict[LaneName, Lane]
 def open_lanes(check_threads: int) -> Lanes:
     """The lanes of a server. Raises StartupError if the system gives no more threads."""
     try:
+        checks = Lane("check", check_threads, most_waiting=2000)
         return {
-            "checks": Lane("check", check_threads, most_waiting=2000),
-            "changes": Lane("change", CHANGES_AT_ONCE, most_waiting=1000),
-            "bulk": Lane("bulk", 2, most_waiting=200),
+            "checks": checks,
+            "changes": Lane("change", CHANGES_AT_ONCE, most_waiting=1000, gives_way_to=checks),
+            "bulk": Lane("bulk", 2, most_waiting=200, gives_way_to=checks),
             "reflection": Lane("reflection", 16),
             "health": Lane("health", 2),
         }

@@ -20,9 +20,14 @@ from .worker_process import ALIVE, FAILED, READY
 BEAT = 0.2
 """Seconds between two signs of life."""
 
+SWITCH_INTERVAL = 0.001
+"""Seconds that a thread may keep the interpreter while others want it: a check that waits for a batch to be computed
+waits this long each time it gets back from SQLite."""
+
 
 def main() -> int:
     """Serves until told otherwise. Gives the exit status."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
     told_to_stop = threading.Event()
     process_signals.on_stop(told_to_stop.set)
     os.set_blocking(sys.stdout.fileno(), False)

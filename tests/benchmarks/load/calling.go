@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
-
-const method = "/frostgate.v1.PolicyDecisionService/CheckOperation"
 
 const (
 	warmingUp int32 = iota
@@ -19,56 +18,66 @@ const (
 	over
 )
 
-// load is callers at work.
+// load is groups of callers at work.
 type load struct {
-	phase   atomic.Int32
-	callers []*caller
-	done    sync.WaitGroup
+	phase  atomic.Int32
+	groups [][]*caller
+	done   sync.WaitGroup
 }
 
-// caller sends one request after the other, and keeps what came of them.
+// caller makes one call after the other, and keeps what came of them.
 type caller struct {
 	connection *grpc.ClientConn
-	requests   *requests
-	random     *rand.Rand
+	ask        asker
+	pace       pace
 
 	latencies   []time.Duration
 	statuses    map[string]int
 	decisions   map[uint64]int
 	reasons     map[uint64]int
+	items       int
 	answerBytes int
 }
 
-func startCalling(ctx context.Context, connections []*grpc.ClientConn, requests *requests, o options) *load {
-	l := &load{}
-	for i := range o.callers {
-		l.callers = append(l.callers, &caller{
+// start lets a group of callers call.
+func (l *load) start(
+	ctx context.Context, connections []*grpc.ClientConn, requests *requests, g group, seed uint64,
+) error {
+	var callers []*caller
+	for i := range g.callers {
+		ask, err := newAsker(g, i, requests, rand.New(rand.NewPCG(seed, uint64(i))))
+		if err != nil {
+			return err
+		}
+		callers = append(callers, &caller{
 			connection: connections[i%len(connections)],
-			requests:   requests,
-			random:     rand.New(rand.NewPCG(o.seed, uint64(i))),
-			latencies:  make([]time.Duration, 0, 1<<16),
+			ask:        ask,
+			pace:       newPace(g, i),
+			latencies:  make([]time.Duration, 0, 1<<14),
 			statuses:   map[string]int{},
 			decisions:  map[uint64]int{},
 			reasons:    map[uint64]int{},
 		})
 	}
-	for _, c := range l.callers {
+	l.groups = append(l.groups, callers)
+	for _, c := range callers {
 		l.done.Go(func() {
 			for l.phase.Load() != over {
 				c.call(ctx, &l.phase)
 			}
 		})
 	}
-	return l
+	return nil
 }
 
 // call makes one call. It counts if it ends while counting; a failure always counts, so that none goes unseen.
 func (c *caller) call(ctx context.Context, phase *atomic.Int32) {
-	request := c.requests.draw(c.random)
-	var got answer
-	start := time.Now()
-	err := c.connection.Invoke(ctx, method, request, &got)
+	start := c.pace.next()
+	got, err := c.ask(ctx, c.connection)
 	took := time.Since(start)
+	if phase.Load() == over && status.Code(err) == codes.Canceled {
+		return // a stream that was held open to the end
+	}
 	if err == nil && phase.Load() != counting {
 		return
 	}
@@ -77,7 +86,33 @@ func (c *caller) call(ctx context.Context, phase *atomic.Int32) {
 		return
 	}
 	c.latencies = append(c.latencies, took)
+	c.items += got.items
 	c.decisions[got.decision]++
 	c.reasons[got.reason]++
 	c.answerBytes += got.size
+}
+
+// pace says when calls begin. A call that begins late, since the one before took long, is measured from when it should
+// have: what a caller who does not wait would see.
+type pace struct {
+	interval  time.Duration
+	scheduled time.Time
+}
+
+func newPace(g group, number int) pace {
+	if g.rate == 0 {
+		return pace{}
+	}
+	interval := time.Duration(float64(g.callers) / g.rate * float64(time.Second))
+	return pace{interval, time.Now().Add(interval * time.Duration(number) / time.Duration(g.callers))}
+}
+
+func (p *pace) next() time.Time {
+	if p.interval == 0 {
+		return time.Now()
+	}
+	scheduled := p.scheduled
+	p.scheduled = scheduled.Add(p.interval)
+	time.Sleep(time.Until(scheduled))
+	return scheduled
 }

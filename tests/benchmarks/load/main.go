@@ -1,4 +1,4 @@
-// Load sends CheckOperation to a server for a fixed time and prints what came of it as JSON.
+// Load puts callers on a server for a fixed time and prints what came of it as JSON.
 //
 // It speaks no protobuf: requests are put together by hand and of an answer only what is counted is read, so that the
 // server, and not the load, is what takes the time.
@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -22,31 +24,64 @@ const patience = 10 * time.Second
 
 type options struct {
 	target      string
-	serverPID   int
+	serverPIDs  pids
 	ids         string
 	customers   int
 	checks      string
-	callers     int
+	measured    group
+	beside      group
 	connections int
 	warmup      time.Duration
 	duration    time.Duration
 	seed        uint64
 }
 
+// group is callers that do the same: how many at once, each waiting for its answer.
+type group struct {
+	kind    string
+	callers int
+	batch   int
+	// rate is how many calls a second they begin together, whether those before are answered or not; 0: as many as go.
+	rate float64
+}
+
+type pids []int
+
+func (p *pids) String() string { return fmt.Sprint(*p) }
+
+func (p *pids) Set(text string) error {
+	for one := range strings.SplitSeq(text, ",") {
+		pid, err := strconv.Atoi(one)
+		if err != nil {
+			return err
+		}
+		*p = append(*p, pid)
+	}
+	return nil
+}
+
 func parsedOptions() options {
 	var o options
 	flag.StringVar(&o.target, "target", "", "HOST:PORT of the server")
-	flag.IntVar(&o.serverPID, "server-pid", 0, "its process, whose CPU and memory are told")
+	flag.Var(&o.serverPIDs, "server-pids", "its processes, PID,…, whose CPU and memory are told")
 	flag.StringVar(&o.ids, "ids", "customer-%07d", "format of a customer's id")
 	flag.IntVar(&o.customers, "customers", 1, "how many customers there are, numbered from 0")
 	flag.StringVar(&o.checks, "checks", "", "what is asked, as BILLING_MODE:OPERATION,… in numbers")
-	flag.IntVar(&o.callers, "callers", 8, "how many call at once, each waiting for its answer")
-	flag.IntVar(&o.connections, "connections", 4, "how many connections they share, at most one each")
+	groupFlags(&o.measured, "", 8)
+	groupFlags(&o.beside, "beside-", 0)
+	flag.IntVar(&o.connections, "connections", 16, "how many connections each group shares, at most one a caller")
 	flag.DurationVar(&o.warmup, "warmup", time.Second, "how long to call before anything is counted")
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "how long to count")
 	flag.Uint64Var(&o.seed, "seed", 0, "of what is drawn")
 	flag.Parse()
 	return o
+}
+
+func groupFlags(g *group, prefix string, callers int) {
+	flag.StringVar(&g.kind, prefix+"kind", "check", "what is called: check, batch, change, list or reflect")
+	flag.IntVar(&g.callers, prefix+"callers", callers, "how many call at once")
+	flag.IntVar(&g.batch, prefix+"batch", 100, "how many checks a batch has")
+	flag.Float64Var(&g.rate, prefix+"rate", 0, "calls begun in a second; 0: each when the one before is answered")
 }
 
 func main() {
@@ -63,16 +98,21 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	connections, err := connected(o.target, min(o.connections, o.callers))
-	if err != nil {
-		return err
-	}
 	// No deadline in the context: it would travel in every request.
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	defer time.AfterFunc(o.warmup+o.duration+patience, cancel).Stop()
-	load := startCalling(ctx, connections, requests, o)
-	outcome, err := load.measured(o)
+	load := &load{}
+	for _, g := range []group{o.measured, o.beside} {
+		connections, err := connected(o.target, min(o.connections, g.callers))
+		if err != nil {
+			return err
+		}
+		if err := load.start(ctx, connections, requests, g, o.seed); err != nil {
+			return err
+		}
+	}
+	outcome, err := load.measured(o, cancel)
 	if err != nil {
 		return err
 	}

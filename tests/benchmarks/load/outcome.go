@@ -1,32 +1,40 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// outcome is what is printed. Numbers stand for decisions and reasons, as on the wire; 0 for one that is not readable.
+// outcome is what is printed.
 type outcome struct {
-	Seconds          float64        `json:"seconds"`
-	Connections      int            `json:"connections"`
-	Statuses         map[string]int `json:"statuses"`
-	Decisions        map[uint64]int `json:"decisions"`
-	Reasons          map[uint64]int `json:"reasons"`
-	MeanAnswerBytes  float64        `json:"mean_answer_bytes"`
-	LatencyP50       int64          `json:"latency_p50_ns"`
-	LatencyP90       int64          `json:"latency_p90_ns"`
-	LatencyP99       int64          `json:"latency_p99_ns"`
-	LatencyMax       int64          `json:"latency_max_ns"`
-	LoadCPUSeconds   float64        `json:"load_cpu_seconds"`
-	ServerCPUSeconds float64        `json:"server_cpu_seconds"`
-	ServerPeakRSS    int64          `json:"server_peak_rss_bytes"`
+	Seconds          float64 `json:"seconds"`
+	LoadCPUSeconds   float64 `json:"load_cpu_seconds"`
+	ServerCPUSeconds float64 `json:"server_cpu_seconds"`
+	// ServerPeakRSS is that of the process that had the highest.
+	ServerPeakRSS int64    `json:"server_peak_rss_bytes"`
+	Measured      *counted `json:"measured"`
+	Beside        *counted `json:"beside,omitempty"`
 }
 
-// measured waits for the load to end. CPU is that of the time that counts alone.
-func (l *load) measured(o options) (*outcome, error) {
+// counted is what came to a group. Numbers stand for decisions and reasons, as on the wire; 0 for one not readable.
+type counted struct {
+	Statuses        map[string]int `json:"statuses"`
+	Items           int            `json:"items"`
+	Decisions       map[uint64]int `json:"decisions"`
+	Reasons         map[uint64]int `json:"reasons"`
+	MeanAnswerBytes float64        `json:"mean_answer_bytes"`
+	LatencyP50      int64          `json:"latency_p50_ns"`
+	LatencyP90      int64          `json:"latency_p90_ns"`
+	LatencyP99      int64          `json:"latency_p99_ns"`
+	LatencyMax      int64          `json:"latency_max_ns"`
+}
+
+// measured waits for the load to end. CPU is that of the time that counts alone. Streams held open are cancelled.
+func (l *load) measured(o options, cancel context.CancelFunc) (*outcome, error) {
 	time.Sleep(o.warmup)
-	before, err := cpuNow(o.serverPID)
+	before, err := cpuNow(o.serverPIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -35,39 +43,49 @@ func (l *load) measured(o options) (*outcome, error) {
 	time.Sleep(o.duration)
 	l.phase.Store(over)
 	seconds := time.Since(start).Seconds()
-	after, err := cpuNow(o.serverPID)
+	after, err := cpuNow(o.serverPIDs)
 	if err != nil {
 		return nil, err
 	}
+	if o.beside.kind == "reflect" {
+		cancel()
+	}
 	l.done.Wait()
-	peak, err := peakRSS(o.serverPID)
+	peak, err := peakRSS(o.serverPIDs)
 	if err != nil {
 		return nil, err
 	}
 	result := &outcome{
 		Seconds:          seconds,
-		Connections:      min(o.connections, o.callers),
 		LoadCPUSeconds:   after.load - before.load,
 		ServerCPUSeconds: after.server - before.server,
 		ServerPeakRSS:    peak,
+		Measured:         count(l.groups[0]),
 	}
-	return result, result.count(l.callers)
+	if len(l.groups[1]) > 0 {
+		result.Beside = count(l.groups[1])
+	}
+	if result.Measured.LatencyMax == 0 {
+		return nil, fmt.Errorf("no call was answered OK, but: %v", result.Measured.Statuses)
+	}
+	return result, nil
 }
 
-// count adds up what came to the callers.
-func (out *outcome) count(callers []*caller) error {
-	out.Statuses, out.Decisions, out.Reasons = map[string]int{}, map[uint64]int{}, map[uint64]int{}
+// count adds up what came to a group's callers.
+func count(callers []*caller) *counted {
+	out := &counted{Statuses: map[string]int{}, Decisions: map[uint64]int{}, Reasons: map[uint64]int{}}
 	var latencies []time.Duration
 	var answerBytes int
 	for _, c := range callers {
 		latencies = append(latencies, c.latencies...)
 		answerBytes += c.answerBytes
+		out.Items += c.items
 		add(out.Statuses, c.statuses)
 		add(out.Decisions, c.decisions)
 		add(out.Reasons, c.reasons)
 	}
 	if len(latencies) == 0 {
-		return fmt.Errorf("no call was answered OK, but: %v", out.Statuses)
+		return out
 	}
 	slices.Sort(latencies)
 	out.MeanAnswerBytes = float64(answerBytes) / float64(len(latencies))
@@ -75,7 +93,7 @@ func (out *outcome) count(callers []*caller) error {
 	out.LatencyP90 = percentile(latencies, 90)
 	out.LatencyP99 = percentile(latencies, 99)
 	out.LatencyMax = latencies[len(latencies)-1].Nanoseconds()
-	return nil
+	return out
 }
 
 func add[Key comparable](sum, more map[Key]int) {

@@ -11,19 +11,26 @@ import (
 // ticksPerSecond is what Linux counts CPU time in, as it shows it to programs.
 const ticksPerSecond = 100
 
-// cpu is seconds of all cores: this process's, and the server's.
+// cpu is seconds of all cores: this process's, and all the server's processes'.
 type cpu struct {
 	load   float64
 	server float64
 }
 
-func cpuNow(serverPID int) (cpu, error) {
+func cpuNow(server pids) (cpu, error) {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
 		return cpu{}, err
 	}
-	server, err := processCPU(serverPID)
-	return cpu{load: seconds(used.Utime) + seconds(used.Stime), server: server}, err
+	now := cpu{load: seconds(used.Utime) + seconds(used.Stime)}
+	for _, pid := range server {
+		one, err := processCPU(pid)
+		if err != nil {
+			return cpu{}, err
+		}
+		now.server += one
+	}
+	return now, nil
 }
 
 func seconds(time syscall.Timeval) float64 {
@@ -48,7 +55,20 @@ func processCPU(pid int) (float64, error) {
 	return float64(ticks) / ticksPerSecond, nil
 }
 
-func peakRSS(pid int) (int64, error) {
+// peakRSS is that of the process that had the highest.
+func peakRSS(server pids) (int64, error) {
+	var highest int64
+	for _, pid := range server {
+		one, err := processPeakRSS(pid)
+		if err != nil {
+			return 0, err
+		}
+		highest = max(highest, one)
+	}
+	return highest, nil
+}
+
+func processPeakRSS(pid int) (int64, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err

@@ -19,9 +19,9 @@ from frostgate_server.store import Transaction
 
 from .connections import Connections
 from .failures import translated_errors
-from .head_file import Head, HeadFile
+from .head_file import HeadFile
 from .library import sqlite3
-from .transaction import SqliteTransaction, read_head
+from .transaction import SqliteTransaction
 
 _Result = TypeVar("_Result")
 
@@ -96,9 +96,9 @@ class GroupCommit:
         """Makes a change and those that wait behind it. Whatever fails the group is told to each of its changes."""
         taken = [first]
         try:
-            with self._transaction() as before:
-                made, head = self._made(taken, before)
-                self._make_durable(head)
+            with self._transaction() as transaction:
+                made = self._made(taken, transaction)
+                self._make_durable(transaction)
         except Exception as error:  # noqa: BLE001 - whoever waits for an outcome must get one
             _fail(taken, error)
             return
@@ -106,31 +106,30 @@ class GroupCommit:
             one.tell()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Head]:
+    def _transaction(self) -> Iterator[SqliteTransaction]:
         """One transaction, alone in the world. Raises StorageUnavailable; whatever is raised within it undoes it."""
         with translated_errors(), self._head_file.locked():
             self._connections.ensure_same_file()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield read_head(self._connection)
+                yield SqliteTransaction(self._connection)
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _made(self, taken: list[_Change], head: Head) -> tuple[list[_Made], Head]:
-        """Makes the change in `taken`, and in their order those that wait, which it is given. Gives the head after."""
+    def _made(self, taken: list[_Change], transaction: SqliteTransaction) -> list[_Made]:
+        """Makes the change in `taken`, and in their order those that wait, which it is given."""
         made = []
         end = monotonic() + GROUP_PERIOD
         change: _Change | None = taken[0]
         while change is not None:
             if change.outcome.set_running_or_notify_cancel():
-                one, head = self._make(change, head)
-                made.append(one)
+                made.append(self._make(change, transaction))
             change = self._next() if monotonic() < end else None
             if change is not None:
                 taken.append(change)
-        return made, head
+        return made
 
     def _next(self) -> _Change | None:
         try:
@@ -141,27 +140,22 @@ class GroupCommit:
             self._waiting.put(None)
         return change
 
-    def _make(self, change: _Change, head: Head) -> tuple[_Made, Head]:
-        """Makes one change. Gives the head after it. Raises if it took the whole transaction with it."""
-        self._connection.execute("SAVEPOINT change")
-        transaction = SqliteTransaction(self._connection, head)
+    def _make(self, change: _Change, transaction: SqliteTransaction) -> _Made:
+        """Makes one change. Raises if it took the whole transaction with it."""
         try:
-            with translated_errors():
-                result = change.work(transaction)
+            with translated_errors(), transaction.change():
+                return _Made(change.outcome, change.work(transaction))
         except Exception as refusal:
             if not self._connection.in_transaction:
                 raise
-            self._connection.execute("ROLLBACK TO change")
-            self._connection.execute("RELEASE change")
-            return _Made(change.outcome, refusal=refusal), head
-        self._connection.execute("RELEASE change")
-        return _Made(change.outcome, result), transaction.head
+            return _Made(change.outcome, refusal=refusal)
 
-    def _make_durable(self, head: Head) -> None:
+    def _make_durable(self, transaction: SqliteTransaction) -> None:
         """Commits, and writes the head file. Raises OutcomeUnknown: what fails here may have been done."""
+        transaction.finish()
         try:
             self._connection.execute("COMMIT")
-            self._head_file.advance(head)
+            self._head_file.advance(transaction.head)
         except (sqlite3.Error, OSError) as error:
             if getattr(error, "sqlite_errorname", "") in _NOT_COMMITTED:
                 raise

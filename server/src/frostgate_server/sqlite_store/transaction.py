@@ -1,5 +1,7 @@
 """A change in the making: store.Transaction on an SQLite connection that has begun one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from frostgate_server.event_chain import chained
@@ -11,7 +13,8 @@ from .library import sqlite3
 from .rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, customer_of, customer_row, event_row, microseconds
 
 ANSWERS_KEPT = timedelta(hours=24)
-_ANSWERS_DROPPED_AT_ONCE = 16
+_ANSWERS_DROPPED_FOR_ONE = 16
+"""More than one is dropped for each that is kept, so that a heap of old ones melts."""
 
 _CUSTOMER = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE customer_id = ?"
 _PUT_CUSTOMER = f"INSERT OR REPLACE INTO customers ({CUSTOMER_COLUMNS}) VALUES ({', '.join('?' * 10)})"
@@ -34,12 +37,41 @@ def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer 
 
 
 class SqliteTransaction:
-    """Keeps the promises of store.Transaction. `head` is where the history stands, this transaction included."""
+    """Keeps the promises of store.Transaction, for one change after the other.
 
-    def __init__(self, connection: sqlite3.Connection, head: Head) -> None:
-        """Takes a connection on which a transaction has begun, and where the history stands in it."""
+    `head` is where the history stands, this transaction included. The database has it once `finish` is called.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Takes a connection on which a transaction has begun."""
         self._connection = connection
-        self.head = head
+        self._committed = self.head = read_head(connection)
+        self._remembered: list[datetime] = []
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """One change. What is raised within it undoes this change alone, unless SQLite has undone the whole already."""
+        before, remembered = self.head, len(self._remembered)
+        self._connection.execute("SAVEPOINT change")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO change")
+                self._connection.execute("RELEASE change")
+            self.head = before
+            del self._remembered[remembered:]
+            raise
+        self._connection.execute("RELEASE change")
+
+    def finish(self) -> None:
+        """Writes down where the history stands, and drops answers that were kept long enough."""
+        if self.head != self._committed:
+            self._connection.execute("UPDATE head SET revision = ?, hash = ?", (self.head.revision, self.head.hash))
+        if self._remembered:
+            forgotten = microseconds(max(self._remembered) - ANSWERS_KEPT)
+            most = _ANSWERS_DROPPED_FOR_ONE * len(self._remembered)
+            self._connection.execute(_DROP_OLD_ANSWERS, (forgotten, most))
 
     def revision(self) -> int:
         """See store.Transaction."""
@@ -59,9 +91,9 @@ class SqliteTransaction:
         if customer is None:
             execute("DELETE FROM customers WHERE customer_id = ?", (event.customer_id,))
         else:
-            execute("INSERT OR IGNORE INTO partners VALUES (?)", (customer.partner_id,))
+            if event.state_before is None:
+                execute("INSERT OR IGNORE INTO partners VALUES (?)", (customer.partner_id,))
             execute(_PUT_CUSTOMER, customer_row(customer))
-        execute("UPDATE head SET revision = ?, hash = ?", (self.head.revision, self.head.hash))
 
     def answered(self, key: RequestKey) -> Answered | None:
         """See store.Transaction."""
@@ -77,5 +109,4 @@ class SqliteTransaction:
             "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
             (key.principal, key.method, key.request_id, answered.fingerprint, answered.answer, microseconds(at)),
         )
-        forgotten = microseconds(at - ANSWERS_KEPT)
-        self._connection.execute(_DROP_OLD_ANSWERS, (forgotten, _ANSWERS_DROPPED_AT_ONCE))
+        self._remembered.append(at)
