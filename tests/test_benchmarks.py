@@ -12,6 +12,10 @@ def test_the_page_of_figures_is_what_the_script_makes_of_the_raw_result_it_names
     assert report.is_current()
 
 
+def test_the_tables_of_where_time_goes_are_what_the_script_makes_of_the_raw_result_they_name() -> None:
+    assert report.profile_is_current()
+
+
 def test_every_raw_result_is_committed() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "tests/benchmarks/results"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -119,13 +119,15 @@ def test_batches_and_listings_under_way_do_not_stop_checks(own_server: ServerPro
 
 
 @pytest.mark.parametrize(
-    ("came", "rest"), [(0, 0.0), (1, 0.002), (10, 0.02), (1000, lanes.LONGEST_REST)], ids=["none", "one", "ten", "many"]
+    ("came", "took", "rest"),
+    [(0, 1.0, 0.0), (1, 1.0, 0.006), (10, 1.0, 0.06), (1000, 1.0, lanes.LONGEST_REST), (10, 0.001, 0.003)],
+    ids=["none came", "one", "ten", "very many", "many during a short call"],
 )
-def test_a_lane_rests_the_longer_the_more_calls_came_in_the_one_it_gives_way_to(
-    monkeypatch: pytest.MonkeyPatch, came: int, rest: float
+def test_a_call_that_gives_way_rests_the_longer_the_more_calls_came_in_the_other_lane(
+    monkeypatch: pytest.MonkeyPatch, came: int, took: float, rest: float
 ) -> None:
     rests: list[float] = []
-    clock = iter([100.0, 101.0])
+    clock = iter([0.0, took])
     monkeypatch.setattr(lanes, "sleep", rests.append)
     monkeypatch.setattr(lanes, "monotonic", lambda: next(clock))
     with Lane("checks", 1) as checks, Lane("bulk", 1, gives_way_to=checks) as bulk:
@@ -135,17 +137,7 @@ def test_a_lane_rests_the_longer_the_more_calls_came_in_the_one_it_gives_way_to(
                 checks._run(lambda: None)
 
         bulk._run(call)
-    assert rests == [rest]
-
-
-def test_a_lane_rests_no_longer_than_a_multiple_of_what_its_call_took(monkeypatch: pytest.MonkeyPatch) -> None:
-    rests: list[float] = []
-    clock = iter([100.0, 100.001])
-    monkeypatch.setattr(lanes, "sleep", rests.append)
-    monkeypatch.setattr(lanes, "monotonic", lambda: next(clock))
-    with Lane("checks", 1) as checks, Lane("bulk", 1, gives_way_to=checks) as bulk:
-        bulk._run(lambda: [checks._run(lambda: None) for _ in range(10)])
-    assert rests == [pytest.approx(0.003)]
+    assert rests == [pytest.approx(rest)]
 
 
 class SlowService:

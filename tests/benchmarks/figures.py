@@ -1,17 +1,12 @@
-"""From raw results to figures: medians with their spread, and whether the bars are met. Pure."""
+"""From raw results to figures: medians with their spread, ratios within a round, and whether the bars are met. Pure."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-ECHO_BAR = 0.75
-"""Checks answered in a time, at least, as a part of those that the echo answers."""
-
-SIZE_BAR = 0.90
-"""Checks answered with the larger table, at least, as a part of those with the smaller one."""
-
 Run = dict[str, Any]
+Result = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +19,38 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One server's figures with one number of callers. The echo has no ratio and no customers."""
+class Series:
+    """The runs of one entry of a scenario, by round."""
 
+    subject: str
     customers: int | None
-    calls_per_second: Spread
-    to_echo: Spread | None
-    p50_ms: Spread
-    p99_ms: Spread
-    cpu_us_per_call: Spread
-    peak_rss_bytes: int
+    calls: dict[str, Any]
+    beside: dict[str, Any] | None
+    runs: list[Run]
+
+    @property
+    def label(self) -> str:
+        """What tells it from the others of its scenario."""
+        kind = {"batch": f"batches of {self.calls['batch']:,}", "check": "checks", "change": "changes"}
+        others = {"batch": "batches of 1,000", "change": "changes", "list": "listings", "reflect": "reflection streams"}
+        beside = f", beside {self.beside['callers']} callers of {others[self.beside['kind']]}" if self.beside else ""
+        return f"{self.subject}: {kind[self.calls['kind']]}{beside}"
 
 
-def rate(run: Run) -> float:
-    """Calls answered OK in a second."""
-    return float(run["statuses"].get("OK", 0)) / float(run["seconds"])
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What is asked of a figure, and what came out. A bar is met by the median."""
+
+    what: str
+    figure: Spread
+    limit: float
+    at_least: bool
+    unit: str = ""
+
+    @property
+    def met(self) -> bool:
+        """Whether the median is on the right side."""
+        return self.figure.middle >= self.limit if self.at_least else self.figure.middle <= self.limit
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -47,65 +59,134 @@ def spread(values: Iterable[float]) -> Spread:
     return Spread(median(found), min(found), max(found))
 
 
-def callers(result: dict[str, Any]) -> list[int]:
-    """Numbers of callers, in the order measured."""
-    return list(dict.fromkeys(run["callers"] for run in result["runs"]))
+def rate(run: Run) -> float:
+    """Calls answered OK in a second."""
+    return float(run["measured"]["statuses"].get("OK", 0)) / float(run["seconds"])
 
 
-def sizes(result: dict[str, Any]) -> list[int]:
-    """Numbers of customers, ascending."""
-    return sorted({run["customers"] for run in result["runs"] if run["customers"] is not None})
+def items(run: Run) -> float:
+    """Checks decided in a second, those in batches too."""
+    return float(run["measured"]["items"]) / float(run["seconds"])
 
 
-def lines(result: dict[str, Any], callers: int) -> list[Line]:
-    """The echo's line, and one for each size of table."""
-    return [_line(result, callers, customers) for customers in (None, *sizes(result))]
+def cpu_us(run: Run) -> float:
+    """Microseconds of all the server's processes for a call."""
+    return float(run["server_cpu_seconds"]) * 1e6 / (rate(run) * float(run["seconds"]))
 
 
-def ratio(result: dict[str, Any], callers: int, customers: int | None, to: int | None) -> Spread:
-    """Calls in a second with one table, as a part of those with another (None: of the echo), round by round."""
-    above, below = (_chosen(result, callers, which) for which in (customers, to))
-    return spread(rate(one) / rate(other) for one, other in zip(above, below, strict=True))
+def p99_ms(run: Run) -> float:
+    """Milliseconds."""
+    return float(run["measured"]["latency_p99_ns"]) / 1e6
 
 
-def meets_echo_bar(to_echo: Spread) -> bool:
-    """By the median."""
-    return to_echo.middle >= ECHO_BAR
+def scenarios(result: Result) -> list[str]:
+    """Their names, in the order measured."""
+    return list(dict.fromkeys(run["scenario"] for run in result["runs"]))
 
 
-def meets_size_bar(to_smaller: Spread) -> bool:
-    """By the median."""
-    return to_smaller.middle >= SIZE_BAR
+def series(result: Result, scenario: str) -> list[Series]:
+    """The series of a scenario, in the order of its first round."""
+    found: dict[str, Series] = {}
+    for run in sorted(
+        (run for run in result["runs"] if run["scenario"] == scenario), key=lambda run: int(run["round"])
+    ):
+        key = repr((run["subject"], run["calls"], run["beside_calls"]))
+        empty = Series(run["subject"], run["customers"], run["calls"], run["beside_calls"], [])
+        found.setdefault(key, empty).runs.append(run)
+    return list(found.values())
 
 
-def within_spread(to_smaller: Spread) -> bool:
-    """Whether some rounds were faster with the larger table and some slower: they show no difference."""
-    return to_smaller.least <= 1.0 <= to_smaller.most
+def of(one: Series, figure: Callable[[Run], float]) -> Spread:
+    """A figure of a series."""
+    return spread(map(figure, one.runs))
 
 
-def load_cores(result: dict[str, Any], callers: int) -> Spread:
-    """Cores that the load took."""
-    runs = [run for run in result["runs"] if run["callers"] == callers]
-    return spread(run["load_cpu_seconds"] / run["seconds"] for run in runs)
+def ratio(one: Series, other: Series, figure: Callable[[Run], float]) -> Spread:
+    """A figure of one series as a part of the other's, round by round."""
+    return spread(figure(mine) / figure(its) for mine, its in zip(one.runs, other.runs, strict=True))
 
 
-def _line(result: dict[str, Any], callers: int, customers: int | None) -> Line:
-    runs = _chosen(result, callers, customers)
-
-    def of(figure: Callable[[Run], float]) -> Spread:
-        return spread(map(figure, runs))
-
-    return Line(
-        customers=customers,
-        calls_per_second=of(rate),
-        to_echo=None if customers is None else ratio(result, callers, customers, None),
-        p50_ms=of(lambda run: float(run["latency_p50_ns"]) / 1e6),
-        p99_ms=of(lambda run: float(run["latency_p99_ns"]) / 1e6),
-        cpu_us_per_call=of(lambda run: float(run["server_cpu_seconds"]) * 1e6 / (rate(run) * float(run["seconds"]))),
-        peak_rss_bytes=max(run["server_peak_rss_bytes"] for run in runs),
-    )
+def bars(result: Result) -> list[Bar]:
+    """All bars."""
+    return [
+        *_check_bars(result),
+        *_batch_bars(result),
+        *_size_bars(result),
+        *_change_bars(result),
+        *_other_bars(result),
+    ]
 
 
-def _chosen(result: dict[str, Any], callers: int, customers: int | None) -> list[Run]:
-    runs = [run for run in result["runs"] if (run["callers"], run["customers"]) == (callers, customers)]
-    return sorted(runs, key=lambda run: int(run["round"]))
+def _check_bars(result: Result) -> list[Bar]:
+    found = []
+    for callers in check_callers(result):
+        echo, smallest, *_ = series(result, checks_scenario(callers))
+        what = f"CheckOperation, {callers} at once: checks/s, to the best echo's"
+        found.append(Bar(what, ratio(smallest, echo, rate), 0.90, at_least=True))
+    echo, frostgate = series(result, "half load")
+    what = "CheckOperation at half load: p99, to the echo's"
+    return [*found, Bar(what, ratio(frostgate, echo, p99_ms), 2.0, at_least=False)]
+
+
+def _batch_bars(result: Result) -> list[Bar]:
+    single, _, hundred, thousand = series(result, "batches")
+    return [
+        Bar("Batches of 100: checks/s, to those of single calls", ratio(hundred, single, items), 30.0, at_least=True),
+        Bar("Batches of 1,000: checks/s", of(thousand, items), 200_000.0, at_least=True),
+    ]
+
+
+def _size_bars(result: Result) -> list[Bar]:
+    found = []
+    for callers in check_callers(result):
+        _, smallest, *_, largest = series(result, checks_scenario(callers))
+        what = f"{largest.customers:,} customers, {callers} at once: checks/s, to those with {smallest.customers:,}"
+        found.append(Bar(what, ratio(largest, smallest, rate), 0.90, at_least=True))
+    most = max(start["customers"] for start in result["starts"])
+    start = spread(start["seconds"] for start in result["starts"] if start["customers"] == most)
+    memory = spread(run["server_peak_rss_bytes"] / 1e6 for run in result["runs"] if run["customers"] == most)
+    return [
+        *found,
+        Bar(f"{most:,} customers: start", start, 2.0, at_least=False, unit="s"),
+        Bar(f"{most:,} customers: peak memory of a worker", memory, 300.0, at_least=False, unit="MB"),
+    ]
+
+
+def _change_bars(result: Result) -> list[Bar]:
+    together, alone = series(result, "changes, 64 at once")
+    longest = of(together, lambda run: float(run["measured"]["latency_max_ns"]) / 1e6)
+    quiet, busy = series(result, "during changes")
+    return [
+        Bar(
+            "Changes, 64 at once: changes/s, to one transaction each", ratio(together, alone, rate), 1.7, at_least=True
+        ),
+        Bar("Changes, 64 at once: p99", of(together, p99_ms), 60.0, at_least=False, unit="ms"),
+        Bar("Changes, 64 at once: longest", longest, 1000.0, at_least=False, unit="ms"),
+        Bar(
+            "1,000 checks/s during 64 callers' changes: p99, to that without",
+            ratio(busy, quiet, p99_ms),
+            3.0,
+            at_least=False,
+        ),
+    ]
+
+
+def _other_bars(result: Result) -> list[Bar]:
+    alone, *beside = series(result, "beside others")
+    kinds = {"batch": "batches of 1,000", "change": "changes", "list": "listings", "reflect": "reflection streams"}
+    found = []
+    for one in beside:
+        assert one.beside is not None
+        what = f"Checks beside 64 callers of {kinds[one.beside['kind']]}: checks/s, to those alone"
+        found.append(Bar(what, ratio(one, alone, rate), 0.5, at_least=True))
+    return found
+
+
+def check_callers(result: Result) -> list[int]:
+    """Numbers of callers for which checks were measured, ascending."""
+    return sorted({run["calls"]["callers"] for run in result["runs"] if run["scenario"].startswith("checks, ")})
+
+
+def checks_scenario(callers: int) -> str:
+    """The name of the scenario with so many callers."""
+    return f"checks, {callers} at once"

@@ -4,27 +4,31 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from frostgate.v1.policy_pb2 import Decision, DecisionReason
 
 from .fill import ID_FORMAT
+from .scenarios import Calls
 from .servers import CannotMeasure, Check, Running
 
 _SOURCE = Path(__file__).with_name("load")
 _PATIENCE = 30.0
 
+CONNECTIONS = 16
+"""That callers of a kind share, at most one each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked of a server, and for how long."""
+    """What is asked of a server, and for how many seconds."""
 
     customers: int
     checks: list[Check]
-    callers: int
-    connections: int
+    calls: Calls
+    beside: Calls | None
     warmup: float
     seconds: float
     seed: int
@@ -35,11 +39,12 @@ class Load:
             "ids": ID_FORMAT,
             "customers": self.customers,
             "checks": ",".join(f"{mode}:{operation}" for mode, operation in self.checks),
-            "callers": self.callers,
-            "connections": self.connections,
+            "connections": CONNECTIONS,
             "warmup": f"{self.warmup}s",
             "duration": f"{self.seconds}s",
             "seed": self.seed,
+            **asdict(self.calls),
+            **{f"beside-{name}": value for name, value in (asdict(self.beside) if self.beside else {}).items()},
         }
         return [f"-{name}={value}" for name, value in values.items()]
 
@@ -63,14 +68,21 @@ def go_version() -> str:
 
 def outcome(program: Path, server: Running, load: Load) -> dict[str, Any]:
     """Puts the load on a server, and gives what the program tells, with words for numbers. Raises CannotMeasure."""
-    command = [str(program), f"-target={server.address}", f"-server-pid={server.pid}", *load.flags()]
+    command = [
+        str(program),
+        f"-target={server.address}",
+        f"-server-pids={','.join(map(str, server.pids))}",
+        *load.flags(),
+    ]
     longest = load.warmup + load.seconds + _PATIENCE
     ended = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True, timeout=longest)
     if ended.returncode:
         raise CannotMeasure("the load failed: see what it says above")
     told: dict[str, Any] = json.loads(ended.stdout)
-    told["decisions"] = _named(Decision.Name, told["decisions"])
-    told["reasons"] = _named(DecisionReason.Name, told["reasons"])
+    for group in ("measured", "beside"):
+        if group in told:
+            told[group]["decisions"] = _named(Decision.Name, told[group]["decisions"])
+            told[group]["reasons"] = _named(DecisionReason.Name, told[group]["reasons"])
     return told
 
 

@@ -33,6 +33,7 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "grpcio": version("grpcio"),
         "protobuf": version("protobuf"),
+        "uvloop": version("uvloop"),
         "sqlite": sqlite3.sqlite_version,
         "go": go_version(),
     }

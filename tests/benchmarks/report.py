@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md from a raw result: every figure in it comes from there.
+"""Writes docs/benchmarks.md and its plots from a raw result: every figure in it comes from there.
 
 `report.py` takes the newest raw result; `report.py --check` fails if the page is not what its own raw result makes.
 """
@@ -12,17 +12,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import figures
-from benchmarks.figures import Line, Spread
+from benchmarks import figures, plots
+from benchmarks.figures import Bar, Result, Series, Spread
 
 _ROOT = Path(__file__).parent.parent.parent
 RESULTS = Path(__file__).parent / "results"
 PAGE = _ROOT / "docs" / "benchmarks.md"
+PLOTS = _ROOT / "docs" / "benchmarks"
+PERFORMANCE = _ROOT / "docs" / "performance.md"
 
 _LINK = re.compile(r"\]\(\.\./tests/benchmarks/results/([\w.-]+\.json)\)")
+_PROFILE = re.compile(r"(?<=<!-- profile -->\n).*(?=<!-- /profile -->)", re.DOTALL)
+_PROFILE_LINK = re.compile(r"\]\(\.\./tests/benchmarks/results/(profile-[\w.-]+\.json)\)")
 _HEAD = """\
-| server | checks/s | to echo | p50 ms | p99 ms | CPU µs/check | peak memory |
-|--------|---------:|--------:|-------:|-------:|-------------:|------------:|
+| what | calls/s | checks/s | p50 ms | p99 ms | longest ms | CPU µs/call |
+|------|--------:|---------:|-------:|-------:|-----------:|------------:|
 """
 
 
@@ -49,107 +53,181 @@ def newest() -> Path | None:
     def started(raw: Path) -> str:
         return str(json.loads(raw.read_text("utf-8"))["started"])
 
-    return max(RESULTS.glob("*.json"), key=started, default=None)
+    return max(RESULTS.glob("2*.json"), key=started, default=None)
 
 
 def write(raw: Path) -> None:
-    """Writes the page."""
-    PAGE.write_text(page(raw), "utf-8")
+    """Writes the page and its plots."""
+    result = json.loads(raw.read_text("utf-8"))
+    PAGE.write_text(page(raw, result), "utf-8")
+    PLOTS.mkdir(exist_ok=True)
+    plots.bars(PLOTS / "bars.svg", figures.bars(result))
+    for scenario in figures.scenarios(result):
+        figure, unit = (figures.items, "checks/s") if scenario == "batches" else (figures.rate, "calls/s")
+        plots.horizontal(_plot(scenario), scenario.capitalize(), unit, figures.series(result, scenario), figure)
 
 
 def is_current() -> bool:
     """Whether the page is what this script makes of the raw result that the page names."""
     written = PAGE.read_text("utf-8") if PAGE.exists() else ""
     named = _LINK.search(written)
-    return named is not None and (RESULTS / named[1]).exists() and page(RESULTS / named[1]) == written
+    if named is None or not (RESULTS / named[1]).exists():
+        return False
+    return page(RESULTS / named[1], json.loads((RESULTS / named[1]).read_text("utf-8"))) == written
 
 
-def page(raw: Path) -> str:
-    """The page that a raw result makes."""
+def write_profile(raw: Path) -> None:
+    """Writes the tables of the page on performance."""
+    written = PERFORMANCE.read_text("utf-8")
+    PERFORMANCE.write_text(_PROFILE.sub(lambda _: profile_tables(raw), written), "utf-8")
+
+
+def profile_is_current() -> bool:
+    """Whether the tables of the page on performance are made of the raw result that they name."""
+    tables = _PROFILE.search(PERFORMANCE.read_text("utf-8"))
+    named = _PROFILE_LINK.search(tables[0]) if tables else None
+    return tables is not None and named is not None and profile_tables(RESULTS / named[1]) == tables[0]
+
+
+def profile_tables(raw: Path) -> str:
+    """Where the time of a check goes, of a raw result of profile_checks.py."""
     result = json.loads(raw.read_text("utf-8"))
-    tables = [_table(result, callers) for callers in figures.callers(result)]
-    return "\n\n".join([_introduction(raw, result), _bars(result), *tables, _method(result), _setting(result)]) + "\n"
+    servers = result["servers"]
+    parts = sorted(servers["frostgate"]["samples"], key=lambda part: -servers["frostgate"]["samples"][part])
+    rows = [f"| {part} | {' | '.join(_part(server, part) for server in servers.values())} |" for part in parts]
+    total = " | ".join(f"**{_cpu(server):.0f}**" for server in servers.values())
+    steps = [f"| {step} | {microseconds:.1f} |" for step, microseconds in result["steps"].items()]
+    return f"""\
+Microseconds of CPU for a check, over all the server's processes, with {result["callers"]} callers, from
+[the raw result](../tests/benchmarks/results/{raw.name}) at commit {result["commit"][:9]}:
+
+| part | {" | ".join(servers)} |
+|------|{"---:|" * len(servers)}
+{chr(10).join(rows)}
+| **all** | {total} |
+
+The steps that are frostgate's own, one after the other in a thread that does nothing else:
+
+| step | µs |
+|------|---:|
+{chr(10).join(steps)}
+"""
 
 
-def _introduction(raw: Path, result: dict[str, Any]) -> str:
+def _part(server: dict[str, Any], part: str) -> str:
+    share = server["samples"].get(part, 0) / sum(server["samples"].values())
+    return f"{share * _cpu(server):.0f}"
+
+
+def _cpu(server: dict[str, Any]) -> float:
+    return float(server["server_cpu_seconds"]) * 1e6 / float(server["measured"]["statuses"]["OK"])
+
+
+def page(raw: Path, result: Result) -> str:
+    """The page that a raw result makes."""
+    sections = [_section(result, scenario) for scenario in figures.scenarios(result)]
+    return "\n\n".join([_introduction(raw, result), _bars(result), *sections, _starts(result), _method(result)]) + "\n"
+
+
+def _introduction(raw: Path, result: Result) -> str:
     return f"""\
 # Benchmarks
 
-How fast frostgate answers CheckOperation, as a part of what gRPC for Python can do at all: the *echo* is a bare server
+How fast frostgate answers with all its workers, beside what gRPC for Python can do at all: the *echo* is a bare server
 that reads the same requests and always writes the same answer.
 
 `make bench` measures this, and `tests/benchmarks/report.py` writes this page from
 [the raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]}. Figures are medians of
-{result["options"]["pairs"]} rounds, with the smallest and the largest in brackets."""
+{result["options"]["rounds"]} rounds, with the smallest and the largest in brackets. Ratios are taken within a round.
+What they come from, and what was tried, is told in [performance.md](performance.md)."""
 
 
-def _bars(result: dict[str, Any]) -> str:
-    small, large = min(figures.sizes(result)), max(figures.sizes(result))
-    rows = []
-    for callers in figures.callers(result):
-        to_echo = [figures.ratio(result, callers, size, None) for size in (small, large)]
-        to_small = figures.ratio(result, callers, large, small)
-        echo_cells = [f"{_spread(one, 3)} {_met(figures.meets_echo_bar(one))}" for one in to_echo]
-        size_cell = f"{_spread(to_small, 3)} {_size_verdict(to_small)}"
-        rows.append(f"| {callers} | {' | '.join([*echo_cells, size_cell])} |")
+def _bars(result: Result) -> str:
+    rows = "\n".join(map(_bar, figures.bars(result)))
     return f"""\
 ## The bars
 
-1. At least {figures.ECHO_BAR} of the checks that the echo answers in the same time, by the median.
-2. With {large:,} customers at least {figures.SIZE_BAR} of the checks that are answered with {small:,}, by the median,
-   or no difference beyond the spread: rounds lie on both sides of 1.
+A bar is met by the median.
 
-| callers | {small:,} customers to echo | {large:,} customers to echo | {large:,} to {small:,} customers |
-|--------:|----------------------:|----------------------:|----------------------:|
-""" + "\n".join(rows)
+| what | measured | bar | |
+|------|---------:|----:|-|
+{rows}
 
-
-def _table(result: dict[str, Any], callers: int) -> str:
-    rows = "\n".join(_row(line) for line in figures.lines(result, callers))
-    load = f"The load took {_spread(figures.load_cores(result, callers), 2)} of {result['machine']['cores']} cores."
-    return f"## {callers} caller{'s' if callers > 1 else ''} at once\n\n{_HEAD}{rows}\n\n{load}"
+![How far each bar is met](benchmarks/bars.svg)"""
 
 
-def _row(line: Line) -> str:
+def _bar(bar: Bar) -> str:
+    digits = 2 if bar.figure.middle < 100 else 0
+    unit = f" {bar.unit}" if bar.unit else ""
+    limit = f"{'≥' if bar.at_least else '≤'} {f'{bar.limit:,.2f}'.rstrip('0').rstrip('.')}{unit}"
+    verdict = "met" if bar.met else "**not met**"
+    return f"| {bar.what} | {_spread(bar.figure, digits)}{unit} | {limit} | {verdict} |"
+
+
+def _section(result: Result, scenario: str) -> str:
+    rows = "\n".join(map(_row, figures.series(result, scenario)))
+    title = scenario.capitalize()
+    return f"## {title}\n\n{_HEAD}{rows}\n\n![{title}](benchmarks/{_plot(scenario).name})"
+
+
+def _row(one: Series) -> str:
+    def cell(figure: Any, digits: int) -> str:
+        return _spread(figures.of(one, figure), digits)
+
     cells = [
-        "echo" if line.customers is None else f"frostgate, {line.customers:,} customers",
-        _spread(line.calls_per_second, 0),
-        "" if line.to_echo is None else _spread(line.to_echo, 2),
-        _spread(line.p50_ms, 2),
-        _spread(line.p99_ms, 2),
-        _spread(line.cpu_us_per_call, 0),
-        f"{line.peak_rss_bytes / 2**20:.0f} MiB",
+        one.label,
+        cell(figures.rate, 0),
+        cell(figures.items, 0) if one.calls["kind"] == "batch" else "",
+        cell(lambda run: run["measured"]["latency_p50_ns"] / 1e6, 2),
+        cell(figures.p99_ms, 2),
+        cell(lambda run: run["measured"]["latency_max_ns"] / 1e6, 1),
+        "" if one.beside else cell(figures.cpu_us, 0),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _method(result: dict[str, Any]) -> str:
-    options = result["options"]
-    runs = result["runs"]
-    answers = [run["mean_answer_bytes"] for run in runs if run["customers"] is not None]
+def _starts(result: Result) -> str:
+    rows = []
+    for customers in sorted({start["customers"] for start in result["starts"]}):
+        seconds = figures.spread(start["seconds"] for start in result["starts"] if start["customers"] == customers)
+        runs = [run["server_peak_rss_bytes"] / 1e6 for run in result["runs"] if run["customers"] == customers]
+        rows.append(f"| {customers:,} | {_spread(seconds, 2)} | {_spread(figures.spread(runs), 0)} |")
+    return """\
+## Start and memory
+
+From the command until it says that it is ready, and the peak of the process that took the most, over all runs.
+
+| customers | start, s | peak memory of a worker, MB |
+|----------:|---------:|----------------------------:|
+""" + "\n".join(rows)
+
+
+def _method(result: Result) -> str:
+    options, machine, runs = result["options"], result["machine"], result["runs"]
+    changes = ", with changes that were not committed" if result["dirty"] else ""
+    versions = ", ".join(f"{name} {version.removeprefix('go')}" for name, version in result["versions"].items())
+    load = figures.spread(run["load_cpu_seconds"] / run["seconds"] for run in runs)
+    calls = sum(sum(run["measured"]["statuses"].values()) for run in runs)
     return f"""\
 ## How it is measured
 
-- A round measures the echo and then frostgate with each table, one right after the other, each in a new process, and
-  ratios are taken within a round. A run counts {options["seconds"]:g} s, after {options["warmup"]:g} s of warm-up.
-- Each server is one process with {result["threads"]} threads for checks, on loopback and without TLS. Both have the
-  same gRPC options and messages. The echo's answer is one of frostgate's own, of {result["echo_answer_bytes"]} bytes;
-  those of frostgate had {min(answers):.1f} to {max(answers):.1f} bytes on average.
+- A round measures the runs of a scenario one right after the other, each with new processes; every second round goes
+  backwards. A run counts {options["seconds"]:g} s, after {options["warmup"]:g} s of warm-up.
+- frostgate runs with its default settings: a worker for each core, {result["threads"]} threads for checks in each; on
+  loopback and without TLS. An *echo 2×3* is two processes that share a port, with three threads each; the best of
+  several makes, *{result["best_echo"]}* here, is the yardstick. It has the same gRPC options and messages, and answers
+  {result["echo_answer_bytes"]} bytes, as many as frostgate's answers have on average.
 - A database is read through before each run, so that the system's cache holds it.
-- Each caller waits for an answer before it asks again. Callers share at most {options["connections"]} connections.
+- A caller waits for an answer before it asks again, unless a rate is given: then calls begin when they are due, and
+  their latency counts from there. Callers of a kind share at most 16 connections, which the system spreads over the
+  workers.
 - Customers are drawn evenly from the whole table: a third is normal, a third has its account frozen, and a third its
   resources too. What is asked is drawn evenly from the {result["checks"]} pairs of billing mode and operation that
-  exist.
-- The load is a compiled program on the same machine, and shares its {result["machine"]["cores"]} cores with the server.
-- Of {sum(_calls(run) for run in runs):,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than
-  OK, without a decision, or with an unknown customer."""
+  exist. Changes freeze and unfreeze customers in turn, with a request_id each.
+- The load is a compiled program on the same machine, and takes {_spread(load, 2)} of its {machine["cores"]} cores.
+- Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or a check without a
+  decision on a customer that exists, those beside the measured ones included.
 
-
-def _setting(result: dict[str, Any]) -> str:
-    machine = result["machine"]
-    changes = ", with changes that were not committed" if result["dirty"] else ""
-    versions = ", ".join(f"{name} {version.removeprefix('go')}" for name, version in result["versions"].items())
-    return f"""\
 ## What it was measured on
 
 - Commit {result["commit"][:9]}{changes}: `{result["command"]}`
@@ -158,18 +236,8 @@ def _setting(result: dict[str, Any]) -> str:
 - Load average when it began: {machine["load_average_before"]:.2f}"""
 
 
-def _calls(run: dict[str, Any]) -> int:
-    return sum(run["statuses"].values())
-
-
-def _size_verdict(to_small: Spread) -> str:
-    if not figures.meets_size_bar(to_small) and figures.within_spread(to_small):
-        return "met, within the spread only"
-    return _met(figures.meets_size_bar(to_small))
-
-
-def _met(met: bool) -> str:
-    return "met" if met else "**not met**"
+def _plot(scenario: str) -> Path:
+    return PLOTS / f"{re.sub(r'[^a-z0-9]+', '-', scenario)}.svg"
 
 
 def _spread(spread: Spread, digits: int) -> str:

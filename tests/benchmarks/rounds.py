@@ -1,70 +1,123 @@
 """The order of a measurement.
 
-A round measures the echo and then the server with each size of table, one right after the other, so that what else the
-machine does meets all of them alike. Sizes change places from round to round: neither is always nearer to the echo.
+A round measures the runs of a scenario one right after the other. Every second round goes backwards, so that none is
+always the first.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
+from time import monotonic
 from typing import Any
 
-from . import load_program
+from . import load_program, scenarios
 from .load_program import Load
-from .servers import THREADS, checks_that_exist, echo_command, frostgate_command, running, typical_answer
+from .scenarios import CALLERS, Calls, Entry, Known, Scenario
+from .servers import checks_that_exist, running, typical_answer
+from .subjects import ECHOES, THREADS, Echo, Frostgate
 
-ECHO = "echo"
-FROSTGATE = "frostgate"
+Run = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured. `callers` are numbers of callers, each with rounds of its own."""
+    """How much is measured: rounds, and seconds of each run that do not count and that do."""
 
-    pairs: int
-    callers: list[int]
-    connections: int
+    rounds: int
     warmup: float
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """A server to measure. The echo has no database, and so no customers."""
+class Measurement:
+    """Measures scenario by scenario, and keeps every run."""
 
-    name: str
-    command: list[str]
-    database: Path | None = None
-    customers: int | None = None
+    def __init__(self, program: Path, databases: Mapping[int, Path], plan: Plan, log: Path) -> None:
+        """Takes the load, and databases by their number of customers."""
+        self._program = program
+        self._databases = databases
+        self._plan = plan
+        self._log = log
+        with running(Frostgate(min(databases)).command(databases[min(databases)]), {}, log) as server:
+            self._checks = checks_that_exist(server)
+            self._answer = typical_answer(server, self._checks)
+        self.runs: list[Run] = []
 
+    def everything(self) -> dict[str, Any]:
+        """All runs, and what they have in common. Raises CannotMeasure."""
+        sizes = sorted(self._databases)
+        starts = [self._start(size) for _ in range(self._plan.rounds) for size in sizes]
+        self._measure(scenarios.yardstick())
+        best = max(ECHOES, key=lambda echo: self._rate("yardstick", echo.name))
+        for callers in CALLERS:
+            self._measure(scenarios.checks(sizes, best, callers))
+        smallest = Frostgate(sizes[0]).name
+        known = Known(best, self._rate(f"checks, {max(CALLERS)} at once", smallest))
+        for scenario in scenarios.after(sizes):
+            self._measure(scenario(known))
+        return {
+            "threads": THREADS,
+            "checks": len(self._checks),
+            "echo_answer_bytes": len(self._answer),
+            "best_echo": best.name,
+            "starts": starts,
+            "runs": self.runs,
+        }
 
-def measured(program: Path, databases: Mapping[int, Path], plan: Plan, log: Path) -> dict[str, Any]:
-    """All runs of a plan, and what they had in common. Raises CannotMeasure."""
-    largest = max(databases)
-    with running(frostgate_command(databases[largest]), log) as server:
-        checks = checks_that_exist(server)
-        answer = typical_answer(server, checks)
-    echo = _Subject(ECHO, echo_command(answer))
-    tables = [_Subject(FROSTGATE, frostgate_command(path), path, size) for size, path in sorted(databases.items())]
-    runs = []
-    for callers, number, subject in _order(plan, echo, tables):
-        if subject.database is not None:
-            _bring_into_memory(subject.database)
-        customers = subject.customers or largest
-        load = Load(customers, checks, callers, plan.connections, plan.warmup, plan.seconds, seed=number)
-        with running(subject.command, log) as server:
-            told = load_program.outcome(program, server, load)
-        runs.append(_run(subject, callers, number, told))
-        print(_shown(runs[-1]), flush=True)
-    return {"threads": THREADS, "checks": len(checks), "echo_answer_bytes": len(answer), "runs": runs}
+    def _rate(self, scenario: str, subject: str) -> float:
+        """The median of the calls that were answered OK in a second."""
+        runs = [run for run in self.runs if (run["scenario"], run["subject"]) == (scenario, subject)]
+        return float(median(run["measured"]["statuses"].get("OK", 0) / run["seconds"] for run in runs))
 
+    def _start(self, size: int) -> dict[str, Any]:
+        """How long a server takes from its command to its readiness."""
+        _bring_into_memory(self._databases[size])
+        began = monotonic()
+        with running(Frostgate(size).command(self._databases[size]), {}, self._log) as server:
+            took = monotonic() - began
+            print(f"start with {size:,} customers: {took:.2f} s", flush=True)
+            return {"customers": size, "seconds": took, "processes": len(server.pids)}
 
-def _order(plan: Plan, echo: _Subject, tables: list[_Subject]) -> Iterator[tuple[int, int, _Subject]]:
-    for callers in plan.callers:
-        for number in range(1, plan.pairs + 1):
-            yield callers, number, echo
-            for table in tables if number % 2 else reversed(tables):
-                yield callers, number, table
+    def _measure(self, scenario: Scenario) -> None:
+        for number in range(1, self._plan.rounds + 1):
+            for entry in scenario.entries if number % 2 else reversed(scenario.entries):
+                self.runs.append(self._run(scenario.name, number, entry))
+                print(_shown(self.runs[-1]), flush=True)
+
+    def _run(self, scenario: str, number: int, entry: Entry) -> Run:
+        subject = entry.subject
+        customers = subject.customers if isinstance(subject, Frostgate) else max(self._databases)
+        load = Load(customers, self._checks, entry.calls, entry.beside, self._plan.warmup, self._plan.seconds, number)
+        with ExitStack() as stack:
+            if isinstance(subject, Echo):
+                command, variables = subject.command(self._answer), {}
+            else:
+                command, variables = subject.command(self._database(subject, stack)), subject.variables()
+            server = stack.enter_context(running(command, variables, self._log))
+            told = load_program.outcome(self._program, server, load)
+        return {
+            "scenario": scenario,
+            "round": number,
+            "subject": subject.name,
+            "customers": customers if isinstance(subject, Frostgate) else None,
+            "calls": asdict(entry.calls),
+            "beside_calls": asdict(entry.beside) if entry.beside else None,
+            "wrong": _wrong(entry.calls, told),
+            **told,
+        }
+
+    def _database(self, subject: Frostgate, stack: ExitStack) -> Path:
+        database = self._databases[subject.customers]
+        _bring_into_memory(database)
+        if not subject.own:
+            return database
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=database.parent.parent)))
+        for file in database.parent.glob(f"{database.name}*"):
+            shutil.copy(file, directory)
+        return directory / database.name
 
 
 def _bring_into_memory(database: Path) -> None:
@@ -74,27 +127,19 @@ def _bring_into_memory(database: Path) -> None:
             pass
 
 
-def _run(subject: _Subject, callers: int, number: int, told: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "server": subject.name,
-        "customers": subject.customers,
-        "callers": callers,
-        "round": number,
-        "wrong": _wrong(told),
-        **told,
-    }
-
-
-def _wrong(told: dict[str, Any]) -> int:
-    """Calls that were not answered OK, or not with a decision on a customer that exists."""
-    failed = sum(count for status, count in told["statuses"].items() if status != "OK")
-    undecided = told["decisions"].get("DECISION_UNSPECIFIED", 0)
-    unknown = told["reasons"].get("DECISION_REASON_CUSTOMER_UNKNOWN", 0)
+def _wrong(calls: Calls, told: dict[str, Any]) -> int:
+    """Calls that were not answered OK, or a check not with a decision on a customer that exists."""
+    measured = told["measured"]
+    groups = [measured, told["beside"]] if "beside" in told else [measured]
+    failed = sum(count for group in groups for status, count in group["statuses"].items() if status != "OK")
+    undecided = measured["decisions"].get("DECISION_UNSPECIFIED", 0) if calls.kind in {"check", "batch"} else 0
+    unknown = measured["reasons"].get("DECISION_REASON_CUSTOMER_UNKNOWN", 0)
     return int(failed + undecided + unknown)
 
 
-def _shown(run: dict[str, Any]) -> str:
-    name = run["server"] if run["customers"] is None else f"{run['server']} {run['customers']:,}"
-    rate = run["statuses"].get("OK", 0) / run["seconds"]
-    p99 = run["latency_p99_ns"] / 1e6
-    return f"callers {run['callers']:>3}, round {run['round']}: {name:<20} {rate:>8,.0f} calls/s, p99 {p99:.2f} ms"
+def _shown(run: Run) -> str:
+    rate = run["measured"]["statuses"].get("OK", 0) / run["seconds"]
+    p99 = run["measured"]["latency_p99_ns"] / 1e6
+    beside = f" beside {run['beside_calls']['kind']}" if run["beside_calls"] else ""
+    what = f"{run['scenario']}, round {run['round']}: {run['subject']}, {run['calls']['kind']}{beside}"
+    return f"{what:<80} {rate:>8,.0f} calls/s, p99 {p99:.2f} ms"

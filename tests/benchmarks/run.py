@@ -1,4 +1,4 @@
-"""`make bench`: measures checks of the real server against a bare one, and writes down the results."""
+"""`make bench`: measures the real server against a bare one, and writes down the results."""
 
 import argparse
 import json
@@ -11,13 +11,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import load_program, machine, report, rounds
+from benchmarks import load_program, machine, report
 from benchmarks.fill import filled_database
+from benchmarks.rounds import Measurement, Plan
 from benchmarks.servers import CannotMeasure
 
 _ROOT = Path(__file__).parent.parent.parent
 _CACHE = _ROOT / "build" / "bench"
-_SIZES = (1_000, 1_000_000)
+SIZES = (1_000, 1_000_000, 10_000_000)
 
 
 def main() -> int:
@@ -43,11 +44,10 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="that each run counts")
+    parser.add_argument("--seconds", type=float, default=3.0, help="that each run counts")
     parser.add_argument("--warmup", type=float, default=1.0, help="seconds before them that do not count")
-    parser.add_argument("--pairs", type=int, default=5, help="how often each server is measured")
-    parser.add_argument("--callers", type=int, nargs="+", default=[8, 1, 64], help="how many at once: each is measured")
-    parser.add_argument("--connections", type=int, default=4, help="that the callers share")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each scenario is measured")
+    parser.add_argument("--customers", type=int, nargs="+", default=SIZES, help="of each database")
     return parser.parse_args()
 
 
@@ -56,7 +56,7 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
     log = _CACHE / "servers.log"
     log.unlink(missing_ok=True)
     program = load_program.built(_CACHE)
-    databases = {size: filled_database(_CACHE, size) for size in _SIZES}
+    databases = {size: filled_database(_CACHE, size) for size in sorted(options.customers)}
     about = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.orig_argv),
@@ -66,7 +66,8 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
         "machine": machine.machine(),
         "versions": machine.versions(),
     }
-    return about | rounds.measured(program, databases, rounds.Plan(**vars(options)), log)
+    plan = Plan(options.rounds, options.warmup, options.seconds)
+    return about | Measurement(program, databases, plan, log).everything()
 
 
 def _write(result: dict[str, Any]) -> None:

@@ -4,8 +4,7 @@ import re
 import select
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,6 @@ from frostgate.v1.policy_pb2 import BillingMode, Operation
 from server_process import environment
 
 from .fill import ID_FORMAT, STATES
-
-THREADS = 2
-"""Of the server by default, and so of the echo."""
 
 Check = tuple[BillingMode.ValueType, Operation.ValueType]
 """What is asked about a customer."""
@@ -38,28 +34,23 @@ class Running:
     """A server that is ready."""
 
     address: str
-    pid: int
-
-
-def frostgate_command(database: Path) -> list[str]:
-    """The real server with its default settings."""
-    command = [sys.executable, "-m", "frostgate_server", "serve"]
-    return [*command, "--listen", "127.0.0.1:0", "--database", str(database), "--check-threads", str(THREADS)]
-
-
-def echo_command(answer: bytes) -> list[str]:
-    """The bare server."""
-    script = Path(__file__).with_name("echo.py")
-    return [sys.executable, str(script), "--answer", answer.hex(), "--threads", str(THREADS)]
+    pids: list[int]
 
 
 @contextmanager
-def running(command: list[str], log: Path) -> Iterator[Running]:
-    """Runs a server for as long as the block lasts. Raises CannotMeasure if it does not start."""
+def running(command: list[str], variables: Mapping[str, str], log: Path) -> Iterator[Running]:
+    """Runs a server for as long as the block lasts. Raises CannotMeasure if it does not start.
+
+    A process that a server starts in reserve does not count among its own.
+    """
     with log.open("ab") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment())
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment(**variables)
+        )
     try:
-        yield Running(_address(process, log), process.pid)
+        address = _address(process, log)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        yield Running(address, [process.pid, *map(int, children)])
     finally:
         _end(process)
 

@@ -57,9 +57,9 @@ class App:
 def start(orders: Orders) -> App:
     """Builds the server, joins its database and listens. Raises StartupError with one line that says why not."""
     with ExitStack() as undo:
-        store = join_store(orders.database)
-        undo.callback(store.close)
         lanes = open_lanes(orders.settings.check_threads)
+        store = join_store(orders.database, around_group=lanes["checks"].given_way)
+        undo.callback(store.close)
         server, health = _server(orders, store, lanes)
         _listen(server, orders.address)
         server.start()

@@ -2,9 +2,9 @@
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import partial
+from contextlib import contextmanager, nullcontext
 from time import monotonic, sleep
 from typing import Any, Literal
 
@@ -30,14 +30,14 @@ LANE_OF_METHOD: dict[str, LaneName] = {
 }
 """Every method has a lane of its own choice: one that is forgotten here keeps the server from starting."""
 
-CHANGES_AT_ONCE = 32
+CHANGES_AT_ONCE = 64
 """They mostly wait, to be committed together."""
 
-REST = 0.002
-"""Seconds that a thread which gives way rests after a call, for each call of the other lane that came meanwhile."""
+REST = 0.006
+"""Seconds that work which gives way rests afterwards, for each call that came meanwhile."""
 
 MOST_REST = 3.0
-"""The same at most, as a multiple of the time that its call took."""
+"""The same at most, as a multiple of the time that the work took."""
 
 LONGEST_REST = 0.2
 """The same at most, in seconds."""
@@ -51,9 +51,8 @@ class Lane(ThreadPoolExecutor):
     ) -> None:
         """A call whose turn comes while more than `most_waiting` wait behind it is to be turned away.
 
-        The more calls come in the lane that this one `gives_way_to`, the longer its threads rest between calls: all
-        share one interpreter, and the other's calls cannot go on while a thread of this lane computes. Raises
-        RuntimeError if the system gives no more threads.
+        Each of its calls gives way to the lane that this one `gives_way_to`. Raises RuntimeError if the system gives no
+        more threads.
         """
         super().__init__(max_workers=threads, thread_name_prefix=name)
         self._most_waiting = most_waiting
@@ -65,23 +64,32 @@ class Lane(ThreadPoolExecutor):
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **more: Any) -> Future[Any]:
         """Queues a call. A unary one is queued when its message has come: silent callers take no thread."""
         if is_unary(arguments):
-            return when_message_has_come(partial(super().submit, self._run), call, *arguments)
+            return when_message_has_come(self._queue, call, *arguments)
         return super().submit(call, *arguments, **more)
 
     def crowded(self) -> bool:
         """Whether more wait than may. The executor's own queue is the only one that knows."""
         return self._work_queue.qsize() > self._most_waiting
 
-    def _run(self, call: Callable[..., Any], /, *arguments: Any) -> None:
-        """Makes a call, and rests after it if it has to."""
-        self._begun += 1
-        if self._gives_way_to is None:
-            call(*arguments)
-            return
-        start, begun_before = monotonic(), self._gives_way_to._begun
-        call(*arguments)
-        came = self._gives_way_to._begun - begun_before
+    def _queue(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        return super().submit(self._run, call, *arguments)
+
+    @contextmanager
+    def given_way(self) -> Iterator[None]:
+        """Around work that gives way to this lane: it rests afterwards, the longer the more calls came meanwhile.
+
+        All share one interpreter, and no call goes on while other work computes.
+        """
+        start, begun_before = monotonic(), self._begun
+        yield
+        came = self._begun - begun_before
         sleep(min(came * REST, MOST_REST * (monotonic() - start), LONGEST_REST))
+
+    def _run(self, call: Callable[..., Any], /, *arguments: Any) -> None:
+        """Makes a call, and gives way where that is asked for."""
+        self._begun += 1
+        with self._gives_way_to.given_way() if self._gives_way_to else nullcontext():
+            call(*arguments)
 
 
 Lanes = dict[LaneName, Lane]
@@ -93,7 +101,7 @@ def open_lanes(check_threads: int) -> Lanes:
         checks = Lane("check", check_threads, most_waiting=2000)
         return {
             "checks": checks,
-            "changes": Lane("change", CHANGES_AT_ONCE, most_waiting=1000, gives_way_to=checks),
+            "changes": Lane("change", CHANGES_AT_ONCE, most_waiting=1000),
             "bulk": Lane("bulk", 2, most_waiting=200, gives_way_to=checks),
             "reflection": Lane("reflection", 16),
             "health": Lane("health", 2),

@@ -8,7 +8,7 @@ even a change that was refused, because it may have been refused for what an ear
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -61,10 +61,13 @@ class _Made:
 class GroupCommit:
     """Makes all changes of a process, group by group. Processes take turns by the lock of the head file."""
 
-    def __init__(self, connections: Connections, head_file: HeadFile) -> None:
-        """Takes the head file for its own, and a connection more."""
+    def __init__(
+        self, connections: Connections, head_file: HeadFile, around_group: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        """Takes the head file for its own, and a connection more. Each group is made within an `around_group()`."""
         self._connections = connections
         self._head_file = head_file
+        self._around_group = around_group
         self._connection = connections.open()
         self._waiting: SimpleQueue[_Change | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._make_groups, name="group-commit", daemon=True)
@@ -90,7 +93,8 @@ class GroupCommit:
 
     def _make_groups(self) -> None:
         while (first := self._waiting.get()) is not None:
-            self._make_group(first)
+            with self._around_group():
+                self._make_group(first)
 
     def _make_group(self, first: _Change) -> None:
         """Makes a change and those that wait behind it. Whatever fails the group is told to each of its changes."""

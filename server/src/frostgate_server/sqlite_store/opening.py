@@ -5,8 +5,8 @@ beside it must agree with it before anything is served.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,14 +79,19 @@ def prepare_store(path: Path, *, create: bool) -> Prepared:
         return Prepared(path, identity(path), identity(head_path(path)), head.revision)
 
 
-def join_store(prepared: Prepared) -> SqliteStore:
-    """Opens a database that was prepared, also while other processes serve it. Raises StartupError."""
+def join_store(
+    prepared: Prepared, around_group: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> SqliteStore:
+    """Opens a database that was prepared, also while other processes serve it. Raises StartupError.
+
+    Changes are committed group by group, each within an `around_group()`.
+    """
     ensure_sound()
     with ExitStack() as undo, _explained(prepared.path):
         head_file = undo.enter_context(closing(HeadFile(head_path(prepared.path), create=False)))
         if identity(head_path(prepared.path)) != prepared.head_file:
             raise OSError("its -head file was replaced while it was served")
-        store = SqliteStore(Connections(prepared.path, prepared.file), head_file)
+        store = SqliteStore(Connections(prepared.path, prepared.file), head_file, around_group)
         undo.pop_all()
         return store
 

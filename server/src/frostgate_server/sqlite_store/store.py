@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from frostgate_server.errors import StorageUnavailable
@@ -32,10 +33,12 @@ _STATES = (
 class SqliteStore:
     """Keeps the promises of store.Store. Opened by `join_store`, on files that `prepare_store` found sound."""
 
-    def __init__(self, connections: Connections, head_file: HeadFile) -> None:
-        """Takes connections to a database, and its head file."""
+    def __init__(
+        self, connections: Connections, head_file: HeadFile, around_group: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        """Takes connections to a database, and its head file. For `around_group` see GroupCommit."""
         self._connections = connections
-        self._group_commit = GroupCommit(self._connections, head_file)
+        self._group_commit = GroupCommit(self._connections, head_file, around_group)
 
     def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
         """See store.Store."""

@@ -1,0 +1,163 @@
+"""Where the time of a check goes: by part of the process, as perf sees it, and by step, measured one after the other.
+
+Writes a raw result, from which report.py makes the tables of docs/performance.md. Needs Linux's `perf`.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks import load_program, machine, report
+from benchmarks.fill import ID_FORMAT, filled_database
+from benchmarks.load_program import Load
+from benchmarks.scenarios import Calls
+from benchmarks.servers import CannotMeasure, Check, checks_that_exist, running, typical_answer
+from benchmarks.subjects import Echo, Frostgate
+from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
+from frostgate_server import policy_file
+from frostgate_server.decisions import DecisionService
+from frostgate_server.policy_decision_servicer import PolicyDecisionServicer
+from frostgate_server.sqlite_store import open_store
+from frostgate_server.vocabulary import Decision
+
+_CACHE = Path(__file__).parent.parent.parent / "build" / "bench"
+_CUSTOMERS = 1000
+_CALLERS = 64
+_SECONDS = 8.0
+_SAMPLES_PER_SECOND = 997
+
+_PARTS = [
+    (r"kernel", "the kernel: sockets, futexes, file locks"),
+    (r"cygrpc", "gRPC's core"),
+    (r"_sqlite3", "SQLite"),
+    (r"_message|upb", "protobuf"),
+    (r"python", "the interpreter: gRPC's Python layer, and frostgate"),
+]
+_REST = "libc and others"
+
+
+def main() -> int:
+    """Gives the exit status."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    try:
+        result = _profiled()
+    except CannotMeasure as error:
+        print(f"profile: {error}", file=sys.stderr)
+        return 1
+    raw = report.RESULTS / f"profile-{result['started'][:10]}-{result['commit'][:9]}.json"
+    raw.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    report.write_profile(raw)
+    print(f"Wrote {raw.name} and the tables of {report.PERFORMANCE.name}")
+    return 0
+
+
+def _profiled() -> dict[str, Any]:
+    if shutil.which("perf") is None:
+        raise CannotMeasure("there is no `perf` on the PATH")
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    log = _CACHE / "servers.log"
+    program = load_program.built(_CACHE)
+    database = filled_database(_CACHE, _CUSTOMERS)
+    command = Frostgate(_CUSTOMERS).command(database)
+    with running(command, {}, log) as server:
+        checks = checks_that_exist(server)
+        answer = typical_answer(server, checks)
+    load = Load(_CUSTOMERS, checks, Calls("check", _CALLERS), None, 1.0, _SECONDS, 1)
+    echo = Echo(2, threads=2)
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(sys.orig_argv),
+        "commit": machine.commit(),
+        "dirty": machine.is_dirty(),
+        "machine": machine.machine(),
+        "versions": machine.versions(),
+        "callers": _CALLERS,
+        "servers": {
+            "frostgate": _under_load(program, command, load, log),
+            echo.name: _under_load(program, echo.command(answer), load, log),
+        },
+        "steps": _steps(database, checks),
+    }
+
+
+def _under_load(program: Path, command: list[str], load: Load, log: Path) -> dict[str, Any]:
+    """The load's outcome, and the samples by part."""
+    with running(command, {}, log) as server, tempfile.NamedTemporaryFile() as data:
+        pids = ",".join(map(str, server.pids))
+        options = ["-e", "cpu-clock", "-F", str(_SAMPLES_PER_SECOND), "-o", data.name, "-p", pids]
+        perf = subprocess.Popen(["perf", "record", *options, "--", "sleep", str(_SECONDS)], stderr=subprocess.DEVNULL)
+        told = load_program.outcome(program, server, load)
+        perf.wait(60)
+        shown = subprocess.run(
+            ["perf", "report", "-i", data.name, "--stdio", "--sort", "dso", "-F", "sample,dso"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    samples: dict[str, int] = defaultdict(int)
+    for count, part in re.findall(r"^\s*(\d+)\s+(\S+)\s*$", shown, re.MULTILINE):
+        samples[next((name for pattern, name in _PARTS if re.search(pattern, part)), _REST)] += int(count)
+    return {"samples": dict(samples), **told}
+
+
+def _steps(database: Path, checks: list[Check]) -> dict[str, float]:
+    """Microseconds of each step of a check, in one thread that does nothing else; and of a check in a batch."""
+    policy = policy_file.load(None, Decision.DENY)
+    requests = [
+        CheckOperationRequest(customer_id=ID_FORMAT % (n * 7 % _CUSTOMERS), billing_mode=mode, operation=operation)
+        for n in range(50)
+        for mode, operation in checks
+    ]
+    written = [request.SerializeToString() for request in requests]
+    batch = BatchCheckOperationsRequest(checks=requests[:1000]).SerializeToString()
+    with closing(open_store(database, create=False)) as store:
+        servicer = PolicyDecisionServicer(DecisionService(store), policy)
+        ready = servicer._ready
+        states = [store.state(request.customer_id) for request in requests]
+        context: Any = None
+
+        def batches() -> None:
+            servicer.BatchCheckOperations(BatchCheckOperationsRequest.FromString(batch), context)
+
+        return {
+            "the request is parsed": _each(CheckOperationRequest.FromString, written),
+            "its shape is checked": _each(servicer._ensure_shape, requests),
+            "the state is read, and held against its checksum": _each(store.state, [r.customer_id for r in requests]),
+            "the cell's bytes and the revision are put together": _each(
+                lambda pair: ready.answer(pair[1][0], pair[0].billing_mode, pair[0].operation, pair[1][1]),
+                list(zip(requests, states, strict=True)),
+            ),
+            "all of it": _each(lambda one: servicer.CheckOperation(one, context), requests),
+            "a check in a batch of 1,000, parsing included": _each(lambda _: batches(), [None]) / 1000,
+        }
+
+
+def _each(step: Callable[[Any], object], inputs: list[Any]) -> float:
+    """Microseconds for one input: the median of several passes."""
+
+    def passed() -> float:
+        start = perf_counter()
+        for one in inputs:
+            step(one)
+        return (perf_counter() - start) * 1e6 / len(inputs)
+
+    return median(passed() for _ in range(15))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
