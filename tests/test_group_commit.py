@@ -157,6 +157,55 @@ def test_a_change_that_waited_too_long_is_withdrawn(
     assert subject.associate("c", "p") == 1
 
 
+def test_a_group_that_fails_leaves_a_store_that_works_also_if_one_of_it_was_withdrawn(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject, waiting = ServiceSubject(store), store._group_commit._waiting
+    fdatasync = os.fdatasync
+
+    def failing(_: int) -> None:
+        raise OSError("the disk fails")
+
+    with closing(HeadFile(path.with_name(path.name + "-head"))) as another, ThreadPoolExecutor(2) as threads:
+        with another.locked():
+            monkeypatch.setattr(group_commit, "PATIENCE", 0.05)
+            for customer_id in ("first", "withdrawn"):
+                with pytest.raises(StorageUnavailable):
+                    subject.associate(customer_id, "p")
+            monkeypatch.setattr(group_commit, "PATIENCE", 30.0)
+            waits = [threads.submit(subject.associate, customer_id, "p") for customer_id in ("a", "b")]
+            while waiting.qsize() < 3:
+                assert not any(change.done() for change in waits)
+            monkeypatch.setattr(os, "fdatasync", failing)
+        assert [type(change.exception()) for change in waits] == [OutcomeUnknown, OutcomeUnknown]
+        monkeypatch.setattr(os, "fdatasync", fdatasync)
+        assert subject.associate("c", "p") == 3
+    assert subject.state("withdrawn") == (None, 3)
+
+
+def test_if_a_savepoint_cannot_be_undone_nothing_of_the_group_is_made(
+    store: SqliteStore, together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = ServiceSubject(store)
+    connection = store._group_commit._connection
+
+    class FailingToUndo:
+        def execute(self, sql: str, *values: object) -> object:
+            if sql.startswith("ROLLBACK TO"):
+                raise sqlite3.OperationalError("disk I/O error")
+            return connection.execute(sql, *values)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(connection, name)
+
+    monkeypatch.setattr(store._group_commit, "_connection", FailingToUndo())
+    outcomes = together([associating(subject, "a"), associating(subject, "a")])
+    assert [type(outcome.exception()) for outcome in outcomes] == [StorageUnavailable, StorageUnavailable]
+    assert store.revision() == 0
+    monkeypatch.undo()
+    assert subject.associate("b", "p") == 1
+
+
 def test_a_change_that_is_being_made_is_waited_for(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "PATIENCE", 0.05)
     withdrawing = Event()
@@ -170,7 +219,7 @@ def test_a_change_that_is_being_made_is_waited_for(store: SqliteStore, monkeypat
     assert store.write(lambda _: withdrawing.wait(30)) is True
 
 
-def test_a_transaction_begun_by_another_process_is_waited_for_and_then_given_up(store: SqliteStore, path: Path) -> None:
+def test_another_connections_transaction_is_waited_for_and_then_given_up(store: SqliteStore, path: Path) -> None:
     store._group_commit._connection.execute("PRAGMA busy_timeout = 50")
     subject = ServiceSubject(store)
     blocker = sqlite3.connect(path, isolation_level=None)
@@ -183,7 +232,7 @@ def test_a_transaction_begun_by_another_process_is_waited_for_and_then_given_up(
     assert subject.associate("a", "p") == 1
 
 
-def test_two_processes_share_one_order_of_revisions(store: SqliteStore, path: Path) -> None:
+def test_two_stores_on_one_database_share_one_order_of_revisions(store: SqliteStore, path: Path) -> None:
     with closing(open_store(path, create=False)) as another, ThreadPoolExecutor(MANY) as threads:
         subjects = [ServiceSubject(store), ServiceSubject(another)]
         revisions = threads.map(lambda number: subjects[number % 2].associate(f"c{number}", "p"), range(200))

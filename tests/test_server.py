@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -283,6 +284,24 @@ def test_malformed_reflection_requests_do_not_keep_a_server_from_draining(tmp_pa
         server.process.terminate()
         assert server.process.wait(timeout=20) == 0
         assert server.log.read_text() == ""
+
+
+def test_a_server_that_is_told_to_stop_while_it_starts_does_not_say_that_it_is_ready(tmp_path: Path) -> None:
+    for after in (0.0, 0.1, 0.2, 0.3, 0.4):
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--listen", "127.0.0.1:0", "--database", f"{tmp_path}/f.db", "--create"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
+        time.sleep(after)  # whichever moment this is: nothing tells how far a start has come
+        process.terminate()
+        said, log = process.communicate(timeout=20)
+        assert (process.returncode, said.splitlines()[:1], log) in [
+            (-signal.SIGTERM, [], ""),
+            (0, ["frostgate-server is draining"], ""),
+        ] or "is ready on" in said
 
 
 def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:

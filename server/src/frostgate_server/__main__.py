@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -14,6 +15,8 @@ from .settings import Configuration, all_settings, configure
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command. Gives the exit status: 0, or 1 with one line on stderr that says why."""
+    _ensure_standard_files()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], None] = options.command
     try:
@@ -22,6 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"frostgate-server: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _ensure_standard_files() -> None:
+    """Opens stdin, stdout and stderr where they were closed: what is opened next would take their place, and be lost
+    where another process is given its own."""
+    while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(file)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -61,7 +61,8 @@ def start(orders: Orders) -> App:
         store = join_store(orders.database, around_group=lanes["checks"].given_way)
         undo.callback(store.close)
         server, health = _server(orders, store, lanes)
-        _listen(server, orders.address)
+        for address in orders.listeners:
+            _listen(server, address)
         server.start()
         undo.pop_all()
     return App(server, health, lanes, store)

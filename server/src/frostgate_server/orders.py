@@ -11,11 +11,11 @@ from .sqlite_store import Prepared
 class Orders:
     """All that decides how a worker answers, settled once for all workers: no file is read again for one of them.
 
-    `number` names the worker, from 1. `address` is where it listens, together with the others.
+    `number` names the worker, from 1. `listeners` are the addresses where it listens, together with the others.
     """
 
     number: int
-    address: str
+    listeners: tuple[str, ...]
     database: Prepared
     policy: Policy
     settings: Settings

@@ -9,6 +9,7 @@ from .vocabulary import Decision
 
 LONGEST_RETENTION = timedelta(days=3650)
 LONGEST_DRAIN = timedelta(hours=1)
+MOST_WORKERS = 64
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
 _DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>ms|s|m|h|d)")

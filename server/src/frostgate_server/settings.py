@@ -73,7 +73,8 @@ class Settings:
         None,
         values.worker_count,
         values.shown_worker_count,
-        "Worker processes that share port and database, 1 to 64. auto: one for each core, or one on a unix socket.",
+        "Worker processes that share port and database, 1 to 64. auto: one for each core that it may use, "
+        "or one on a unix socket.",
     )
     check_threads: int = _setting(
         2,

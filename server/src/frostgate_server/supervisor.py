@@ -5,14 +5,15 @@ It never loads gRPC, and every worker is a new program, never a fork of a runnin
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
 from .errors import StartupError
 from .orders import Orders
+from .process_signals import Stop
 from .worker_process import WorkerProcess
 
 _log = logging.getLogger(__name__)
@@ -21,57 +22,80 @@ TURN = 0.1
 """Seconds between two looks at the workers."""
 
 SILENT_TURNS = 15
-"""A worker that serves and says nothing for so long hangs. Counted in the supervisor's own turns: one that was itself
-kept from running, like the whole of a suspended machine, does not take its workers for hung."""
+"""A worker that was loaded and says nothing for so long hangs. Counted in the supervisor's own turns: one that was
+itself kept from running, like the whole of a suspended machine, does not take its workers for hung."""
 
-STARTING_TURNS = 600
-"""The same for a worker that has orders but does not serve yet."""
+LOADING_TURNS = 300
+"""A worker that is not loaded after so long hangs."""
 
-RESERVE_PAUSE = 1.0
-"""Seconds at least between two starts of a worker in reserve."""
+SETTLED = 5.0
+"""A worker that served for so many seconds was no failure, whatever became of it."""
 
 LONGEST_PAUSE = 5.0
-"""Seconds at most between two tries to replace a worker that does not start."""
+"""Seconds at most between two tries to fill a place in which workers fail."""
 
-DRAIN_GRACE = timedelta(seconds=8)
-"""Beyond the drain period, for a worker to end by itself."""
+DRAIN_GRACE = timedelta(seconds=15)
+"""Beyond the drain period, for a worker to end: longer than it grants itself."""
+
+LAST_WAIT = 1.0
+"""Seconds that killed workers are waited for in the end."""
 
 
+@dataclass(slots=True)
 class _Place:
-    """A worker's place, with the worker that has it."""
+    """A place for a worker. Its number is that of the worker; 0 is that of the reserve."""
 
-    def __init__(self, number: int, worker: WorkerProcess) -> None:
-        self.number = number
-        self.worker: WorkerProcess | None = worker
-        self.failures = 0
-        self.next_try = 0.0
+    number: int
+    worker: WorkerProcess | None = None
+    failures: int = 0
+    next_try: float = 0.0
 
-    def give_up(self) -> None:
-        """The worker is gone: the next one comes at once, or after a pause if this one never served."""
+    @property
+    def name(self) -> str:
+        """As the log calls it."""
+        return f"worker {self.number}" if self.number else "the worker in reserve"
+
+    def vacate(self) -> None:
+        """The worker is gone: the next may come at once, or after a pause if several failed one after the other."""
         assert self.worker is not None
-        self.failures = 0 if self.worker.ready else self.failures + 1
-        pause = min(TURN * 2**self.failures, LONGEST_PAUSE) if self.failures else 0.0
+        since = self.worker.serving_since
+        self.failures = 0 if since is not None and monotonic() - since > SETTLED else self.failures + 1
+        pause = min(TURN * 2**self.failures, LONGEST_PAUSE) if self.failures > 1 else 0.0
         self.next_try = monotonic() + pause
-        self.worker.release()
         self.worker = None
 
 
-class Supervisor:
-    """The workers of a server, and one in reserve that has loaded everything and waits for orders."""
+@dataclass(slots=True)
+class _Leaving:
+    """A worker that is to end by itself until some moment, and then is killed."""
 
-    def __init__(self, workers: int, inherited: Sequence[int]) -> None:
-        """Starts so many processes, which wait for orders. They keep the `inherited` files open. To be used in `with`.
+    worker: WorkerProcess
+    last_moment: float
+    killed: bool = False
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        self.worker.kill()
+        self.killed = True
+
+
+class Supervisor:
+    """The workers of a server, and one in reserve that has loaded everything and waits for orders. Used in `with`."""
+
+    def __init__(self, workers: int, inherited: Sequence[int], drain_period: timedelta) -> None:
+        """Starts so many processes, which wait for orders. They keep the `inherited` files open.
 
         Raises StartupError.
         """
         self._inherited = inherited
-        self._reserve: WorkerProcess | None = None
-        self._next_reserve = 0.0
-        self._places: list[_Place] = []
+        self._drain_period = drain_period
+        self._reserve = _Place(0)
+        self._places = [_Place(number) for number in range(1, workers + 1)]
+        self._leaving: list[_Leaving] = []
         self._orders: Callable[[int], Orders] | None = None
         try:
-            for number in range(1, workers + 1):
-                self._places.append(_Place(number, WorkerProcess(inherited)))
+            for place in self._places:
+                place.worker = WorkerProcess(inherited)
         except BaseException:
             self.end()
             raise
@@ -83,11 +107,9 @@ class Supervisor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
-        for worker in self._workers():
-            worker.release()
 
-    def start(self, orders: Callable[[int], Orders], told_to_stop: Event) -> None:
-        """Lets all workers serve, each with the orders for its number, and waits until they do, or need not.
+    def start(self, orders: Callable[[int], Orders], stop: Stop) -> None:
+        """Lets all workers serve, each with the orders for its number, and waits until they do, or are not to.
 
         Raises StartupError if one cannot.
         """
@@ -95,67 +117,100 @@ class Supervisor:
         for place in self._places:
             assert place.worker is not None
             place.worker.begin(orders(place.number))
-        while not all(worker.ready for worker in self._workers()) and not told_to_stop.wait(TURN / 10):
-            for worker in self._workers():
+        waited_for = self._workers()
+        while waited_for and not stop.asked:
+            sleep(TURN / 10)
+            for worker in waited_for:
                 worker.listen()
-                if worker.status is not None or worker.failure:
-                    worker.wait(1.0)
-                    worker.listen()
-                    raise StartupError(worker.failure or f"a worker ended with status {worker.status} as it started")
+                if trouble := _trouble(worker):
+                    raise StartupError(worker.failure or f"a worker {trouble} as it started")
+            waited_for = [worker for worker in waited_for if worker.serving_since is None]
 
     def look_after(self) -> None:
         """One turn: takes note of the workers' signs of life, and replaces those that died or hang."""
-        self._keep_reserve()
-        for place in self._places:
-            if place.worker is None:
-                self._fill(place)
-                continue
-            place.worker.listen()
-            if trouble := _trouble(place.worker):
-                _log.warning("worker %d (process %d) %s: replacing it", place.number, place.worker.pid, trouble)
-                place.give_up()
+        self._see_off()
+        for place in [*self._places, self._reserve]:
+            if place.worker is not None:
+                self._look_at(place, place.worker)
+            if place.worker is None and monotonic() >= place.next_try:
                 self._fill(place)
 
-    def drain(self, period: timedelta) -> None:
-        """Asks all workers to drain and waits for their ends. Those that do not end are killed."""
-        if self._reserve is not None:
-            self._reserve.kill()
-        for worker in self._workers():
-            worker.drain()
-        end = monotonic() + (period + DRAIN_GRACE).total_seconds()
-        for worker in self._workers():
-            if not worker.wait(max(end - monotonic(), 0.0)):
-                _log.warning("process %d does not end: killing it", worker.pid)
-                worker.kill()
+    def drain(self) -> None:
+        """Asks all workers to drain, and waits for their ends. Those that do not end, or hang, are killed."""
+        for place in [*self._places, self._reserve]:
+            if place.worker is not None:
+                place.worker.drain()
+                self._leaving.append(_Leaving(place.worker, self._last_moment()))
+                place.worker = None
+        while self._leaving:
+            sleep(TURN)
+            self._see_off()
 
     def end(self) -> None:
         """Ends all workers at once."""
-        for worker in self._workers():
+        workers = self._workers() + [one.worker for one in self._leaving]
+        for worker in workers:
             worker.kill()
+        last = monotonic() + LAST_WAIT
+        while workers and monotonic() < last:
+            for worker in workers:
+                worker.listen()
+            workers = [worker for worker in workers if worker.status is None]
+            sleep(TURN / 10)
 
     def _workers(self) -> list[WorkerProcess]:
-        serving = [place.worker for place in self._places if place.worker is not None]
-        return serving if self._reserve is None else [*serving, self._reserve]
+        return [place.worker for place in [*self._places, self._reserve] if place.worker is not None]
+
+    def _look_at(self, place: _Place, worker: WorkerProcess) -> None:
+        serving_before = worker.serving_since
+        worker.listen()
+        if worker.serving_since != serving_before:
+            _log.info("%s serves as process %d", place.name, worker.pid)
+        if worker.draining:
+            _log.info("%s (process %d) was asked to drain", place.name, worker.pid)
+            self._leaving.append(_Leaving(worker, self._last_moment()))
+            place.vacate()
+        elif trouble := _trouble(worker):
+            _log.warning("%s (process %d) %s", place.name, worker.pid, trouble)
+            dying = _Leaving(worker, monotonic())
+            dying.kill()
+            self._leaving.append(dying)
+            place.vacate()
 
     def _fill(self, place: _Place) -> None:
-        """Gives the place to the worker in reserve, if there is one and it is time."""
-        if self._reserve is None or monotonic() < place.next_try:
-            return
+        """With the worker in reserve, if there is one, or with a new one."""
         assert self._orders is not None
-        place.worker, self._reserve = self._reserve, None
-        place.worker.silent_turns = 0
-        place.worker.begin(self._orders(place.number))
+        try:
+            if place is self._reserve:
+                place.worker = WorkerProcess(self._inherited)
+                return
+            place.worker = self._taken_from_reserve() or WorkerProcess(self._inherited)
+            place.worker.begin(self._orders(place.number))
+        except StartupError as error:
+            place.next_try = monotonic() + LONGEST_PAUSE
+            _log.error("%s: %s", place.name, error)
 
-    def _keep_reserve(self) -> None:
-        if self._reserve is not None and self._reserve.status is not None:
-            self._reserve.release()
-            self._reserve = None
-        if self._reserve is None and monotonic() >= self._next_reserve:
-            self._next_reserve = monotonic() + RESERVE_PAUSE
-            try:
-                self._reserve = WorkerProcess(self._inherited)
-            except StartupError as error:
-                _log.error("%s", error)
+    def _taken_from_reserve(self) -> WorkerProcess | None:
+        """The worker in reserve, if it was loaded and shows signs of life."""
+        worker = self._reserve.worker
+        if worker is None or not worker.loaded or _trouble(worker):
+            return None
+        self._reserve.worker, self._reserve.failures = None, 0
+        return worker
+
+    def _see_off(self) -> None:
+        """Lets go of workers that have ended, and kills those that hang or do not end."""
+        for one in list(self._leaving):
+            one.worker.listen()
+            if one.worker.status is not None:
+                one.worker.release()
+                self._leaving.remove(one)
+            elif not one.killed and (_trouble(one.worker) or monotonic() > one.last_moment):
+                _log.warning("process %d hangs as it drains: killing it", one.worker.pid)
+                one.kill()
+
+    def _last_moment(self) -> float:
+        return monotonic() + (self._drain_period + DRAIN_GRACE).total_seconds()
 
 
 def _trouble(worker: WorkerProcess) -> str:
@@ -164,6 +219,6 @@ def _trouble(worker: WorkerProcess) -> str:
         return f"cannot serve: {worker.failure}"
     if worker.status is not None:
         return f"ended by signal {-worker.status}" if worker.status < 0 else f"ended with status {worker.status}"
-    if worker.silent_turns > (SILENT_TURNS if worker.ready else STARTING_TURNS):
+    if worker.silent_turns > (SILENT_TURNS if worker.loaded else LOADING_TURNS):
         return "hangs"
     return ""

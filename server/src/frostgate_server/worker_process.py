@@ -6,28 +6,43 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from time import monotonic
 
 from .errors import StartupError
 from .orders import Orders
 
-READY = b"ready"
+LOADED = b"loaded"
+SERVING = b"serving"
 ALIVE = b"alive"
+DRAINING = b"draining"
 FAILED = b"failed: "
 """Lines that a worker says on its stdout. A failure goes on with its reason."""
 
 
 class WorkerProcess:
-    """A worker. It drains when its stdin is closed, also because its supervisor is gone."""
+    """A worker. It drains when its stdin is closed, also because its supervisor is gone.
+
+    What is known of it is as of the last `listen`. `status` is how it ended: its exit status, or the number of a
+    signal, negative; None while it runs. `serving_since` is a moment of the monotonic clock, None until it serves;
+    `failure` says why it cannot.
+    """
 
     def __init__(self, inherited: Sequence[int]) -> None:
-        """Starts a process that loads all it needs and waits for orders. It keeps the `inherited` files open."""
-        self.ready = False
-        self.silent_turns = 0
+        """Starts a process that loads all it needs and waits for orders. It keeps the `inherited` files open.
+
+        Raises StartupError.
+        """
+        self.status: int | None = None
+        self.loaded = False
+        self.serving_since: float | None = None
+        self.draining = False
         self.failure = ""
+        self.silent_turns = 0
         self._said = b""
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, "-m", f"{__package__}.worker"],
+                # -P: nothing is loaded from the directory in which the server happens to be started.
+                [sys.executable, "-P", "-m", f"{__package__}.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 pass_fds=inherited,
@@ -49,23 +64,23 @@ class WorkerProcess:
         """Its process id."""
         return self._process.pid
 
-    @property
-    def status(self) -> int | None:
-        """How it ended: its exit status, or the number of a signal, negative. None while it runs."""
-        return self._process.poll()
-
     def begin(self, orders: Orders) -> None:
-        """Lets it serve. `ready` tells when it does."""
+        """Lets it serve. `serving_since` tells when it does."""
+        self.silent_turns = 0
         with suppress(BrokenPipeError):
             pickle.dump(orders, self._orders)
             self._orders.flush()
 
     def listen(self) -> None:
-        """Takes note of what it said since the last turn: of nothing, too."""
+        """Takes note of what it said since the last turn, of nothing too, and of its end once all is heard."""
+        self.status = self._process.poll()
         said = self._reports.read() or b""
         self.silent_turns = 0 if said else self.silent_turns + 1
         *lines, self._said = (self._said + said).split(b"\n")
-        self.ready = self.ready or READY in lines
+        self.loaded = self.loaded or LOADED in lines
+        self.draining = self.draining or DRAINING in lines
+        if SERVING in lines:
+            self.serving_since = monotonic()
         for line in lines:
             if line.startswith(FAILED):
                 self.failure = line.removeprefix(FAILED).decode()
@@ -75,21 +90,11 @@ class WorkerProcess:
         with suppress(BrokenPipeError):
             self._orders.close()
 
-    def wait(self, seconds: float) -> bool:
-        """Waits for its end. Tells whether it came in time."""
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
     def kill(self) -> None:
         """Ends it at once, also if it hangs, and with it every lock that it held."""
         self._process.kill()
 
     def release(self) -> None:
-        """Ends it at once, and lets go of what was held for it."""
-        self.kill()
-        self._process.wait()
+        """Lets go of what was held for a process that has ended."""
         self.drain()
         self._reports.close()

@@ -20,9 +20,7 @@ class Claim:
             os.close(self._file)
             if not isinstance(error, BlockingIOError):
                 raise
-            raise StartupError(
-                f"database {path} is in use by process {holder}: stop it, or take another --database"
-            ) from None
+            raise StartupError(f"database {path} is in use by {_described(holder)}") from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
@@ -33,3 +31,18 @@ class Claim:
     def close(self) -> None:
         """Lets others serve the database, once no process that inherited the claim is left."""
         os.close(self._file)
+
+
+def _described(holder: str) -> str:
+    """Who holds a claim: the process that wrote its number there, or workers that outlived it."""
+    if holder.isdecimal() and _lives(int(holder)):
+        return f"process {holder}: stop it, or take another --database"
+    return f"workers of process {holder}, which is gone: they end once they have drained; then start again"
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True

@@ -8,7 +8,7 @@ even a change that was refused, because it may have been refused for what an ear
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -118,7 +118,7 @@ class GroupCommit:
             try:
                 yield SqliteTransaction(self._connection)
             except BaseException:
-                if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
 
@@ -150,7 +150,7 @@ class GroupCommit:
             with translated_errors(), transaction.change():
                 return _Made(change.outcome, change.work(transaction))
         except Exception as refusal:
-            if not self._connection.in_transaction:
+            if not transaction.intact:
                 raise
             return _Made(change.outcome, refusal=refusal)
 
@@ -167,6 +167,9 @@ class GroupCommit:
 
 
 def _fail(taken: list[_Change], error: Exception) -> None:
+    """Tells all that are not withdrawn."""
     for change in taken:
+        if change.outcome.cancelled():
+            continue
         if change.outcome.running() or change.outcome.set_running_or_notify_cancel():
             change.outcome.set_exception(error)

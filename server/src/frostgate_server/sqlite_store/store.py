@@ -25,8 +25,8 @@ _STATE = (
     "FROM head AS h LEFT JOIN customers AS c ON c.customer_id = ?"
 )
 _STATES = (
-    "SELECT h.revision, a.value, c.freeze_state, c.revision, c.checksum "
-    "FROM head AS h LEFT JOIN json_each(?) AS a LEFT JOIN customers AS c ON c.customer_id = a.value ORDER BY a.key"
+    "SELECT h.revision, a.key, a.value, c.freeze_state, c.revision, c.checksum "
+    "FROM head AS h LEFT JOIN json_each(?) AS a LEFT JOIN customers AS c ON c.customer_id = a.value"
 )
 
 
@@ -55,7 +55,10 @@ class SqliteStore:
     def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
         """See store.Store."""
         rows = self._read(_STATES, [json.dumps(customer_ids)])
-        states = [None if row[2] is None else verified_state(*row[1:]) for row in rows[: len(customer_ids)]]
+        states: list[FreezeState | None] = [None] * len(customer_ids)
+        for _, place, customer_id, state, changed, checksum in rows:
+            if state is not None:
+                states[place] = verified_state(customer_id, state, changed, checksum)
         return states, rows[0][0]
 
     def revision(self) -> int:

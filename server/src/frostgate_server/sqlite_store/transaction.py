@@ -17,7 +17,10 @@ _ANSWERS_DROPPED_FOR_ONE = 16
 """More than one is dropped for each that is kept, so that a heap of old ones melts."""
 
 _CUSTOMER = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE customer_id = ?"
-_PUT_CUSTOMER = f"INSERT OR REPLACE INTO customers ({CUSTOMER_COLUMNS}) VALUES ({', '.join('?' * 10)})"
+_PUT_CUSTOMER = (
+    f"INSERT INTO customers ({CUSTOMER_COLUMNS}) VALUES ({', '.join('?' * 10)}) ON CONFLICT DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in CUSTOMER_COLUMNS.split(", ")[1:])
+)
 _APPEND_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}, hash) VALUES ({', '.join('?' * 12)})"
 _DROP_OLD_ANSWERS = (
     "DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE answer_time < ? ORDER BY answer_time LIMIT ?)"
@@ -39,19 +42,22 @@ def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer 
 class SqliteTransaction:
     """Keeps the promises of store.Transaction, for one change after the other.
 
-    `head` is where the history stands, this transaction included. The database has it once `finish` is called.
+    `head` is where the history stands, this transaction included. The database has it once `finish` is called. `intact`
+    tells whether what was changed before can still be committed.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Takes a connection on which a transaction has begun."""
         self._connection = connection
         self._committed = self.head = read_head(connection)
+        self.intact = True
         self._remembered: list[datetime] = []
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """One change. What is raised within it undoes this change alone, unless SQLite has undone the whole already."""
+        """One change. What is raised within it undoes this change alone, unless SQLite cannot, or has undone all."""
         before, remembered = self.head, len(self._remembered)
+        self.intact = False
         self._connection.execute("SAVEPOINT change")
         try:
             yield
@@ -59,10 +65,12 @@ class SqliteTransaction:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO change")
                 self._connection.execute("RELEASE change")
-            self.head = before
-            del self._remembered[remembered:]
+                self.head = before
+                del self._remembered[remembered:]
+                self.intact = True
             raise
         self._connection.execute("RELEASE change")
+        self.intact = True
 
     def finish(self) -> None:
         """Writes down where the history stands, and drops answers that were kept long enough."""
