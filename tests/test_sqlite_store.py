@@ -325,11 +325,11 @@ def test_recovery_takes_up_a_database_whose_head_file_is_no_use(path: Path, dama
         (flip_a_page, "is not whole"),
         (truncate_to_nothing, "is not a frostgate database"),
         (Path.unlink, "does not exist: restore it from a backup first"),
-        (rewrite_history, "its history ends before its head"),
+        (rewrite_history, "the head: revision 3 does not stand where the last event, 3, ends"),
         (lambda path: edit(path, "UPDATE customers SET freeze_state = 1"), "does not fit its checksum"),
         (
             lambda path: edit(path, "DELETE FROM customers WHERE customer_id = 'b'"),
-            "customer b is not as",
+            "customer b: it is missing, though its events do not end it",
         ),
     ],
 )

@@ -26,7 +26,7 @@ _PARTNERS = 100
 _Result = TypeVar("_Result")
 
 
-class _OpenTransaction:
+class OpenTransaction:
     """A store whose writes are all part of one transaction: a disk is not waited for after each."""
 
     def __init__(self, transaction: Transaction) -> None:
@@ -75,7 +75,7 @@ def _fill(path: Path, customers: int) -> None:
 
 def _add(numbers: range, transaction: Transaction) -> None:
     # Changes need nothing of a store but `write`.
-    service = FreezeService(cast(Store, _OpenTransaction(transaction)), timedelta(days=15))
+    service = FreezeService(cast(Store, OpenTransaction(transaction)), timedelta(days=15))
     caller = Caller(waits=lambda: True)
     for number in numbers:
         customer_id = ID_FORMAT % number

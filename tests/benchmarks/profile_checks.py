@@ -1,4 +1,4 @@
-"""Where the time of a check goes: by part of the process, as perf sees it, and by step, measured one after the other.
+"""Where the time of a call goes: by part of the process, as perf sees it, and by step, measured one after the other.
 
 Writes a raw result, from which report.py makes the tables of docs/performance.md. Needs Linux's `perf`.
 """
@@ -14,16 +14,19 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
+from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import load_program, machine, report
-from benchmarks.fill import ID_FORMAT, filled_database
+from benchmarks.fill import ID_FORMAT, STATES, OpenTransaction, filled_database
 from benchmarks.load_program import Load
 from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, Check, checks_that_exist, running, typical_answer
@@ -32,12 +35,16 @@ from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest
 from frostgate_server import policy_file
 from frostgate_server.decisions import DecisionService
 from frostgate_server.policy_decision_servicer import PolicyDecisionServicer
+from frostgate_server.service import Caller, FreezeService
 from frostgate_server.sqlite_store import open_store
-from frostgate_server.vocabulary import Decision
+from frostgate_server.sqlite_store.store import SqliteStore
+from frostgate_server.store import Store, Transaction
+from frostgate_server.vocabulary import Decision, FreezeScope
 
 _CACHE = Path(__file__).parent.parent.parent / "build" / "bench"
 _CUSTOMERS = 1000
 _CALLERS = 64
+_GROUP = 32
 _SECONDS = 8.0
 _SAMPLES_PER_SECOND = 997
 
@@ -78,6 +85,7 @@ def _profiled() -> dict[str, Any]:
         checks = checks_that_exist(server)
         answer = typical_answer(server, checks)
     load = Load(_CUSTOMERS, checks, Calls("check", _CALLERS), None, 1.0, _SECONDS, 1)
+    changes = replace(load, calls=Calls("change", _CALLERS))
     echo = Echo(2, threads=2)
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -88,10 +96,12 @@ def _profiled() -> dict[str, Any]:
         "versions": machine.versions(),
         "callers": _CALLERS,
         "servers": {
-            "frostgate": _under_load(program, command, load, log),
-            echo.name: _under_load(program, echo.command(answer), load, log),
+            "a check": _under_load(program, command, load, log),
+            f"a call of {echo.name}": _under_load(program, echo.command(answer), load, log),
+            "a change": _changes_under_load(program, database, changes, log),
         },
         "steps": _steps(database, checks),
+        "steps_of_a_change": _steps_of_a_change(database),
     }
 
 
@@ -113,6 +123,61 @@ def _under_load(program: Path, command: list[str], load: Load, log: Path) -> dic
     for count, part in re.findall(r"^\s*(\d+)\s+(\S+)\s*$", shown, re.MULTILINE):
         samples[next((name for pattern, name in _PARTS if re.search(pattern, part)), _REST)] += int(count)
     return {"samples": dict(samples), **told}
+
+
+def _changes_under_load(program: Path, database: Path, load: Load, log: Path) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(dir=_CACHE) as directory:
+        return _under_load(program, Frostgate(_CUSTOMERS).command(_copied(database, Path(directory))), load, log)
+
+
+def _steps_of_a_change(database: Path) -> dict[str, float]:
+    """Microseconds of each step of a change that shares its group with others, in a process that does nothing else."""
+    with tempfile.TemporaryDirectory(dir=_CACHE) as directory:
+        path = _copied(database, Path(directory))
+        with closing(open_store(path, create=False)) as store:
+            whole = median(_group(store, number) for number in range(30))
+        with closing(open_store(path, create=False)) as store:
+            made = median(_made_only(store, number) for number in range(30))
+    return {
+        "it is made, in a savepoint: customer, event, answer": made,
+        f"its part of the commit of {_GROUP}: the log and the head file are written, and waited for": whole - made,
+    }
+
+
+def _group(store: SqliteStore, number: int) -> float:
+    """Microseconds of a change of a group, from its beginning until all of it is on disk."""
+    start = perf_counter()
+    store.write(partial(_make_changes, number))
+    return (perf_counter() - start) * 1e6 / _GROUP
+
+
+def _made_only(store: SqliteStore, number: int) -> float:
+    """The same without the commit."""
+    took = []
+
+    def timed(transaction: Transaction) -> None:
+        start = perf_counter()
+        _make_changes(number, transaction)
+        took.append((perf_counter() - start) * 1e6 / _GROUP)
+
+    store.write(timed)
+    return took[0]
+
+
+def _make_changes(number: int, transaction: Transaction) -> None:
+    """Freezes, or unfreezes in turn, customers that are NORMAL at first."""
+    service = FreezeService(cast(Store, OpenTransaction(transaction)), timedelta(days=15))
+    change = service.unfreeze if number % 2 else service.freeze
+    caller = Caller(waits=lambda: True)
+    for place in range(_GROUP):
+        customer_id = ID_FORMAT % (place * STATES)
+        change(caller, customer_id, FreezeScope.ACCOUNT, "load", str(uuid4()), validate_only=False)
+
+
+def _copied(database: Path, directory: Path) -> Path:
+    for file in database.parent.glob(f"{database.name}*"):
+        shutil.copy(file, directory)
+    return directory / database.name
 
 
 def _steps(database: Path, checks: list[Check]) -> dict[str, float]:

@@ -90,15 +90,15 @@ def profile_is_current() -> bool:
 
 
 def profile_tables(raw: Path) -> str:
-    """Where the time of a check goes, of a raw result of profile_checks.py."""
+    """Where the time of a call goes, of a raw result of profile_checks.py."""
     result = json.loads(raw.read_text("utf-8"))
     servers = result["servers"]
-    parts = sorted(servers["frostgate"]["samples"], key=lambda part: -servers["frostgate"]["samples"][part])
+    first, *_ = servers.values()
+    parts = sorted(first["samples"], key=lambda part: -first["samples"][part])
     rows = [f"| {part} | {' | '.join(_part(server, part) for server in servers.values())} |" for part in parts]
     total = " | ".join(f"**{_cpu(server):.0f}**" for server in servers.values())
-    steps = [f"| {step} | {microseconds:.1f} |" for step, microseconds in result["steps"].items()]
     return f"""\
-Microseconds of CPU for a check, over all the server's processes, with {result["callers"]} callers, from
+Microseconds of CPU, over all the server's processes, with {result["callers"]} callers, from
 [the raw result](../tests/benchmarks/results/{raw.name}) at commit {result["commit"][:9]}:
 
 | part | {" | ".join(servers)} |
@@ -106,12 +106,19 @@ Microseconds of CPU for a check, over all the server's processes, with {result["
 {chr(10).join(rows)}
 | **all** | {total} |
 
-The steps that are frostgate's own, one after the other in a thread that does nothing else:
+The steps of a check that are frostgate's own, one after the other in a process that does nothing else:
 
-| step | µs |
-|------|---:|
-{chr(10).join(steps)}
+{_steps(result["steps"])}
+
+And those of a change that shares its group with others:
+
+{_steps(result["steps_of_a_change"])}
 """
+
+
+def _steps(steps: dict[str, float]) -> str:
+    rows = [f"| {step} | {microseconds:.1f} |" for step, microseconds in steps.items()]
+    return "\n".join(["| step | µs |", "|------|---:|", *rows])
 
 
 def _part(server: dict[str, Any], part: str) -> str:

@@ -1,4 +1,4 @@
-"""The command line: frostgate-server serve, rules, backup, recover."""
+"""The command line: frostgate-server serve, rules, backup, verify, recover."""
 
 import argparse
 import os
@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     backup = command("backup", _backup, "copy the database, also while it is served")
     backup.add_argument("--to", metavar="FILE", required=True, type=Path, help="the copy, a file that does not exist")
     _add_settings(backup, only={"database"})
+    verify = command("verify", _verify, "hold all that a database says against all else that it says")
+    verify.add_argument("--heads", metavar="FILE", type=Path, help="heads that were exported earlier")
+    _add_settings(verify, only={"database"})
     recover = command("recover", _recover, "take up a database after a loss: restored, or short of its tail")
     _add_settings(recover, only={"database"})
     return parser
@@ -109,6 +112,18 @@ def _backup(options: argparse.Namespace) -> None:
 
     revision = backup(_configuration(options).settings.database, options.to)
     print(f"{options.to} holds the database as it was at revision {revision}")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from .sqlite_store import read_heads, verify  # noqa: PLC0415 - the other commands need no database to start
+
+    database = _configuration(options).settings.database
+    exported = read_heads(options.heads) if options.heads else []
+    verified = verify(database, exported)
+    print(
+        f"{database} fits: {verified.customers} customers, {verified.events} events up to revision "
+        f"{verified.head.revision}, and {len(exported)} exported heads"
+    )
 
 
 def _recover(options: argparse.Namespace) -> None:

@@ -28,6 +28,7 @@ def chained(previous_hash: str, event: FreezeEvent) -> str:
             event.actor,
             event.request_id,
             event.event_time.isoformat(timespec="microseconds"),
+            event.retention_expire_time and event.retention_expire_time.isoformat(timespec="microseconds"),
         ]
     )
     return hashlib.sha256(content.encode()).hexdigest()

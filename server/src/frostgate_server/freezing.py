@@ -13,7 +13,14 @@ Disassociating takes a customer from any state to unknown.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from .errors import AlreadyFrozen, CustomerAlreadyAssociated, CustomerNotFound, NotFrozen, ScopeMismatch
+from .errors import (
+    AlreadyFrozen,
+    CustomerAlreadyAssociated,
+    CustomerNotFound,
+    FrostgateError,
+    NotFrozen,
+    ScopeMismatch,
+)
 from .vocabulary import FreezeEventAction, FreezeScope, FreezeState
 
 ASSOCIATION_REASON = "Frozen by default on association"
@@ -55,7 +62,10 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class FreezeEvent:
-    """One change of one customer. `state_before` or `state_after` is None where the customer is unknown."""
+    """One change of one customer. `state_before` or `state_after` is None where the customer is unknown.
+
+    It tells all that the customer is afterwards, so that `replayed` can make the customer from its events alone.
+    """
 
     revision: int
     customer_id: str
@@ -68,6 +78,7 @@ class FreezeEvent:
     actor: str
     request_id: str
     event_time: datetime
+    retention_expire_time: datetime | None = None
 
 
 def associate(customer_id: str, before: Customer | None, partner_id: str, at: Moment) -> Customer:
@@ -137,6 +148,38 @@ def unfreeze(customer_id: str, before: Customer | None, scope: FreezeScope, at: 
         update_time=at.time,
         revision=at.revision,
     )
+
+
+def replayed(before: Customer | None, event: FreezeEvent) -> Customer | None:
+    """The customer after an event. Raises ValueError if the event cannot follow what was before."""
+    try:
+        after = _transition(before, event)
+    except FrostgateError as error:
+        raise ValueError(str(error)) from error
+    if after is not None and after.partner_id != event.partner_id:
+        raise ValueError(f"the customer belongs to partner {after.partner_id}, not {event.partner_id}")
+    states = (before and before.freeze_state, after and after.freeze_state)
+    if states != (event.state_before, event.state_after):
+        raise ValueError("it tells of other states than those it leads from and to")
+    if after is not None and after.retention_expire_time != event.retention_expire_time:
+        raise ValueError("it tells of a retention that does not come with its state")
+    return after
+
+
+def _transition(before: Customer | None, event: FreezeEvent) -> Customer | None:
+    at = Moment(event.revision, event.event_time)
+    scope = event.scope or FreezeScope.ACCOUNT
+    match event.action:
+        case FreezeEventAction.ASSOCIATED:
+            return associate(event.customer_id, before, event.partner_id, at)
+        case FreezeEventAction.DISASSOCIATED:
+            disassociate(event.customer_id, before)
+            return None
+        case FreezeEventAction.UNFROZEN:
+            return unfreeze(event.customer_id, before, scope, at)
+        case FreezeEventAction.FROZEN:
+            retention_period = (event.retention_expire_time or at.time) - at.time
+            return freeze(event.customer_id, before, scope, event.reason, retention_period, at)
 
 
 def _known(customer_id: str, customer: Customer | None) -> Customer:

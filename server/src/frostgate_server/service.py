@@ -75,6 +75,7 @@ class _Change:
             actor=self.caller.principal,
             request_id=self.request_id,
             event_time=at.time,
+            retention_expire_time=None if after is None else after.retention_expire_time,
         )
 
 

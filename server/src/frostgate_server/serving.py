@@ -3,11 +3,13 @@
 import os
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from time import sleep
 
 from . import policy_file
 from .errors import StartupError
+from .head_export import HeadExport, append_line
 from .listening import ensure_private, reserved
 from .logs import log_to_stderr
 from .orders import Orders
@@ -42,12 +44,23 @@ def serve(configuration: Configuration, announce: Callable[[str], None]) -> None
                 f"at revision {database.revision}, policy {policy.version}, "
                 f"unknown customers: {policy.unknown_customer.name}, workers: {count}"
             )
+        export = _head_export(settings, announce)
         while not stop.asked:
+            export.turn()
             sleep(TURN)
             workers.look_after()
         announce("frostgate-server is draining")
         workers.drain()
+        export.export()
     announce("frostgate-server has stopped")
+
+
+def _head_export(settings: Settings, announce: Callable[[str], None]) -> HeadExport:
+    to = settings.head_export
+    if not to:
+        return HeadExport(settings.database, lambda _: None, settings.head_export_period)
+    write = announce if to == "-" else partial(append_line, Path(to))
+    return HeadExport(settings.database, write, settings.head_export_period)
 
 
 def _worker_count(settings: Settings) -> int:

@@ -93,6 +93,14 @@ def drain_period(text: str) -> timedelta:
     return _duration(text, LONGEST_DRAIN)
 
 
+def export_period(text: str) -> timedelta:
+    """A second to a day."""
+    value = _duration(text, timedelta(days=1))
+    if value < timedelta(seconds=1):
+        raise ValueError("must be at least 1s")
+    return value
+
+
 def _duration(text: str, longest: timedelta) -> timedelta:
     match = _DURATION.fullmatch(text)
     value = int(match["number"]) * _UNITS[match["unit"]] if match else None

@@ -88,6 +88,19 @@ class Settings:
         values.shown_duration,
         "How long calls under way may go on after SIGTERM or SIGINT: such as 10s. A second signal ends them at once.",
     )
+    head_export: str = _setting(
+        "",
+        str,
+        str,
+        "Where the head of the history is exported to, for frostgate-server verify: a file that lines are appended to, "
+        "or - for stdout. Not at all if empty.",
+    )
+    head_export_period: timedelta = _setting(
+        timedelta(hours=1),
+        values.export_period,
+        values.shown_duration,
+        "How often the head is exported, besides at the start and at the end: such as 10m or 1h.",
+    )
     log_level: str = _setting(
         "info",
         values.log_level,

@@ -1,22 +1,27 @@
 """The store on SQLite.
 
 Its doors: `claim_database` and `prepare_store` once for a server, `join_store` in each of its processes, `open_store`
-for who is alone, and `backup` and `recover`.
+for who is alone, and `backup`, `recover` and `verify`.
 """
 
 from .backup import backup
 from .claim import Claim
 from .opening import Prepared, claim_database, join_store, open_store, prepare_store
 from .recovery import Recovered, recover
+from .verification import Verified, read_heads, remembered_heads, verify
 
 __all__ = [
     "Claim",
     "Prepared",
     "Recovered",
+    "Verified",
     "backup",
     "claim_database",
     "join_store",
     "open_store",
     "prepare_store",
+    "read_heads",
     "recover",
+    "remembered_heads",
+    "verify",
 ]

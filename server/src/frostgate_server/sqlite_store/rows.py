@@ -15,7 +15,8 @@ CUSTOMER_COLUMNS = (
     "freeze_time, retention_expire_time, associate_time, update_time"
 )
 EVENT_COLUMNS = (
-    "revision, customer_id, partner_id, action, scope, state_before, state_after, reason, actor, request_id, event_time"
+    "revision, customer_id, partner_id, action, scope, state_before, state_after, reason, actor, request_id, "
+    "event_time, retention_expire_time"
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -93,12 +94,13 @@ def event_row(event: FreezeEvent) -> Row:
         event.actor,
         event.request_id,
         microseconds(event.event_time),
+        _stored(event.retention_expire_time),
     )
 
 
 def event_of(row: Row) -> FreezeEvent:
     """An event from EVENT_COLUMNS."""
-    (revision, customer_id, partner_id, action, scope, before, after, reason, actor, request_id, time) = row
+    (revision, customer_id, partner_id, action, scope, before, after, reason, actor, request_id, time, expires) = row
     return FreezeEvent(
         revision=revision,
         customer_id=customer_id,
@@ -111,6 +113,7 @@ def event_of(row: Row) -> FreezeEvent:
         actor=actor,
         request_id=request_id,
         event_time=time_of(time),
+        retention_expire_time=_read(expires),
     )
 
 

@@ -41,6 +41,7 @@ CREATE TABLE events (
     actor TEXT NOT NULL,
     request_id TEXT NOT NULL,
     event_time INTEGER NOT NULL,
+    retention_expire_time INTEGER,
     -- Over this event and the hash of the one before.
     hash TEXT NOT NULL
 ) STRICT;

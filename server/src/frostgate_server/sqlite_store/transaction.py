@@ -21,7 +21,7 @@ _PUT_CUSTOMER = (
     f"INSERT INTO customers ({CUSTOMER_COLUMNS}) VALUES ({', '.join('?' * 10)}) ON CONFLICT DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in CUSTOMER_COLUMNS.split(", ")[1:])
 )
-_APPEND_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}, hash) VALUES ({', '.join('?' * 12)})"
+_APPEND_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}, hash) VALUES ({', '.join('?' * 13)})"
 _DROP_OLD_ANSWERS = (
     "DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE answer_time < ? ORDER BY answer_time LIMIT ?)"
 )

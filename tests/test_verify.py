@@ -1,0 +1,397 @@
+"""`frostgate-server verify` finds whatever was bent in a database, and names it."""
+
+import json
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from calls import Calls
+from frostgate_server.errors import FrostgateError, StartupError
+from frostgate_server.event_chain import GENESIS, chained
+from frostgate_server.sqlite_store import backup, open_store, read_heads, remembered_heads, verify
+from frostgate_server.sqlite_store.head_file import Head, HeadFile
+from frostgate_server.sqlite_store.library import sqlite3
+from frostgate_server.sqlite_store.rows import EVENT_COLUMNS, checksum, event_of
+from frostgate_server.sqlite_store.transaction import read_head
+from frostgate_server.sqlite_store.verification import DoesNotFit
+from frostgate_server.vocabulary import FreezeScope
+from server_process import COMMAND, ServerProcess, environment
+from subjects import ServiceSubject
+
+TAMPERINGS = 1200
+CUSTOMERS = 40
+CHANGES = 160
+
+
+def change_something(subject: ServiceSubject, customer_id: str, scope: FreezeScope, chance: random.Random) -> int:
+    """Makes a change, or raises FrostgateError."""
+    match chance.choices(["associate", "freeze", "unfreeze", "disassociate"], [4, 8, 4, 1])[0]:
+        case "associate":
+            return subject.associate(customer_id, f"p{chance.randrange(4)}")
+        case "freeze":
+            return subject.freeze(customer_id, scope)
+        case "unfreeze":
+            return subject.unfreeze(customer_id, scope)
+        case _:
+            return subject.disassociate(customer_id)
+
+
+class Kept:
+    """A database with a history, closed; an older state of it; and heads that were exported in between and at last."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "frostgate.db"
+        self.older = directory / "older.db"
+        self.exported: list[Head] = []
+        chance = random.Random(11)
+        with closing(open_store(self.path, create=True)) as store:
+            subject = ServiceSubject(store)
+            made = 0
+            while made < CHANGES:
+                customer_id = f"c{chance.randrange(CUSTOMERS):02d}"
+                scope = chance.choice(list(FreezeScope))
+                try:
+                    change_something(subject, customer_id, scope, chance)
+                except FrostgateError:
+                    continue
+                made += 1
+                if made in {CHANGES // 2, CHANGES}:
+                    self.exported += remembered_heads(self.path)
+                if made == CHANGES * 3 // 4:
+                    backup(self.path, self.older)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return Kept(tmp_path_factory.mktemp("kept"))
+
+
+def head_path(path: Path) -> Path:
+    return path.with_name(path.name + "-head")
+
+
+def edit_an_event(connection: sqlite3.Connection, chance: random.Random) -> None:
+    revision = chance.randint(1, last(connection))
+    column, value = chance.choice(
+        [
+            ("customer_id", "'c99'"),
+            ("partner_id", "'p9'"),
+            ("action", "action % 4 + 1"),
+            ("scope", "coalesce(scope, 0) % 2 + 1"),
+            ("state_before", "coalesce(state_before, 0) % 3 + 1"),
+            ("state_after", "coalesce(state_after, 0) % 3 + 1"),
+            ("reason", "reason || ' or not'"),
+            ("actor", "'nobody'"),
+            ("request_id", "request_id || '0'"),
+            ("event_time", "event_time + 1"),
+            ("retention_expire_time", "coalesce(retention_expire_time, event_time) + 1"),
+            ("hash", "replace(replace(hash, 'a', 'b'), '0', '1')"),
+        ]
+    )
+    connection.execute(f"UPDATE events SET {column} = {value} WHERE revision = ?", (revision,))
+
+
+def delete_an_event(connection: sqlite3.Connection, chance: random.Random) -> None:
+    connection.execute("DELETE FROM events WHERE revision = ?", (chance.randint(1, last(connection)),))
+
+
+def swap_two_events(connection: sqlite3.Connection, chance: random.Random) -> None:
+    one, other = chance.sample(range(1, last(connection) + 1), 2)
+    for now, then in ((one, -1), (other, one), (-1, other)):
+        connection.execute("UPDATE events SET revision = ? WHERE revision = ?", (then, now))
+
+
+def delete_the_tail(connection: sqlite3.Connection, chance: random.Random) -> None:
+    end = chance.randint(0, last(connection) - 1)
+    connection.execute("DELETE FROM events WHERE revision > ?", (end,))
+    (found,) = connection.execute("SELECT hash FROM events WHERE revision = ?", (end,)).fetchall() or [(GENESIS,)]
+    connection.execute("UPDATE head SET revision = ?, hash = ?", (end, found[0]))
+
+
+def rewrite_an_event_and_all_hashes_after_it(connection: sqlite3.Connection, chance: random.Random) -> None:
+    revision = chance.randint(1, last(connection))
+    connection.execute("UPDATE events SET reason = 'another one', actor = 'nobody' WHERE revision = ?", (revision,))
+    recompute(connection)
+
+
+def forget_a_customer_and_recompute_all_hashes(connection: sqlite3.Connection, chance: random.Random) -> None:
+    rows = connection.execute("SELECT DISTINCT customer_id FROM events WHERE revision <= ?", (CHANGES // 2,)).fetchall()
+    (customer_id,) = chance.choice(rows)
+    connection.execute("DELETE FROM events WHERE customer_id = ?", (customer_id,))
+    connection.execute("DELETE FROM customers WHERE customer_id = ?", (customer_id,))
+    recompute(connection)
+
+
+def recompute(connection: sqlite3.Connection) -> None:
+    """As one who knows how hashes are made."""
+    hash_ = GENESIS
+    for row in connection.execute(f"SELECT {EVENT_COLUMNS} FROM events ORDER BY revision").fetchall():
+        hash_ = chained(hash_, event_of(row))
+        connection.execute("UPDATE events SET hash = ? WHERE revision = ?", (hash_, row[0]))
+    connection.execute("UPDATE head SET hash = ?", (hash_,))
+
+
+def edit_a_customer(connection: sqlite3.Connection, chance: random.Random) -> None:
+    customer_id = chance.choice(customers(connection))
+    column, value = chance.choice(
+        [
+            ("freeze_state", "freeze_state % 3 + 1"),
+            ("revision", "revision + 1"),
+            ("partner_id", "'p' || (substr(partner_id, 2) + 1) % 4"),
+            ("freeze_reason", "coalesce(freeze_reason, '') || '!'"),
+            ("freeze_time", "coalesce(freeze_time, 0) + 1"),
+            ("retention_expire_time", "coalesce(retention_expire_time, 0) + 1"),
+            ("associate_time", "associate_time + 1"),
+            ("update_time", "update_time - 1"),
+        ]
+    )
+    connection.execute(f"UPDATE customers SET {column} = {value} WHERE customer_id = ?", (customer_id,))
+    row = connection.execute("SELECT freeze_state, revision FROM customers WHERE customer_id = ?", (customer_id,))
+    ((state, revision),) = row.fetchall()
+    fitting = checksum(customer_id, state, revision)
+    connection.execute("UPDATE customers SET checksum = ? WHERE customer_id = ?", (fitting, customer_id))
+
+
+def delete_a_customer(connection: sqlite3.Connection, chance: random.Random) -> None:
+    connection.execute("DELETE FROM customers WHERE customer_id = ?", (chance.choice(customers(connection)),))
+
+
+def invent_a_customer(connection: sqlite3.Connection, chance: random.Random) -> None:
+    customer_id, template = f"c{chance.randrange(CUSTOMERS):02d}x", chance.choice(customers(connection))
+    connection.execute(
+        "INSERT INTO customers SELECT ?, freeze_state, revision, ?, partner_id, freeze_reason, freeze_time, "
+        "retention_expire_time, associate_time, update_time FROM customers WHERE customer_id = ?",
+        (customer_id, 0, template),
+    )
+    ((state, revision),) = connection.execute(
+        "SELECT freeze_state, revision FROM customers WHERE customer_id = ?", (customer_id,)
+    ).fetchall()
+    fitting = checksum(customer_id, state, revision)
+    connection.execute("UPDATE customers SET checksum = ? WHERE customer_id = ?", (fitting, customer_id))
+
+
+def bend_the_partners(connection: sqlite3.Connection, chance: random.Random) -> None:
+    if chance.random() < 0.5:
+        connection.execute("INSERT INTO partners VALUES (?)", (f"p{chance.randrange(10, 99)}",))
+    else:
+        connection.execute("DELETE FROM partners WHERE partner_id = (SELECT min(partner_id) FROM partners)")
+
+
+def bend_the_head(connection: sqlite3.Connection, chance: random.Random) -> None:
+    connection.execute(
+        chance.choice(
+            [
+                "UPDATE head SET revision = revision - 1",
+                "UPDATE head SET hash = replace(replace(hash, 'a', 'b'), '0', '1')",
+                "UPDATE head SET database_id = database_id || '0'",
+                "DELETE FROM head",
+            ]
+        )
+    )
+
+
+def bend_the_schema(connection: sqlite3.Connection, chance: random.Random) -> None:
+    bends = [
+        "DROP TRIGGER events_are_not_edited",
+        "DROP INDEX events_by_time",
+        "CREATE TABLE more (x)",
+        "DROP TABLE answers",
+    ]
+    connection.execute(chance.choice(bends))
+
+
+IN_SQL: list[Callable[[sqlite3.Connection, random.Random], None]] = [
+    edit_an_event,
+    edit_an_event,
+    delete_an_event,
+    swap_two_events,
+    delete_the_tail,
+    rewrite_an_event_and_all_hashes_after_it,
+    forget_a_customer_and_recompute_all_hashes,
+    edit_a_customer,
+    edit_a_customer,
+    delete_a_customer,
+    invent_a_customer,
+    bend_the_partners,
+    bend_the_head,
+]
+
+
+def customers(connection: sqlite3.Connection) -> list[str]:
+    return [customer_id for (customer_id,) in connection.execute("SELECT customer_id FROM customers").fetchall()]
+
+
+def last(connection: sqlite3.Connection) -> int:
+    ((revision,),) = connection.execute("SELECT max(revision) FROM events").fetchall()
+    return int(revision)
+
+
+def tampered_by_sql(
+    path: Path, tamper: Callable[[sqlite3.Connection, random.Random], None], chance: random.Random
+) -> None:
+    """The triggers, which are no defence against who has the file, are put back as they were."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        tamper(connection, chance)
+        for _, sql in triggers:
+            connection.execute(sql)
+
+
+def contents(path: Path) -> list[list[tuple[object, ...]]] | None:
+    """All rows of the record; None if they cannot be read."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            tables = ("head", "events", "customers", "partners")
+            return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
+    except sqlite3.Error:
+        return None
+
+
+def as_one_who_rewrites_the_head_file_too(path: Path) -> None:
+    """So that nothing beside the database tells of what was there before."""
+    head_path(path).unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        heads = connection.execute("SELECT count(*) FROM head").fetchall()[0][0]
+        head = read_head(connection) if heads else None
+    if head is not None:
+        with closing(HeadFile(head_path(path))) as file:
+            file.advance(head)
+
+
+def test_a_database_that_nobody_touched_fits(kept: Kept) -> None:
+    verified = verify(kept.path, kept.exported)
+    assert (verified.events, verified.head) == (CHANGES, kept.exported[-1])
+    assert verified.customers > CUSTOMERS / 2
+
+
+@pytest.mark.timeout(600)
+def test_every_tampering_with_the_rows_is_found(kept: Kept, tmp_path: Path) -> None:
+    untouched = contents(kept.path)
+    path = tmp_path / "frostgate.db"
+    found: dict[str, int] = {}
+    for number in range(TAMPERINGS):
+        chance = random.Random(number)
+        shutil.copy(kept.path, path)
+        shutil.copy(head_path(kept.path), head_path(path))
+        tamper = IN_SQL[number % len(IN_SQL)]
+        tampered_by_sql(path, tamper, chance)
+        assert contents(path) != untouched, f"{tamper.__name__}, number {number}, changed nothing"
+        as_one_who_rewrites_the_head_file_too(path)
+        with pytest.raises(DoesNotFit):
+            verify(path, kept.exported)
+        found[tamper.__name__] = found.get(tamper.__name__, 0) + 1
+    print(found)
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_bent_schema_is_found(kept: Kept, tmp_path: Path, number: int) -> None:
+    path = Path(shutil.copy(kept.path, tmp_path))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        bend_the_schema(connection, random.Random(number))
+    with pytest.raises(DoesNotFit, match=r"the schema: (trigger|index|table) \w+ is not as frostgate made it"):
+        verify(path, kept.exported)
+
+
+@pytest.mark.parametrize("pages", [1, 2, 5, 10, 15])
+def test_a_truncated_file_is_found(kept: Kept, tmp_path: Path, pages: int) -> None:
+    path = Path(shutil.copy(kept.path, tmp_path))
+    with path.open("rb+") as file:
+        file.truncate(path.stat().st_size - 4096 * pages)
+    with pytest.raises(StartupError):
+        verify(path, kept.exported)
+
+
+def test_flipped_bytes_are_found(kept: Kept, tmp_path: Path) -> None:
+    path = tmp_path / "frostgate.db"
+    content, untouched, effective = kept.path.read_bytes(), contents(kept.path), 0
+    for number in range(200):
+        chance = random.Random(number)
+        bent = bytearray(content)
+        start = 4096 * chance.randrange(1, len(content) // 4096)
+        for place in chance.sample(range(start + 8, start + 4096), 60):
+            bent[place] ^= 1 << chance.randrange(8)
+        path.write_bytes(bent)
+        if contents(path) == untouched:
+            continue  # it hit what holds nothing
+        effective += 1
+        with pytest.raises(StartupError):
+            verify(path, kept.exported)
+    assert effective > 50
+
+
+def test_an_older_database_in_its_place_is_found(kept: Kept, tmp_path: Path) -> None:
+    path = Path(shutil.copy(kept.older, tmp_path))
+    assert verify(path).events == CHANGES * 3 // 4
+    with pytest.raises(DoesNotFit, match=f"it ends at revision {CHANGES * 3 // 4}, but {CHANGES} was there"):
+        verify(path, kept.exported)
+
+
+def test_what_does_not_fit_is_named(kept: Kept, tmp_path: Path) -> None:
+    path = Path(shutil.copy(kept.path, tmp_path))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER events_are_not_edited")
+        connection.execute("UPDATE events SET actor = 'nobody' WHERE revision = 17")
+        connection.execute(
+            "CREATE TRIGGER events_are_not_edited BEFORE UPDATE ON events\n"
+            "BEGIN\n    SELECT RAISE(ABORT, 'events are append-only');\nEND"
+        )
+    with pytest.raises(DoesNotFit) as named:
+        verify(path)
+    assert str(named.value) == "event 17: its hash does not follow from it and the event before"
+
+
+def test_a_head_of_another_database_is_found(kept: Kept) -> None:
+    with pytest.raises(DoesNotFit, match="but a head of another is known"):
+        verify(kept.path, [replace(kept.exported[0], database_id="another")])
+
+
+def test_heads_that_are_none_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "heads"
+    for content in ("{}", "no json", '{"database_id": "a", "revision": 1}'):
+        file.write_text(content)
+        with pytest.raises(StartupError, match="exported heads cannot be read"):
+            read_heads(file)
+
+
+def test_a_served_database_is_verified_against_the_heads_that_it_exported(tmp_path: Path) -> None:
+    database, heads = tmp_path / "frostgate.db", tmp_path / "heads"
+    flags = ["--head-export", str(heads), "--head-export-period", "1s"]
+    with ServerProcess(database, *flags) as server:
+        calls = Calls(server)
+        for _ in range(20):
+            calls.new_customer("NORMAL")
+        said = verify_command(database, "--heads", str(heads))
+        assert said.returncode == 0
+        assert "fits: 20 customers, 40 events up to revision 40" in said.stdout
+        assert server.stop() == 0
+    exported = [json.loads(line) for line in heads.read_text().splitlines()]
+    assert exported[-1]["revision"] == 40
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("UPDATE customers SET freeze_reason = 'none' WHERE customer_id = 'id-0'")
+    said = verify_command(database, "--heads", str(heads))
+    assert said.returncode == 1
+    assert said.stderr.startswith("frostgate-server: customer ")
+
+
+def test_heads_are_announced_where_no_file_is_named(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "frostgate.db", "--head-export", "-") as server:
+        head = json.loads(server.output.readline())
+        assert (head["revision"], head["hash"]) == (0, GENESIS)
+
+
+def verify_command(database: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "verify", "--database", str(database), *flags],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(),
+        check=False,
+    )
