@@ -53,4 +53,6 @@ def _draw(
         if limit:
             axes.axvline(limit, color="black", linewidth=1)
             axes.set_xscale("log")
+            axes.minorticks_off()
+            axes.set_xticks((0.5, 1, 2, 5, 10), labels=("0.5", "1", "2", "5", "10"))
         drawing.savefig(path, format="svg", metadata={"Date": None})
