@@ -7,7 +7,7 @@ PROTO_VENV := .venv-proto
 GENERATED  := client/src/frostgate/v1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run demo test lint proto check-proto check-breaking bench profile clean
+.PHONY: help setup tools run demo test lint proto check-proto check-breaking bench freshness profile clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ check-breaking: setup ## Check that the last change of the protos breaks no call
 
 bench: setup ## Measure against a bare gRPC server, and write down the results
 	$(BIN)/python tests/benchmarks/run.py
+
+freshness: setup ## Change on one worker and check on another, a million times
+	$(BIN)/python tests/benchmarks/freshness.py
 
 profile: setup ## Measure where the time of a check goes, and write it down
 	$(BIN)/python tests/benchmarks/profile_checks.py

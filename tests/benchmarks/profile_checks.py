@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import load_program, machine, report
 from benchmarks.fill import ID_FORMAT, STATES, OpenTransaction, filled_database
 from benchmarks.load_program import Load
+from benchmarks.rounds import copied
 from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, Check, checks_that_exist, running, typical_answer
 from benchmarks.subjects import Echo, Frostgate
@@ -127,13 +128,13 @@ def _under_load(program: Path, command: list[str], load: Load, log: Path) -> dic
 
 def _changes_under_load(program: Path, database: Path, load: Load, log: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=_CACHE) as directory:
-        return _under_load(program, Frostgate(_CUSTOMERS).command(_copied(database, Path(directory))), load, log)
+        return _under_load(program, Frostgate(_CUSTOMERS).command(copied(database, Path(directory))), load, log)
 
 
 def _steps_of_a_change(database: Path) -> dict[str, float]:
     """Microseconds of each step of a change that shares its group with others, in a process that does nothing else."""
     with tempfile.TemporaryDirectory(dir=_CACHE) as directory:
-        path = _copied(database, Path(directory))
+        path = copied(database, Path(directory))
         with closing(open_store(path, create=False)) as store:
             whole = median(_group(store, number) for number in range(30))
         with closing(open_store(path, create=False)) as store:
@@ -172,12 +173,6 @@ def _make_changes(number: int, transaction: Transaction) -> None:
     for place in range(_GROUP):
         customer_id = ID_FORMAT % (place * STATES)
         change(caller, customer_id, FreezeScope.ACCOUNT, "load", str(uuid4()), validate_only=False)
-
-
-def _copied(database: Path, directory: Path) -> Path:
-    for file in database.parent.glob(f"{database.name}*"):
-        shutil.copy(file, directory)
-    return directory / database.name
 
 
 def _steps(database: Path, checks: list[Check]) -> dict[str, float]:

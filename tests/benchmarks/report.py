@@ -47,13 +47,13 @@ def main() -> int:
     return 0
 
 
-def newest() -> Path | None:
+def newest(pattern: str = "2*.json") -> Path | None:
     """The raw result that was measured last, if there is one."""
 
     def started(raw: Path) -> str:
         return str(json.loads(raw.read_text("utf-8"))["started"])
 
-    return max(RESULTS.glob("2*.json"), key=started, default=None)
+    return max(RESULTS.glob(pattern), key=started, default=None)
 
 
 def write(raw: Path) -> None:
@@ -133,7 +133,12 @@ def _cpu(server: dict[str, Any]) -> float:
 def page(raw: Path, result: Result) -> str:
     """The page that a raw result makes."""
     sections = [_section(result, scenario) for scenario in figures.scenarios(result)]
-    return "\n\n".join([_introduction(raw, result), _bars(result), *sections, _starts(result), _method(result)]) + "\n"
+    return (
+        "\n\n".join(
+            [_introduction(raw, result), _bars(result), *sections, _starts(result), *_freshness(), _method(result)]
+        )
+        + "\n"
+    )
 
 
 def _introduction(raw: Path, result: Result) -> str:
@@ -207,6 +212,35 @@ From the command until it says that it is ready, and the peak of the process tha
 | customers | start, s | peak memory of a worker, MB |
 |----------:|---------:|----------------------------:|
 """ + "\n".join(rows)
+
+
+def is_fresh(result: Result) -> bool:
+    """Whether every pair of a raw result of freshness.py was answered, enough by two workers, and none was stale."""
+    measured = result["measured"]
+    across = measured["crossed"] >= 0.4 * measured["items"]
+    return across and measured["stale"] == 0 and set(measured["statuses"]) == {"OK"}
+
+
+def _freshness() -> list[str]:
+    """The newest run of pairs, if there is one."""
+    raw = newest("freshness-*.json")
+    if raw is None:
+        return []
+    result = json.loads(raw.read_text("utf-8"))
+    measured = result["measured"]
+    statuses = ", ".join(f"{status} {count:,}" for status, count in measured["statuses"].items())
+    return [
+        f"""\
+## Freshness
+
+A change, and once it is answered a check of the same customer by another connection: is what one worker acknowledged
+seen by a check on another that begins later? `make freshness` measures it, and
+[the raw result](../tests/benchmarks/results/{raw.name}) says, at commit {result["commit"][:9]}:
+
+| pairs | answered by two workers | stale | statuses |
+|------:|------------------------:|------:|----------|
+| {measured["items"]:,} | {measured["crossed"]:,} | {measured["stale"]:,} | {statuses} |"""
+    ]
 
 
 def _method(result: Result) -> str:

@@ -115,9 +115,14 @@ class Measurement:
         if not subject.own:
             return database
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=database.parent.parent)))
-        for file in database.parent.glob(f"{database.name}*"):
-            shutil.copy(file, directory)
-        return directory / database.name
+        return copied(database, directory)
+
+
+def copied(database: Path, directory: Path) -> Path:
+    """A copy of a database that nobody serves, with the files beside it."""
+    for file in database.parent.glob(f"{database.name}*"):
+        shutil.copy(file, directory)
+    return directory / database.name
 
 
 def _bring_into_memory(database: Path) -> None:

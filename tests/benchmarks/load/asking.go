@@ -23,7 +23,9 @@ const largestPage = 1000
 // asker makes one call of its kind.
 type asker func(ctx context.Context, connection *grpc.ClientConn) (answer, error)
 
-func newAsker(g group, number int, requests *requests, random *rand.Rand) (asker, error) {
+func newAsker(
+	g group, number int, requests *requests, random *rand.Rand, connections []*grpc.ClientConn,
+) (asker, error) {
 	switch g.kind {
 	case "check":
 		return checking(requests, random), nil
@@ -31,12 +33,14 @@ func newAsker(g group, number int, requests *requests, random *rand.Rand) (asker
 		return checkingMany(requests, random, g.batch), nil
 	case "change":
 		return changing(requests, number, random), nil
+	case "pair":
+		return changingAndChecking(requests, number, random, connections), nil
 	case "list":
 		return listing, nil
 	case "reflect":
 		return reflecting, nil
 	}
-	return nil, fmt.Errorf("kind %q is none of check, batch, change, list, reflect", g.kind)
+	return nil, fmt.Errorf("kind %q is none of check, batch, change, pair, list, reflect", g.kind)
 }
 
 func checking(requests *requests, random *rand.Rand) asker {

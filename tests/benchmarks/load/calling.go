@@ -36,6 +36,8 @@ type caller struct {
 	decisions   map[uint64]int
 	reasons     map[uint64]int
 	items       int
+	crossed     int
+	stale       int
 	answerBytes int
 }
 
@@ -45,7 +47,7 @@ func (l *load) start(
 ) error {
 	var callers []*caller
 	for i := range g.callers {
-		ask, err := newAsker(g, i, requests, rand.New(rand.NewPCG(seed, uint64(i))))
+		ask, err := newAsker(g, i, requests, rand.New(rand.NewPCG(seed, uint64(i))), connections)
 		if err != nil {
 			return err
 		}
@@ -87,6 +89,8 @@ func (c *caller) call(ctx context.Context, phase *atomic.Int32) {
 	}
 	c.latencies = append(c.latencies, took)
 	c.items += got.items
+	c.crossed += got.crossed
+	c.stale += got.stale
 	c.decisions[got.decision]++
 	c.reasons[got.reason]++
 	c.answerBytes += got.size

@@ -78,7 +78,7 @@ func parsedOptions() options {
 }
 
 func groupFlags(g *group, prefix string, callers int) {
-	flag.StringVar(&g.kind, prefix+"kind", "check", "what is called: check, batch, change, list or reflect")
+	flag.StringVar(&g.kind, prefix+"kind", "check", "what is called: check, batch, change, pair, list or reflect")
 	flag.IntVar(&g.callers, prefix+"callers", callers, "how many call at once")
 	flag.IntVar(&g.batch, prefix+"batch", 100, "how many checks a batch has")
 	flag.Float64Var(&g.rate, prefix+"rate", 0, "calls begun in a second; 0: each when the one before is answered")

@@ -97,6 +97,11 @@ func (r *requests) change(number int, random *rand.Rand) []byte {
 	)
 }
 
+// checkOf gives a serialized CheckOperationRequest about the customer that `change` changes.
+func (r *requests) checkOf(number int) []byte {
+	return append(r.appendCustomer(make([]byte, 0, 64), number*normalEvery%r.customers), r.endings[0]...)
+}
+
 // pageOfEvents gives a serialized ListFreezeEventsRequest.
 func pageOfEvents(size uint64) []byte {
 	return binary.AppendUvarint([]byte{pageSizeTag}, size)
@@ -113,6 +118,9 @@ type answer struct {
 	reason   uint64
 	items    int
 	size     int
+	// crossed and stale are of a pair: whether two workers answered, and the later one what was no longer so.
+	crossed int
+	stale   int
 }
 
 // decided reads a CheckOperationResponse.
@@ -148,6 +156,35 @@ func (a *decidedMany) read(serialized []byte) {
 type whole answer
 
 func (a *whole) read(serialized []byte) { a.size, a.items = len(serialized), 1 }
+
+// raw keeps the bytes.
+type raw []byte
+
+func (r *raw) read(serialized []byte) { *r = append((*r)[:0], serialized...) }
+
+// field reads a number, wherever it stands in a message of numbers and bytes. 0 if it is not there.
+func field(message []byte, wanted uint64) uint64 {
+	for len(message) > 0 {
+		tag, size := binary.Uvarint(message)
+		if size <= 0 {
+			return 0
+		}
+		value, length := binary.Uvarint(message[size:])
+		if length <= 0 {
+			return 0
+		}
+		message = message[size+length:]
+		switch {
+		case tag&7 == 0 && tag>>3 == wanted:
+			return value
+		case tag&7 == 2 && value <= uint64(len(message)):
+			message = message[value:]
+		case tag&7 != 0:
+			return 0
+		}
+	}
+	return 0
+}
 
 // number reads a field that the bytes begin with, and gives those after it.
 func number(tag byte, from []byte) (uint64, []byte) {

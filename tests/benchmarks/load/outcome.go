@@ -22,6 +22,8 @@ type outcome struct {
 type counted struct {
 	Statuses        map[string]int `json:"statuses"`
 	Items           int            `json:"items"`
+	Crossed         int            `json:"crossed"`
+	Stale           int            `json:"stale"`
 	Decisions       map[uint64]int `json:"decisions"`
 	Reasons         map[uint64]int `json:"reasons"`
 	MeanAnswerBytes float64        `json:"mean_answer_bytes"`
@@ -80,6 +82,8 @@ func count(callers []*caller) *counted {
 		latencies = append(latencies, c.latencies...)
 		answerBytes += c.answerBytes
 		out.Items += c.items
+		out.Crossed += c.crossed
+		out.Stale += c.stale
 		add(out.Statuses, c.statuses)
 		add(out.Decisions, c.decisions)
 		add(out.Reasons, c.reasons)
