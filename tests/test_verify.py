@@ -365,8 +365,7 @@ def test_a_served_database_is_verified_against_the_heads_that_it_exported(tmp_pa
     flags = ["--head-export", str(heads), "--head-export-period", "1s"]
     with ServerProcess(database, *flags) as server:
         calls = Calls(server)
-        for _ in range(20):
-            calls.new_customer("NORMAL")
+        *_, customer_id = [calls.new_customer("NORMAL") for _ in range(20)]
         said = verify_command(database, "--heads", str(heads))
         assert said.returncode == 0
         assert "fits: 20 customers, 40 events up to revision 40" in said.stdout
@@ -374,7 +373,8 @@ def test_a_served_database_is_verified_against_the_heads_that_it_exported(tmp_pa
     exported = [json.loads(line) for line in heads.read_text().splitlines()]
     assert exported[-1]["revision"] == 40
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        connection.execute("UPDATE customers SET freeze_reason = 'none' WHERE customer_id = 'id-0'")
+        edit = "UPDATE customers SET freeze_reason = 'none' WHERE customer_id = ?"
+        assert connection.execute(edit, (customer_id,)).rowcount == 1
     said = verify_command(database, "--heads", str(heads))
     assert said.returncode == 1
     assert said.stderr.startswith("frostgate-server: customer ")

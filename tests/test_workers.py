@@ -383,6 +383,7 @@ def changed(connection: Connection, customer_id: str, *, frozen: bool) -> tuple[
     return unfrozen, worker_of(call)
 
 
+@pytest.mark.timeout(1800)
 def test_a_change_on_one_worker_is_seen_by_the_others_from_its_answer_on(
     two: ServerProcess, pytestconfig: pytest.Config
 ) -> None:

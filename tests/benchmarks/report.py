@@ -133,12 +133,8 @@ def _cpu(server: dict[str, Any]) -> float:
 def page(raw: Path, result: Result) -> str:
     """The page that a raw result makes."""
     sections = [_section(result, scenario) for scenario in figures.scenarios(result)]
-    return (
-        "\n\n".join(
-            [_introduction(raw, result), _bars(result), *sections, _starts(result), *_freshness(), _method(result)]
-        )
-        + "\n"
-    )
+    parts = [_introduction(raw, result), _bars(result), *sections, _starts(result), *_freshness(), _method(result)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _introduction(raw: Path, result: Result) -> str:

@@ -119,7 +119,7 @@ class Supervisor:
             place.worker.begin(orders(place.number))
         waited_for = self._workers()
         while waited_for and not stop.asked:
-            sleep(TURN / 10)
+            sleep(TURN)
             for worker in waited_for:
                 worker.listen()
                 if trouble := _trouble(worker):
