@@ -13,9 +13,8 @@ import pytest
 from calls import Calls, refusal
 from frostgate_server.errors import OutcomeUnknown, StartupError, StorageUnavailable
 from frostgate_server.sqlite_store import backup, claim_database, open_store, recover
-from frostgate_server.sqlite_store.head_file import SLOT_SIZE, Head, HeadFile, HeadFileDamaged
+from frostgate_server.sqlite_store.head_file import REVISION_JUMP, SLOT_SIZE, Head, HeadFile, HeadFileDamaged
 from frostgate_server.sqlite_store.library import ensure_sound, sqlite3
-from frostgate_server.sqlite_store.recovery import REVISION_JUMP
 from frostgate_server.store import EventFilter
 from frostgate_server.vocabulary import FreezeState
 from server_process import ServerProcess, environment

@@ -1,6 +1,8 @@
 """`frostgate-server verify` finds whatever was bent in a database, and names it."""
 
+import fcntl
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -13,6 +15,7 @@ import pytest
 from calls import Calls
 from frostgate_server.errors import FrostgateError, StartupError
 from frostgate_server.event_chain import GENESIS, chained
+from frostgate_server.head_export import append_line
 from frostgate_server.sqlite_store import backup, open_store, read_heads, remembered_heads, verify
 from frostgate_server.sqlite_store.head_file import Head, HeadFile
 from frostgate_server.sqlite_store.library import sqlite3
@@ -22,6 +25,7 @@ from frostgate_server.sqlite_store.verification import DoesNotFit
 from frostgate_server.vocabulary import FreezeScope
 from server_process import COMMAND, ServerProcess, environment
 from subjects import ServiceSubject
+from worker_processes import eventually
 
 TAMPERINGS = 1200
 CUSTOMERS = 40
@@ -187,6 +191,7 @@ def bend_the_head(connection: sqlite3.Connection, chance: random.Random) -> None
         chance.choice(
             [
                 "UPDATE head SET revision = revision - 1",
+                "UPDATE head SET revision = revision + 7",
                 "UPDATE head SET hash = replace(replace(hash, 'a', 'b'), '0', '1')",
                 "UPDATE head SET database_id = database_id || '0'",
                 "DELETE FROM head",
@@ -200,6 +205,8 @@ def bend_the_schema(connection: sqlite3.Connection, chance: random.Random) -> No
         "DROP TRIGGER events_are_not_edited",
         "DROP INDEX events_by_time",
         "CREATE TABLE more (x)",
+        "CREATE TABLE more_sqlite_ (x)",
+        "CREATE TRIGGER a_sqlite_ BEFORE UPDATE ON customers BEGIN SELECT RAISE(ABORT, 'no'); END",
         "DROP TABLE answers",
     ]
     connection.execute(chance.choice(bends))
@@ -290,7 +297,7 @@ def test_every_tampering_with_the_rows_is_found(kept: Kept, tmp_path: Path) -> N
     print(found)
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(16))
 def test_a_bent_schema_is_found(kept: Kept, tmp_path: Path, number: int) -> None:
     path = Path(shutil.copy(kept.path, tmp_path))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -378,6 +385,48 @@ def test_a_served_database_is_verified_against_the_heads_that_it_exported(tmp_pa
     said = verify_command(database, "--heads", str(heads))
     assert said.returncode == 1
     assert said.stderr.startswith("frostgate-server: customer ")
+
+
+def test_a_head_file_that_was_replaced_is_not_exported_but_said(tmp_path: Path) -> None:
+    database, heads = tmp_path / "frostgate.db", tmp_path / "heads"
+    flags = ["--head-export", str(heads), "--head-export-period", "1s"]
+    with ServerProcess(database, *flags) as server:
+        Calls(server).new_customer()
+        content = head_path(database).read_bytes()
+        head_path(database).unlink()
+        head_path(database).write_bytes(content)
+        before = len(heads.read_text().splitlines())
+        assert server.stop() == 0
+        assert "the head cannot be exported: " in server.log.read_text()
+        assert "was replaced while it was served" in server.log.read_text()
+    assert len(heads.read_text().splitlines()) <= before + 1
+
+
+def test_a_place_that_takes_no_lines_does_not_stop_the_server(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with ServerProcess(tmp_path / "frostgate.db", "--head-export", str(fifo)) as server:
+        assert Calls(server).new_customer()
+        assert server.stop() == 0
+        assert "the head cannot be exported: " in server.log.read_text()
+
+
+def test_a_server_whose_lines_nobody_reads_drains_all_the_same(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "frostgate.db", "--head-export", "-", "--head-export-period", "1s") as server:
+        fcntl.fcntl(server.output, fcntl.F_SETPIPE_SZ, 4096)
+        eventually(lambda: "nobody reads stdout" in server.log.read_text(), "said")
+        assert Calls(server).new_customer()
+        server.process.terminate()
+        assert server.process.wait(30) == 0
+
+
+def test_an_unfinished_line_does_not_spoil_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "heads"
+    append_line(file, '{"whole": 1}')
+    with file.open("a") as cut_short:
+        cut_short.write('{"half')
+    append_line(file, '{"whole": 2}')
+    assert file.read_text() == '{"whole": 1}\n{"half\n{"whole": 2}\n'
 
 
 def test_heads_are_announced_where_no_file_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -90,15 +91,15 @@ def _serve(options: argparse.Namespace) -> None:
         return
     from .serving import serve  # noqa: PLC0415 - the other commands need no database to start
 
-    serve(configuration, _announce)
+    serve(configuration, _write_line)
 
 
-def _announce(line: str) -> None:
-    """Says a line on stdout, if anybody still reads it: a server goes on, and drains, without."""
-    try:
-        print(line, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _write_line(line: str) -> None:
+    """Writes a line to stdout. Raises OSError if nobody reads it, rather than wait for a reader."""
+    _, writable, _ = select.select([], [sys.stdout], [], 1.0)
+    if not writable:
+        raise BlockingIOError("nobody reads stdout")
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
 def _rules(options: argparse.Namespace) -> None:

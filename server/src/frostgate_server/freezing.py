@@ -171,7 +171,7 @@ def _transition(before: Customer | None, event: FreezeEvent) -> Customer | None:
     scope = event.scope or FreezeScope.ACCOUNT
     match event.action:
         case FreezeEventAction.ASSOCIATED:
-            return associate(event.customer_id, before, event.partner_id, at)
+            return replace(associate(event.customer_id, before, event.partner_id, at), freeze_reason=event.reason)
         case FreezeEventAction.DISASSOCIATED:
             disassociate(event.customer_id, before)
             return None

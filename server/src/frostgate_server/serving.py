@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -16,14 +16,22 @@ from .orders import Orders
 from .process_signals import Stop
 from .setting_values import MOST_WORKERS, is_unix
 from .settings import Configuration, Settings
-from .sqlite_store import claim_database, prepare_store
+from .sqlite_store import Prepared, claim_database, prepare_store
 from .supervisor import TURN, Supervisor
 
 _CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
-def serve(configuration: Configuration, announce: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or SIGINT, and announces each turn. Raises StartupError, which says why it cannot."""
+def serve(configuration: Configuration, write_line: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT, and announces each turn. Raises StartupError, which says why it cannot.
+
+    `write_line` may raise OSError: a server goes on, and drains, also if nobody reads its lines.
+    """
+
+    def announce(line: str) -> None:
+        with suppress(OSError):
+            write_line(line)
+
     settings = configuration.settings
     stop = Stop()
     log_to_stderr(settings.log_level, "supervisor")
@@ -44,23 +52,24 @@ def serve(configuration: Configuration, announce: Callable[[str], None]) -> None
                 f"at revision {database.revision}, policy {policy.version}, "
                 f"unknown customers: {policy.unknown_customer.name}, workers: {count}"
             )
-        export = _head_export(settings, announce)
+        exports = _head_exports(settings, database, write_line)
         while not stop.asked:
-            export.turn()
             sleep(TURN)
             workers.look_after()
         announce("frostgate-server is draining")
         workers.drain()
-        export.export()
+        for export in exports:
+            export.end()
     announce("frostgate-server has stopped")
 
 
-def _head_export(settings: Settings, announce: Callable[[str], None]) -> HeadExport:
+def _head_exports(settings: Settings, database: Prepared, write_line: Callable[[str], None]) -> list[HeadExport]:
+    """One, or none if none is asked for."""
     to = settings.head_export
     if not to:
-        return HeadExport(settings.database, lambda _: None, settings.head_export_period)
-    write = announce if to == "-" else partial(append_line, Path(to))
-    return HeadExport(settings.database, write, settings.head_export_period)
+        return []
+    write = write_line if to == "-" else partial(append_line, Path(to))
+    return [HeadExport(database, write, settings.head_export_period)]
 
 
 def _worker_count(settings: Settings) -> int:

@@ -93,6 +93,11 @@ def drain_period(text: str) -> timedelta:
     return _duration(text, LONGEST_DRAIN)
 
 
+def export_target(text: str) -> str:
+    """A file, - or nothing."""
+    return str(path(text)) if text not in {"", "-"} else text
+
+
 def export_period(text: str) -> timedelta:
     """A second to a day."""
     value = _duration(text, timedelta(days=1))

@@ -90,7 +90,7 @@ class Settings:
     )
     head_export: str = _setting(
         "",
-        str,
+        values.export_target,
         str,
         "Where the head of the history is exported to, for frostgate-server verify: a file that lines are appended to, "
         "or - for stdout. Not at all if empty.",

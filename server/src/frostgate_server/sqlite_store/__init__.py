@@ -8,7 +8,7 @@ from .backup import backup
 from .claim import Claim
 from .opening import Prepared, claim_database, join_store, open_store, prepare_store
 from .recovery import Recovered, recover
-from .verification import Verified, read_heads, remembered_heads, verify
+from .verification import Verified, current_head, read_heads, remembered_heads, verify
 
 __all__ = [
     "Claim",
@@ -17,6 +17,7 @@ __all__ = [
     "Verified",
     "backup",
     "claim_database",
+    "current_head",
     "join_store",
     "open_store",
     "prepare_store",

@@ -16,6 +16,9 @@ from pathlib import Path
 
 SLOT_SIZE = 512
 
+REVISION_JUMP = 10**9
+"""How far ahead a history is taken up after a loss: no revision that was given out before is ever used again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -90,6 +93,8 @@ def _parse(slot: bytes) -> Head | None:
         fields = json.loads(slot)
         checksum = fields.pop("checksum")
         head = Head(**fields)
+        if [type(value) for value in asdict(head).values()] != [str, int, str]:
+            return None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return head if zlib.crc32(json.dumps(asdict(head)).encode()) == checksum else None

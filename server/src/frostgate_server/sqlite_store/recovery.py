@@ -11,13 +11,11 @@ from pathlib import Path
 from frostgate_server.errors import StartupError
 
 from .connections import connect
-from .head_file import Head, HeadFile, HeadFileDamaged
+from .head_file import REVISION_JUMP, Head, HeadFile, HeadFileDamaged
 from .library import ensure_sound, sqlite3
 from .migrations import migrate
 from .opening import claim_database, ensure_frostgates, head_path, make_name_durable
 from .verification import DoesNotFit, verified_content
-
-REVISION_JUMP = 10**9
 
 
 @dataclass(frozen=True, slots=True)

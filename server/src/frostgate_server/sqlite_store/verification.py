@@ -17,18 +17,18 @@ from frostgate_server.event_chain import GENESIS, chained
 from frostgate_server.freezing import Customer, FreezeEvent, replayed
 from frostgate_server.vocabulary import FreezeEventAction
 
-from .connections import connect
-from .head_file import Head, HeadFile, HeadFileDamaged
+from .connections import connect, identity
+from .head_file import REVISION_JUMP, Head, HeadFile, HeadFileDamaged
 from .library import ensure_sound, sqlite3
 from .migrations import migrate
-from .opening import ensure_frostgates, head_path
+from .opening import Prepared, ensure_frostgates, head_path
 from .rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, Row, customer_of, event_of
 from .transaction import read_head
 
 _EVENTS = f"SELECT hash, {EVENT_COLUMNS} FROM events ORDER BY revision"
 _EVENTS_BY_CUSTOMER = f"SELECT {EVENT_COLUMNS} FROM events ORDER BY customer_id, revision"
 _CUSTOMERS = f"SELECT {CUSTOMER_COLUMNS} FROM customers ORDER BY customer_id"
-_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB '*sqlite_*' ORDER BY type, name"
+_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_*' ORDER BY type, name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,15 @@ def read_heads(file: Path) -> list[Head]:
         raise StartupError(f"exported heads cannot be read from {file}: {error}") from error
 
 
+def current_head(prepared: Prepared) -> Head:
+    """The head that the served database's head file remembers. Raises StartupError, OSError if it is another file."""
+    if identity(head_path(prepared.path)) != prepared.head_file:
+        raise OSError(f"{head_path(prepared.path)} was replaced while it was served")
+    for head in remembered_heads(prepared.path):
+        return head
+    raise OSError(f"{head_path(prepared.path)} holds no head")
+
+
 def remembered_heads(path: Path) -> list[Head]:
     """What the head file remembers, before the database is looked at, which may go on meanwhile."""
     try:
@@ -127,7 +136,7 @@ def _verify_chain(connection: sqlite3.Connection, head: Head, heads: list[Head])
         hash_, revision, count = chained(hash_, event_of(tuple(row))), row[0], count + 1
         if hash_ != claimed:
             raise DoesNotFit(f"event {revision}: its hash does not follow from it and the event before")
-    if head.revision < revision or head.hash != hash_:
+    if head.hash != hash_ or not (head.revision == revision or head.revision >= revision + REVISION_JUMP):
         raise DoesNotFit(f"the head: revision {head.revision} does not stand where the last event, {revision}, ends")
     _verify_heads_before(expected, head.revision + 1, hash_)
     if expected:
