@@ -30,7 +30,7 @@ _CUSTOMERS = 1000
 def main() -> int:
     """Gives the exit status: 0 if every pair was answered, most of them by two workers, and none was stale."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1200.0)
+    parser.add_argument("--seconds", type=float, default=1800.0)
     options = parser.parse_args()
     try:
         result = _measured(options.seconds)
