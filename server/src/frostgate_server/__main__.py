@@ -13,6 +13,9 @@ from . import policy_file, rules_table
 from .errors import StartupError
 from .settings import Configuration, all_settings, configure
 
+_STDOUT = 1
+"""Its descriptor: `sys.stdout` is None in a process that was started with it closed."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command. Gives the exit status: 0, or 1 with one line on stderr that says why."""
@@ -96,10 +99,10 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _write_line(line: str) -> None:
     """Writes a line to stdout. Raises OSError if nobody reads it, rather than wait for a reader."""
-    _, writable, _ = select.select([], [sys.stdout], [], 1.0)
+    _, writable, _ = select.select([], [_STDOUT], [], 1.0)
     if not writable:
         raise BlockingIOError("nobody reads stdout")
-    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+    os.write(_STDOUT, f"{line}\n".encode())
 
 
 def _rules(options: argparse.Namespace) -> None:
