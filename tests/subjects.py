@@ -10,10 +10,11 @@ from frostgate.v1.customer_pb2 import FreezeEvent as EventMessage
 from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
 from frostgate.v1.policy_pb2 import BILLING_MODE_SPOT, OPERATION_VIEW
 from frostgate_server import errors
+from frostgate_server.caller import Caller
 from frostgate_server.decisions import DecisionService
 from frostgate_server.freezing import Customer, FreezeEvent
 from frostgate_server.messages import timestamp, wire
-from frostgate_server.service import Caller, FreezeService
+from frostgate_server.service import FreezeService
 from frostgate_server.store import EventFilter, Store
 from frostgate_server.vocabulary import FreezeEventAction, FreezeScope, FreezeState
 from google.protobuf.timestamp_pb2 import Timestamp

@@ -229,7 +229,8 @@ def test_a_database_is_claimed_by_one_server_at_a_time(path: Path) -> None:
 OPEN_AND_ASSOCIATE = """
 import sys
 from pathlib import Path
-from frostgate_server.service import Caller, FreezeService, timedelta
+from frostgate_server.caller import Caller
+from frostgate_server.service import FreezeService, timedelta
 from frostgate_server.sqlite_store import open_store
 store = open_store(Path(sys.argv[1]), create=True)
 caller = Caller(waits=lambda: True)

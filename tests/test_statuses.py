@@ -15,6 +15,8 @@ from frostgate_server.errors import (
     OutcomeUnknown,
     Overloaded,
     StorageUnavailable,
+    Unauthenticated,
+    VerificationRateLimited,
 )
 from frostgate_server.handlers import _answering
 from frostgate_server.lanes import Lane
@@ -33,6 +35,10 @@ def example(kind: type[FrostgateError]) -> FrostgateError:
         return InvalidFields([FieldViolation("f", "must be g")])
     if kind is Overloaded:
         return Overloaded(1)
+    if kind is VerificationRateLimited:
+        return VerificationRateLimited("sent", 60)
+    if kind is Unauthenticated:
+        return Unauthenticated("show a token", "secret is wrong")
     if issubclass(kind, (StorageUnavailable, OutcomeUnknown)):
         return kind("/var/secret is full")
     names = [part.split("}")[0] for part in kind.template.split("{")[1:]]
@@ -76,6 +82,9 @@ class Context:
 
     def set_trailing_metadata(self, _: object) -> None:
         """Not looked at here."""
+
+    def is_active(self) -> bool:
+        return True
 
     def abort_with_status(self, status: Any) -> NoReturn:
         self.status = status

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from frostgate_server import event_chain, sqlite_store
-from frostgate_server.service import Caller, FreezeService
+from frostgate_server.caller import Caller
+from frostgate_server.service import FreezeService
 from frostgate_server.sqlite_store import open_store
 from frostgate_server.store import Store, Transaction
 from frostgate_server.vocabulary import FreezeScope

@@ -34,9 +34,10 @@ from benchmarks.servers import CannotMeasure, Check, checks_that_exist, running,
 from benchmarks.subjects import Echo, Frostgate
 from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
 from frostgate_server import policy_file
+from frostgate_server.caller import Caller
 from frostgate_server.decisions import DecisionService
 from frostgate_server.policy_decision_servicer import PolicyDecisionServicer
-from frostgate_server.service import Caller, FreezeService
+from frostgate_server.service import FreezeService
 from frostgate_server.sqlite_store import open_store
 from frostgate_server.sqlite_store.store import SqliteStore
 from frostgate_server.store import Store, Transaction

@@ -1,13 +1,13 @@
 """CustomerFreezeService on the wire: check the request, call the service, answer."""
 
-import grpc
 from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.customer_pb2 import Customer
 
 from .answers import BatchChanged, Changed
+from .caller import Caller
 from .errors import FrostgateError
 from .messages import customer_message, event_message
-from .service import Caller, FreezeService
+from .service import FreezeService
 from .shapes import Shape
 from .statuses import status_of
 from .store import EventFilter
@@ -30,20 +30,18 @@ class CustomerFreezeServicer:
         """Takes the use cases."""
         self._service = service
 
-    def AssociateCustomer(
-        self, request: pb.AssociateCustomerRequest, context: grpc.ServicerContext
-    ) -> pb.AssociateCustomerResponse:
+    def AssociateCustomer(self, request: pb.AssociateCustomerRequest, caller: Caller) -> pb.AssociateCustomerResponse:
         """See the proto."""
         shape = Shape()
         customer_id = shape.id("customer_id", request.customer_id)
         partner_id = shape.id("partner_id", request.partner_id)
         request_id = shape.request_id("request_id", request.request_id)
         shape.ensure()
-        changed = self._service.associate(_caller(context), customer_id, partner_id, request_id)
+        changed = self._service.associate(caller, customer_id, partner_id, request_id)
         return pb.AssociateCustomerResponse(customer=_customer(changed), revision=changed.revision)
 
     def DisassociateCustomer(
-        self, request: pb.DisassociateCustomerRequest, context: grpc.ServicerContext
+        self, request: pb.DisassociateCustomerRequest, caller: Caller
     ) -> pb.DisassociateCustomerResponse:
         """See the proto."""
         shape = Shape()
@@ -51,55 +49,51 @@ class CustomerFreezeServicer:
         reason = shape.reason("reason", request.reason)
         request_id = shape.request_id("request_id", request.request_id)
         shape.ensure()
-        changed = self._service.disassociate(_caller(context), customer_id, reason, request_id)
+        changed = self._service.disassociate(caller, customer_id, reason, request_id)
         return pb.DisassociateCustomerResponse(revision=changed.revision)
 
-    def FreezeCustomer(
-        self, request: pb.FreezeCustomerRequest, context: grpc.ServicerContext
-    ) -> pb.FreezeCustomerResponse:
+    def FreezeCustomer(self, request: pb.FreezeCustomerRequest, caller: Caller) -> pb.FreezeCustomerResponse:
         """See the proto."""
         customer_id, scope, reason, request_id = _one_change(request)
         changed = self._service.freeze(
-            _caller(context), customer_id, scope, reason, request_id, validate_only=request.validate_only
+            caller, customer_id, scope, reason, request_id, validate_only=request.validate_only
         )
         return pb.FreezeCustomerResponse(
             customer=_customer(changed), message=_FROZEN_MESSAGES[scope], revision=changed.revision
         )
 
-    def UnfreezeCustomer(
-        self, request: pb.UnfreezeCustomerRequest, context: grpc.ServicerContext
-    ) -> pb.UnfreezeCustomerResponse:
+    def UnfreezeCustomer(self, request: pb.UnfreezeCustomerRequest, caller: Caller) -> pb.UnfreezeCustomerResponse:
         """See the proto."""
         customer_id, scope, reason, request_id = _one_change(request)
         changed = self._service.unfreeze(
-            _caller(context), customer_id, scope, reason, request_id, validate_only=request.validate_only
+            caller, customer_id, scope, reason, request_id, validate_only=request.validate_only
         )
         return pb.UnfreezeCustomerResponse(
             customer=_customer(changed), message=_UNFROZEN_MESSAGES[scope], revision=changed.revision
         )
 
     def BatchFreezeCustomers(
-        self, request: pb.BatchFreezeCustomersRequest, context: grpc.ServicerContext
+        self, request: pb.BatchFreezeCustomersRequest, caller: Caller
     ) -> pb.BatchFreezeCustomersResponse:
         """See the proto."""
-        batch = self._service.batch_freeze(_caller(context), *_many_changes(request))
+        batch = self._service.batch_freeze(caller, *_many_changes(request))
         return pb.BatchFreezeCustomersResponse(results=_results(batch), revision=batch.revision)
 
     def BatchUnfreezeCustomers(
-        self, request: pb.BatchUnfreezeCustomersRequest, context: grpc.ServicerContext
+        self, request: pb.BatchUnfreezeCustomersRequest, caller: Caller
     ) -> pb.BatchUnfreezeCustomersResponse:
         """See the proto."""
-        batch = self._service.batch_unfreeze(_caller(context), *_many_changes(request))
+        batch = self._service.batch_unfreeze(caller, *_many_changes(request))
         return pb.BatchUnfreezeCustomersResponse(results=_results(batch), revision=batch.revision)
 
-    def GetCustomer(self, request: pb.GetCustomerRequest, _: grpc.ServicerContext) -> pb.GetCustomerResponse:
+    def GetCustomer(self, request: pb.GetCustomerRequest, _: Caller) -> pb.GetCustomerResponse:
         """See the proto."""
         shape = Shape()
         customer_id = shape.id("customer_id", request.customer_id)
         shape.ensure()
         return pb.GetCustomerResponse(customer=customer_message(self._service.customer(customer_id)))
 
-    def ListCustomers(self, request: pb.ListCustomersRequest, _: grpc.ServicerContext) -> pb.ListCustomersResponse:
+    def ListCustomers(self, request: pb.ListCustomersRequest, _: Caller) -> pb.ListCustomersResponse:
         """See the proto."""
         shape = Shape()
         partner_id = shape.id("partner_id", request.partner_id)
@@ -112,9 +106,7 @@ class CustomerFreezeServicer:
         customers, token = self._service.customers(partner_id, state, expired, page_size, request.page_token)
         return pb.ListCustomersResponse(customers=map(customer_message, customers), next_page_token=token)
 
-    def ListFreezeEvents(
-        self, request: pb.ListFreezeEventsRequest, _: grpc.ServicerContext
-    ) -> pb.ListFreezeEventsResponse:
+    def ListFreezeEvents(self, request: pb.ListFreezeEventsRequest, _: Caller) -> pb.ListFreezeEventsResponse:
         """See the proto."""
         shape = Shape()
         asked = request.HasField
@@ -132,10 +124,6 @@ class CustomerFreezeServicer:
         shape.ensure()
         events, token = self._service.events(wanted, page_size, request.page_token)
         return pb.ListFreezeEventsResponse(events=map(event_message, events), next_page_token=token)
-
-
-def _caller(context: grpc.ServicerContext) -> Caller:
-    return Caller(waits=context.is_active)
 
 
 def _one_change(request: pb.FreezeCustomerRequest | pb.UnfreezeCustomerRequest) -> tuple[str, FreezeScope, str, str]:

@@ -11,6 +11,12 @@
     ├── AlreadyFrozen
     ├── NotFrozen
     ├── ScopeMismatch
+    ├── VerificationCodeRequired
+    ├── VerificationCodeInvalid
+    ├── VerificationRateLimited
+    ├── Unauthenticated
+    ├── PermissionDenied
+    ├── PartnerMismatch
     ├── RevisionNotReached
     ├── Overloaded
     ├── StorageUnavailable
@@ -130,6 +136,57 @@ class ScopeMismatch(FrostgateError):
 
     reason = "SCOPE_MISMATCH"
     template = "Customer {customer_id} is frozen with scope {frozen_scope}: it cannot be unfrozen with scope {scope}."
+
+
+class VerificationCodeRequired(FrostgateError):
+    """The partner wants a verification code for this."""
+
+    reason = "VERIFICATION_CODE_REQUIRED"
+    template = "Partner {partner_id} wants a verification code for this: have one sent by SendVerificationCode."
+
+
+class VerificationCodeInvalid(FrostgateError):
+    """The code is not the one that was sent, or was sent for something else, or is used, or too old: nobody is told
+    which."""
+
+    reason = "VERIFICATION_CODE_INVALID"
+    template = "The verification code is not valid for this: have a new one sent by SendVerificationCode."
+
+
+class VerificationRateLimited(FrostgateError):
+    """Too many codes were sent to a partner, or too many that were wrong came from it."""
+
+    reason = "VERIFICATION_RATE_LIMITED"
+    template = "Too many verification codes were {what} within an hour. Try again in {retry_after}."
+
+    def __init__(self, what: str, retry_after_seconds: int) -> None:
+        super().__init__(what=what, retry_after=f"{retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unauthenticated(FrostgateError):
+    """The caller does not say who they are, or cannot prove it. `detail` is for the log, not for the caller."""
+
+    reason = "UNAUTHENTICATED"
+    template = "The caller must identify itself: {wanted}."
+
+    def __init__(self, wanted: str, detail: str = "") -> None:
+        super().__init__(wanted=wanted)
+        self.detail = detail
+
+
+class PermissionDenied(FrostgateError):
+    """The caller is known, but has no role that includes this call."""
+
+    reason = "PERMISSION_DENIED"
+    template = "{principal} may not call {method}."
+
+
+class PartnerMismatch(FrostgateError):
+    """The caller is bound to partners, and this is none of them, or none of their customers, or nobody's."""
+
+    reason = "PARTNER_MISMATCH"
+    template = "This is none of the caller's partners, and no customer of theirs."
 
 
 class RevisionNotReached(FrostgateError):

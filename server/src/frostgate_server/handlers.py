@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
+from .caller import Caller
 from .errors import Bug, FieldViolation, FrostgateError, InvalidFields, OutcomeUnknown, Overloaded, StorageUnavailable
 from .lanes import LANE_OF_METHOD, Lane, Lanes, in_lane
 from .statuses import status_of
@@ -45,7 +46,7 @@ def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: objec
 
 
 def _answering(
-    behavior: Callable[[Any, grpc.ServicerContext], Message | bytes], lane: Lane, trailer: tuple[str, str]
+    behavior: Callable[[Any, Caller], Message | bytes], lane: Lane, trailer: tuple[str, str]
 ) -> Callable[[Any, grpc.ServicerContext], Message | bytes]:
     """The method, with every error turned into its status."""
 
@@ -58,7 +59,7 @@ def _answering(
                 raise Overloaded(RETRY_AFTER_SECONDS)
             if isinstance(request, _Unparsable):
                 raise InvalidFields([FieldViolation("request", request.message)])
-            return behavior(request, context)
+            return behavior(request, Caller(waits=context.is_active))
         except FrostgateError as error:
             if isinstance(error, (StorageUnavailable, OutcomeUnknown)):
                 _log.error("%s: %s", error.reason, error.detail)

@@ -2,7 +2,6 @@
 
 import logging
 
-import grpc
 from frostgate.v1.policy_decision_service_pb2 import (
     BatchCheckOperationsRequest,
     BatchCheckResult,
@@ -12,6 +11,7 @@ from frostgate.v1.policy_decision_service_pb2 import (
 )
 from google.protobuf import text_format
 
+from .caller import Caller
 from .decisions import DecisionService
 from .errors import FrostgateError
 from .messages import rule_message, wire
@@ -37,7 +37,7 @@ class PolicyDecisionServicer:
             policy_version=policy.version,
         )
 
-    def CheckOperation(self, request: CheckOperationRequest, _: grpc.ServicerContext) -> bytes:
+    def CheckOperation(self, request: CheckOperationRequest, _: Caller) -> bytes:
         """One check: the state as it is now, and the cell's answer."""
         self._ensure_shape(request)
         state, revision = self._decisions.state(request.customer_id, request.minimum_revision)
@@ -45,7 +45,7 @@ class PolicyDecisionServicer:
             _log.debug("check of %s at revision %d: %s", _described(request), revision, state and state.name)
         return self._ready.answer(state, request.billing_mode, request.operation, revision)
 
-    def BatchCheckOperations(self, request: BatchCheckOperationsRequest, _: grpc.ServicerContext) -> bytes:
+    def BatchCheckOperations(self, request: BatchCheckOperationsRequest, _: Caller) -> bytes:
         """Many checks from one state. A malformed one is its own result."""
         self._ensure_batch_shape(request)
         checks = list(request.checks)
@@ -60,7 +60,7 @@ class PolicyDecisionServicer:
         ]
         return batch_of(results, revision)
 
-    def ListRules(self, _: ListRulesRequest, __: grpc.ServicerContext) -> ListRulesResponse:
+    def ListRules(self, _: ListRulesRequest, __: Caller) -> ListRulesResponse:
         """The whole policy."""
         return self._rules
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from . import freezing, paging
 from .answers import BatchChanged, Changed, read_batch, read_changed, written
+from .caller import Caller
 from .errors import (
     AlreadyFrozen,
     CallerGone,
@@ -31,14 +32,6 @@ _Answer = TypeVar("_Answer", Changed, BatchChanged)
 def utc_now() -> datetime:
     """The time, UTC."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, and whether they still wait for the answer."""
-
-    waits: Callable[[], bool]
-    principal: str = "anonymous"
 
 
 @dataclass(frozen=True, slots=True)

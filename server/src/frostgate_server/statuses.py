@@ -21,6 +21,12 @@ CODES: dict[type[FrostgateError], grpc.StatusCode] = {
     errors.AlreadyFrozen: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NotFrozen: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ScopeMismatch: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.VerificationCodeRequired: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.VerificationCodeInvalid: grpc.StatusCode.PERMISSION_DENIED,
+    errors.VerificationRateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
+    errors.PartnerMismatch: grpc.StatusCode.PERMISSION_DENIED,
     errors.RevisionNotReached: grpc.StatusCode.UNAVAILABLE,
     errors.StorageUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.OutcomeUnknown: grpc.StatusCode.INTERNAL,
@@ -57,7 +63,7 @@ def _more_details(error: FrostgateError) -> list[BadRequest | RetryInfo]:
     if type(error) in _FIELDS:
         violation = BadRequest.FieldViolation(field=_FIELDS[type(error)], description=str(error))
         return [BadRequest(field_violations=[violation])]
-    if isinstance(error, errors.Overloaded):
+    if isinstance(error, errors.Overloaded | errors.VerificationRateLimited):
         retry = RetryInfo()
         retry.retry_delay.FromSeconds(error.retry_after_seconds)
         return [retry]

@@ -1,0 +1,30 @@
+"""Who calls, and whose customers they may see."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .errors import PartnerMismatch
+
+ANONYMOUS = "anonymous"
+"""The principal where nobody had to say who they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and whether they still wait for the answer.
+
+    `partners` are those whose customers the caller may see and change; None: all of them.
+    """
+
+    waits: Callable[[], bool]
+    principal: str = ANONYMOUS
+    partners: frozenset[str] | None = None
+
+    def may_see(self, partner_id: str) -> bool:
+        """Whether the partner is one of the caller's."""
+        return self.partners is None or partner_id in self.partners
+
+    def ensure_sees(self, partner_id: str) -> None:
+        """Raises PartnerMismatch unless the partner is one of the caller's."""
+        if not self.may_see(partner_id):
+            raise PartnerMismatch
