@@ -1,4 +1,4 @@
-"""CustomerFreezeService on the wire: check the request, call the service, answer."""
+"""CustomerFreezeService on the wire: check the request; then, for a caller who may: call the service, answer."""
 
 from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.customer_pb2 import Customer
@@ -6,6 +6,7 @@ from frostgate.v1.customer_pb2 import Customer
 from .answers import BatchChanged, Changed
 from .caller import Caller
 from .errors import FrostgateError
+from .handlers import Action
 from .messages import customer_message, event_message
 from .service import FreezeService
 from .shapes import Shape
@@ -24,76 +25,103 @@ _UNFROZEN_MESSAGES = {
 
 
 class CustomerFreezeServicer:
-    """Changes customers and reads them. One method for each RPC, in three beats."""
+    """Changes customers and reads them. One method for each RPC, in three beats.
+
+    A method checks the shape of its request, and gives what is to be done once it is known who calls.
+    """
 
     def __init__(self, service: FreezeService) -> None:
         """Takes the use cases."""
         self._service = service
 
-    def AssociateCustomer(self, request: pb.AssociateCustomerRequest, caller: Caller) -> pb.AssociateCustomerResponse:
+    def AssociateCustomer(self, request: pb.AssociateCustomerRequest) -> Action:
         """See the proto."""
         shape = Shape()
         customer_id = shape.id("customer_id", request.customer_id)
         partner_id = shape.id("partner_id", request.partner_id)
         request_id = shape.request_id("request_id", request.request_id)
         shape.ensure()
-        changed = self._service.associate(caller, customer_id, partner_id, request_id)
-        return pb.AssociateCustomerResponse(customer=_customer(changed), revision=changed.revision)
 
-    def DisassociateCustomer(
-        self, request: pb.DisassociateCustomerRequest, caller: Caller
-    ) -> pb.DisassociateCustomerResponse:
+        def associate(caller: Caller) -> pb.AssociateCustomerResponse:
+            changed = self._service.associate(caller, customer_id, partner_id, request_id)
+            return pb.AssociateCustomerResponse(customer=_customer(changed), revision=changed.revision)
+
+        return associate
+
+    def DisassociateCustomer(self, request: pb.DisassociateCustomerRequest) -> Action:
         """See the proto."""
         shape = Shape()
         customer_id = shape.id("customer_id", request.customer_id)
         reason = shape.reason("reason", request.reason)
         request_id = shape.request_id("request_id", request.request_id)
         shape.ensure()
-        changed = self._service.disassociate(caller, customer_id, reason, request_id)
-        return pb.DisassociateCustomerResponse(revision=changed.revision)
 
-    def FreezeCustomer(self, request: pb.FreezeCustomerRequest, caller: Caller) -> pb.FreezeCustomerResponse:
+        def disassociate(caller: Caller) -> pb.DisassociateCustomerResponse:
+            changed = self._service.disassociate(caller, customer_id, reason, request_id)
+            return pb.DisassociateCustomerResponse(revision=changed.revision)
+
+        return disassociate
+
+    def FreezeCustomer(self, request: pb.FreezeCustomerRequest) -> Action:
         """See the proto."""
         customer_id, scope, reason, request_id = _one_change(request)
-        changed = self._service.freeze(
-            caller, customer_id, scope, reason, request_id, validate_only=request.validate_only
-        )
-        return pb.FreezeCustomerResponse(
-            customer=_customer(changed), message=_FROZEN_MESSAGES[scope], revision=changed.revision
-        )
 
-    def UnfreezeCustomer(self, request: pb.UnfreezeCustomerRequest, caller: Caller) -> pb.UnfreezeCustomerResponse:
+        def freeze(caller: Caller) -> pb.FreezeCustomerResponse:
+            changed = self._service.freeze(
+                caller, customer_id, scope, reason, request_id, validate_only=request.validate_only
+            )
+            return pb.FreezeCustomerResponse(
+                customer=_customer(changed), message=_FROZEN_MESSAGES[scope], revision=changed.revision
+            )
+
+        return freeze
+
+    def UnfreezeCustomer(self, request: pb.UnfreezeCustomerRequest) -> Action:
         """See the proto."""
         customer_id, scope, reason, request_id = _one_change(request)
-        changed = self._service.unfreeze(
-            caller, customer_id, scope, reason, request_id, validate_only=request.validate_only
-        )
-        return pb.UnfreezeCustomerResponse(
-            customer=_customer(changed), message=_UNFROZEN_MESSAGES[scope], revision=changed.revision
-        )
 
-    def BatchFreezeCustomers(
-        self, request: pb.BatchFreezeCustomersRequest, caller: Caller
-    ) -> pb.BatchFreezeCustomersResponse:
+        def unfreeze(caller: Caller) -> pb.UnfreezeCustomerResponse:
+            changed = self._service.unfreeze(
+                caller, customer_id, scope, reason, request_id, validate_only=request.validate_only
+            )
+            return pb.UnfreezeCustomerResponse(
+                customer=_customer(changed), message=_UNFROZEN_MESSAGES[scope], revision=changed.revision
+            )
+
+        return unfreeze
+
+    def BatchFreezeCustomers(self, request: pb.BatchFreezeCustomersRequest) -> Action:
         """See the proto."""
-        batch = self._service.batch_freeze(caller, *_many_changes(request))
-        return pb.BatchFreezeCustomersResponse(results=_results(batch), revision=batch.revision)
+        customer_ids, scope, reason, request_id = _many_changes(request)
 
-    def BatchUnfreezeCustomers(
-        self, request: pb.BatchUnfreezeCustomersRequest, caller: Caller
-    ) -> pb.BatchUnfreezeCustomersResponse:
+        def freeze(caller: Caller) -> pb.BatchFreezeCustomersResponse:
+            batch = self._service.batch_freeze(caller, customer_ids, scope, reason, request_id)
+            return pb.BatchFreezeCustomersResponse(results=_results(batch), revision=batch.revision)
+
+        return freeze
+
+    def BatchUnfreezeCustomers(self, request: pb.BatchUnfreezeCustomersRequest) -> Action:
         """See the proto."""
-        batch = self._service.batch_unfreeze(caller, *_many_changes(request))
-        return pb.BatchUnfreezeCustomersResponse(results=_results(batch), revision=batch.revision)
+        customer_ids, scope, reason, request_id = _many_changes(request)
 
-    def GetCustomer(self, request: pb.GetCustomerRequest, _: Caller) -> pb.GetCustomerResponse:
+        def unfreeze(caller: Caller) -> pb.BatchUnfreezeCustomersResponse:
+            batch = self._service.batch_unfreeze(caller, customer_ids, scope, reason, request_id)
+            return pb.BatchUnfreezeCustomersResponse(results=_results(batch), revision=batch.revision)
+
+        return unfreeze
+
+    def GetCustomer(self, request: pb.GetCustomerRequest) -> Action:
         """See the proto."""
         shape = Shape()
         customer_id = shape.id("customer_id", request.customer_id)
         shape.ensure()
-        return pb.GetCustomerResponse(customer=customer_message(self._service.customer(customer_id)))
 
-    def ListCustomers(self, request: pb.ListCustomersRequest, _: Caller) -> pb.ListCustomersResponse:
+        def get(_: Caller) -> pb.GetCustomerResponse:
+            return pb.GetCustomerResponse(customer=customer_message(self._service.customer(customer_id)))
+
+        return get
+
+    def ListCustomers(self, request: pb.ListCustomersRequest) -> Action:
         """See the proto."""
         shape = Shape()
         partner_id = shape.id("partner_id", request.partner_id)
@@ -103,10 +131,14 @@ class CustomerFreezeServicer:
         expired = request.retention_expired if request.HasField("retention_expired") else None
         page_size = shape.page_size("page_size", request.page_size)
         shape.ensure()
-        customers, token = self._service.customers(partner_id, state, expired, page_size, request.page_token)
-        return pb.ListCustomersResponse(customers=map(customer_message, customers), next_page_token=token)
 
-    def ListFreezeEvents(self, request: pb.ListFreezeEventsRequest, _: Caller) -> pb.ListFreezeEventsResponse:
+        def list_page(_: Caller) -> pb.ListCustomersResponse:
+            customers, token = self._service.customers(partner_id, state, expired, page_size, request.page_token)
+            return pb.ListCustomersResponse(customers=map(customer_message, customers), next_page_token=token)
+
+        return list_page
+
+    def ListFreezeEvents(self, request: pb.ListFreezeEventsRequest) -> Action:
         """See the proto."""
         shape = Shape()
         asked = request.HasField
@@ -122,8 +154,12 @@ class CustomerFreezeServicer:
         shape.ordered("start_time", wanted.start_time, "end_time", wanted.end_time)
         page_size = shape.page_size("page_size", request.page_size)
         shape.ensure()
-        events, token = self._service.events(wanted, page_size, request.page_token)
-        return pb.ListFreezeEventsResponse(events=map(event_message, events), next_page_token=token)
+
+        def list_page(_: Caller) -> pb.ListFreezeEventsResponse:
+            events, token = self._service.events(wanted, page_size, request.page_token)
+            return pb.ListFreezeEventsResponse(events=map(event_message, events), next_page_token=token)
+
+        return list_page
 
 
 def _one_change(request: pb.FreezeCustomerRequest | pb.UnfreezeCustomerRequest) -> tuple[str, FreezeScope, str, str]:

@@ -18,6 +18,9 @@ from .statuses import status_of
 
 _log = logging.getLogger(__name__)
 
+Action = Callable[[Caller], Message | bytes]
+"""What is to be done for a request that is well formed, once it is known who calls."""
+
 RETRY_AFTER_SECONDS = 1
 
 
@@ -46,7 +49,7 @@ def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: objec
 
 
 def _answering(
-    behavior: Callable[[Any, Caller], Message | bytes], lane: Lane, trailer: tuple[str, str]
+    method: Callable[[Any], Action], lane: Lane, trailer: tuple[str, str]
 ) -> Callable[[Any, grpc.ServicerContext], Message | bytes]:
     """The method, with every error turned into its status."""
 
@@ -59,7 +62,8 @@ def _answering(
                 raise Overloaded(RETRY_AFTER_SECONDS)
             if isinstance(request, _Unparsable):
                 raise InvalidFields([FieldViolation("request", request.message)])
-            return behavior(request, Caller(waits=context.is_active))
+            action = method(request)
+            return action(Caller(waits=context.is_active))
         except FrostgateError as error:
             if isinstance(error, (StorageUnavailable, OutcomeUnknown)):
                 _log.error("%s: %s", error.reason, error.detail)

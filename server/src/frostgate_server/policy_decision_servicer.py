@@ -1,4 +1,4 @@
-"""PolicyDecisionService on the wire: check the request, read the state, answer."""
+"""PolicyDecisionService on the wire: check the request; then, for a caller who may: read the state, answer."""
 
 import logging
 
@@ -14,6 +14,7 @@ from google.protobuf import text_format
 from .caller import Caller
 from .decisions import DecisionService
 from .errors import FrostgateError
+from .handlers import Action
 from .messages import rule_message, wire
 from .policy import Policy, ensure_applicable
 from .ready_answers import ReadyAnswers, ReadyResults, batch_of, result_of
@@ -37,32 +38,40 @@ class PolicyDecisionServicer:
             policy_version=policy.version,
         )
 
-    def CheckOperation(self, request: CheckOperationRequest, _: Caller) -> bytes:
+    def CheckOperation(self, request: CheckOperationRequest) -> Action:
         """One check: the state as it is now, and the cell's answer."""
         self._ensure_shape(request)
-        state, revision = self._decisions.state(request.customer_id, request.minimum_revision)
-        if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("check of %s at revision %d: %s", _described(request), revision, state and state.name)
-        return self._ready.answer(state, request.billing_mode, request.operation, revision)
 
-    def BatchCheckOperations(self, request: BatchCheckOperationsRequest, _: Caller) -> bytes:
+        def check(_: Caller) -> bytes:
+            state, revision = self._decisions.state(request.customer_id, request.minimum_revision)
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug("check of %s at revision %d: %s", _described(request), revision, state and state.name)
+            return self._ready.answer(state, request.billing_mode, request.operation, revision)
+
+        return check
+
+    def BatchCheckOperations(self, request: BatchCheckOperationsRequest) -> Action:
         """Many checks from one state. A malformed one is its own result."""
         self._ensure_batch_shape(request)
-        checks = list(request.checks)
-        minimum = max(request.minimum_revision, *[check.minimum_revision for check in checks])
-        states, revision = self._decisions.states([check.customer_id for check in checks], minimum)
-        ready = ReadyResults(self._ready, revision)
-        results = [
-            ready[state, check.billing_mode, check.operation]
-            if self._is_plain(check)
-            else self._result(check, state, ready)
-            for check, state in zip(checks, states, strict=True)
-        ]
-        return batch_of(results, revision)
 
-    def ListRules(self, _: ListRulesRequest, __: Caller) -> ListRulesResponse:
+        def check(_: Caller) -> bytes:
+            checks = list(request.checks)
+            minimum = max(request.minimum_revision, *[check.minimum_revision for check in checks])
+            states, revision = self._decisions.states([check.customer_id for check in checks], minimum)
+            ready = ReadyResults(self._ready, revision)
+            results = [
+                ready[state, check.billing_mode, check.operation]
+                if self._is_plain(check)
+                else self._result(check, state, ready)
+                for check, state in zip(checks, states, strict=True)
+            ]
+            return batch_of(results, revision)
+
+        return check
+
+    def ListRules(self, _: ListRulesRequest) -> Action:
         """The whole policy."""
-        return self._rules
+        return lambda _: self._rules
 
     def _ensure_shape(self, check: CheckOperationRequest) -> None:
         """Raises InvalidFields, OperationNotApplicable."""
