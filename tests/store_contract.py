@@ -172,7 +172,7 @@ class StoreContract:
     ) -> None:
         partner = next(ids)
         revisions = [subject.associate(next(ids), partner) for _ in range(5)]
-        listed = subject.events(EventFilter(partner_id=partner), page_size)
+        listed = subject.events(EventFilter(partner_ids=(partner,)), page_size)
         assert [event.revision for event in listed] == revisions[::-1]
 
     def test_customers_are_found_by_state_and_by_the_end_of_their_retention(
@@ -198,18 +198,18 @@ class StoreContract:
         first = subject.associate(customer, partner)
         second = subject.associate(other, partner)
         third = subject.freeze(customer, RESOURCES)
-        times = {event.revision: event.event_time for event in subject.events(EventFilter(partner_id=partner), 10)}
+        times = {event.revision: event.event_time for event in subject.events(EventFilter(partner_ids=(partner,)), 10)}
 
         def found(wanted: EventFilter) -> list[int]:
             return [event.revision for event in subject.events(wanted, 10)]
 
         assert found(EventFilter(customer_id=customer)) == [third, first]
-        assert found(EventFilter(partner_id=partner, after_revision=first)) == [third, second]
-        assert found(EventFilter(partner_id=partner, start_time=times[second])) == [third, second]
-        assert found(EventFilter(partner_id=partner, end_time=times[second])) == [first]
+        assert found(EventFilter(partner_ids=(partner,), after_revision=first)) == [third, second]
+        assert found(EventFilter(partner_ids=(partner,), start_time=times[second])) == [third, second]
+        assert found(EventFilter(partner_ids=(partner,), end_time=times[second])) == [first]
         assert found(EventFilter(customer_id=next(ids))) == []
         long_ago = datetime(2000, 1, 1, tzinfo=UTC)
-        assert found(EventFilter(partner_id=partner, start_time=long_ago, end_time=long_ago + timedelta(1))) == []
+        assert found(EventFilter(partner_ids=(partner,), start_time=long_ago, end_time=long_ago + timedelta(1))) == []
 
     def test_concurrent_changes_get_revisions_without_gaps(self, subject: Subject, ids: Iterator[str]) -> None:
         customers = [next(ids) for _ in range(40)]

@@ -11,6 +11,8 @@ from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest
 from frostgate.v1.policy_pb2 import BILLING_MODE_SPOT, OPERATION_VIEW
 from frostgate_server import errors
 from frostgate_server.caller import Caller
+from frostgate_server.code_gate import CodeGate
+from frostgate_server.codes import CodeKey, Limits
 from frostgate_server.decisions import DecisionService
 from frostgate_server.freezing import Customer, FreezeEvent
 from frostgate_server.messages import timestamp, wire
@@ -32,7 +34,7 @@ class ServiceSubject:
 
     def __init__(self, store: Store) -> None:
         """Takes the store to be tested."""
-        self._service = FreezeService(store, RETENTION)
+        self._service = FreezeService(store, CodeGate(store, CodeKey(b"k" * 32), Limits()), RETENTION)
         self._decisions = DecisionService(store)
         self._caller = Caller(waits=lambda: True)
 
@@ -42,19 +44,19 @@ class ServiceSubject:
 
     def disassociate(self, customer_id: str) -> int:
         """See Subject."""
-        return self._service.disassociate(self._caller, customer_id, "gone", "").revision
+        return self._service.disassociate(self._caller, customer_id, "gone", "", "").revision
 
     def freeze(self, customer_id: str, scope: FreezeScope) -> int:
         """See Subject."""
-        return self._service.freeze(self._caller, customer_id, scope, "unpaid", "", validate_only=False).revision
+        return self._service.freeze(self._caller, customer_id, scope, "unpaid", "", "", validate_only=False).revision
 
     def unfreeze(self, customer_id: str, scope: FreezeScope) -> int:
         """See Subject."""
-        return self._service.unfreeze(self._caller, customer_id, scope, "paid", "", validate_only=False).revision
+        return self._service.unfreeze(self._caller, customer_id, scope, "paid", "", "", validate_only=False).revision
 
     def freeze_all(self, customer_ids: list[str], scope: FreezeScope) -> int:
         """See Subject."""
-        return self._service.batch_freeze(self._caller, customer_ids, scope, "unpaid", "").revision
+        return self._service.batch_freeze(self._caller, customer_ids, scope, "unpaid", "", "").revision
 
     def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
         """See Subject."""
@@ -66,23 +68,24 @@ class ServiceSubject:
 
     def customer(self, customer_id: str) -> Customer:
         """See Subject."""
-        return self._service.customer(customer_id)
+        return self._service.customer(self._caller, customer_id)
 
     def customers(
         self, partner_id: str, freeze_state: FreezeState | None, retention_expired: bool | None, page_size: int
     ) -> list[Customer]:
         """See Subject."""
-        found, token = self._service.customers(partner_id, freeze_state, retention_expired, page_size, "")
+        asked = (self._caller, partner_id, freeze_state, retention_expired, page_size)
+        found, token = self._service.customers(*asked, "")
         while token:
-            more, token = self._service.customers(partner_id, freeze_state, retention_expired, page_size, token)
+            more, token = self._service.customers(*asked, token)
             found += more
         return found
 
     def events(self, wanted: EventFilter, page_size: int) -> list[FreezeEvent]:
         """See Subject."""
-        found, token = self._service.events(wanted, page_size, "")
+        found, token = self._service.events(self._caller, wanted, page_size, "")
         while token:
-            more, token = self._service.events(wanted, page_size, token)
+            more, token = self._service.events(self._caller, wanted, page_size, token)
             found += more
         return found
 
@@ -168,7 +171,7 @@ class WireSubject:
         """See Subject."""
         request = pb.ListFreezeEventsRequest(
             customer_id=wanted.customer_id,
-            partner_id=wanted.partner_id,
+            partner_id=wanted.partner_ids[0] if wanted.partner_ids else None,
             after_revision=wanted.after_revision,
             start_time=timestamp(wanted.start_time),
             end_time=timestamp(wanted.end_time),

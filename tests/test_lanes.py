@@ -20,7 +20,7 @@ from frostgate.v1.customer_freeze_service_pb2 import (
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from frostgate_server import lanes
 from frostgate_server.customer_freeze_servicer import CustomerFreezeServicer
-from frostgate_server.handlers import add_service
+from frostgate_server.handlers import Action, add_service
 from frostgate_server.lanes import LANE_OF_METHOD, Lane, Lanes, open_lanes
 from frostgate_server.sqlite_store.library import sqlite3
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -147,10 +147,10 @@ class SlowService:
         self.began = Event()
         self.may = Event()
 
-    def AssociateCustomer(self, *_: object) -> AssociateCustomerResponse:  # noqa: N802
+    def AssociateCustomer(self, _: AssociateCustomerRequest) -> Action:  # noqa: N802
         self.began.set()
         assert self.may.wait(30)
-        return AssociateCustomerResponse(revision=1)
+        return lambda _: AssociateCustomerResponse(revision=1)
 
     def __getattr__(self, method: str) -> Any:
         return getattr(CustomerFreezeServicer, method)

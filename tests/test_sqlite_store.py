@@ -230,11 +230,14 @@ OPEN_AND_ASSOCIATE = """
 import sys
 from pathlib import Path
 from frostgate_server.caller import Caller
+from frostgate_server.code_gate import CodeGate
+from frostgate_server.codes import CodeKey, Limits
 from frostgate_server.service import FreezeService, timedelta
 from frostgate_server.sqlite_store import open_store
 store = open_store(Path(sys.argv[1]), create=True)
 caller = Caller(waits=lambda: True)
-print(FreezeService(store, timedelta(days=1)).associate(caller, sys.argv[2], "p", "").revision)
+gate = CodeGate(store, CodeKey(b"k" * 32), Limits())
+print(FreezeService(store, gate, timedelta(days=1)).associate(caller, sys.argv[2], "p", "").revision)
 """
 
 
@@ -462,4 +465,16 @@ def test_commits_are_on_disk_before_they_return(path: Path) -> None:
         assert store._group_commit._connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
         tables = store._group_commit._connection.execute("PRAGMA table_list").fetchall()
     strict = {name: is_strict for _, name, kind, _, _, is_strict in tables if kind == "table" and "sqlite" not in name}
-    assert strict == dict.fromkeys(["answers", "customers", "events", "head", "partners"], 1)
+    assert strict == dict.fromkeys(
+        [
+            "answers",
+            "audit_entries",
+            "customers",
+            "events",
+            "head",
+            "partners",
+            "verification_codes",
+            "verification_counts",
+        ],
+        1,
+    )

@@ -14,8 +14,11 @@ from frostgate_server.errors import (
     InvalidFields,
     OutcomeUnknown,
     Overloaded,
+    PartnerMismatch,
     StorageUnavailable,
     Unauthenticated,
+    VerificationCodeInvalid,
+    VerificationCodeNotSent,
     VerificationRateLimited,
 )
 from frostgate_server.handlers import _answering
@@ -31,15 +34,17 @@ def kinds(base: type[FrostgateError] = FrostgateError) -> list[type[FrostgateErr
 
 
 def example(kind: type[FrostgateError]) -> FrostgateError:
-    if kind is InvalidFields:
-        return InvalidFields([FieldViolation("f", "must be g")])
-    if kind is Overloaded:
-        return Overloaded(1)
-    if kind is VerificationRateLimited:
-        return VerificationRateLimited("sent", 60)
-    if kind is Unauthenticated:
-        return Unauthenticated("show a token", "secret is wrong")
-    if issubclass(kind, (StorageUnavailable, OutcomeUnknown)):
+    special: dict[type[FrostgateError], FrostgateError] = {
+        InvalidFields: InvalidFields([FieldViolation("f", "must be g")]),
+        Overloaded: Overloaded(1),
+        VerificationRateLimited: VerificationRateLimited("sent", 60, "a secret"),
+        VerificationCodeInvalid: VerificationCodeInvalid("a secret"),
+        PartnerMismatch: PartnerMismatch("a secret"),
+        Unauthenticated: Unauthenticated("show a token", "secret is wrong"),
+    }
+    if kind in special:
+        return special[kind]
+    if issubclass(kind, (StorageUnavailable, OutcomeUnknown, VerificationCodeNotSent)):
         return kind("/var/secret is full")
     names = [part.split("}")[0] for part in kind.template.split("{")[1:]]
     return kind(**{name: f"<{name}>" for name in names})

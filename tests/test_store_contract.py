@@ -73,7 +73,7 @@ def test_a_transaction_that_raises_leaves_nothing_behind(store: Store) -> None:
 
     with pytest.raises(KeyError):
         store.write(work)
-    assert (store.state("a"), store.revision(), store.partner_exists("p")) == ((None, 0), 0, False)
+    assert (store.state("a"), store.revision(), store.partner("p")) == ((None, 0), 0, None)
     assert store.write(lambda transaction: transaction.answered(key)) is None
 
 

@@ -10,6 +10,8 @@ from typing import TypeVar, cast
 
 from frostgate_server import event_chain, sqlite_store
 from frostgate_server.caller import Caller
+from frostgate_server.code_gate import CodeGate
+from frostgate_server.codes import CodeKey, Limits
 from frostgate_server.service import FreezeService
 from frostgate_server.sqlite_store import open_store
 from frostgate_server.store import Store, Transaction
@@ -76,13 +78,14 @@ def _fill(path: Path, customers: int) -> None:
 
 def _add(numbers: range, transaction: Transaction) -> None:
     # Changes need nothing of a store but `write`.
-    service = FreezeService(cast(Store, OpenTransaction(transaction)), timedelta(days=15))
+    store = cast(Store, OpenTransaction(transaction))
+    service = FreezeService(store, CodeGate(store, CodeKey(bytes(32)), Limits()), timedelta(days=15))
     caller = Caller(waits=lambda: True)
     for number in numbers:
         customer_id = ID_FORMAT % number
         service.associate(caller, customer_id, f"partner-{number % _PARTNERS:02d}", "")
         if number % STATES == 0:
-            service.unfreeze(caller, customer_id, FreezeScope.ACCOUNT, "Debts are paid", "", validate_only=False)
+            service.unfreeze(caller, customer_id, FreezeScope.ACCOUNT, "Debts are paid", "", "", validate_only=False)
         elif number % STATES == 2:
             scope = FreezeScope.ACCOUNT_AND_RESOURCES
-            service.freeze(caller, customer_id, scope, "Payment is overdue", "", validate_only=False)
+            service.freeze(caller, customer_id, scope, "Payment is overdue", "", "", validate_only=False)

@@ -35,6 +35,8 @@ from benchmarks.subjects import Echo, Frostgate
 from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
 from frostgate_server import policy_file
 from frostgate_server.caller import Caller
+from frostgate_server.code_gate import CodeGate
+from frostgate_server.codes import CodeKey, Limits
 from frostgate_server.decisions import DecisionService
 from frostgate_server.policy_decision_servicer import PolicyDecisionServicer
 from frostgate_server.service import FreezeService
@@ -168,12 +170,13 @@ def _made_only(store: SqliteStore, number: int) -> float:
 
 def _make_changes(number: int, transaction: Transaction) -> None:
     """Freezes, or unfreezes in turn, customers that are NORMAL at first."""
-    service = FreezeService(cast(Store, OpenTransaction(transaction)), timedelta(days=15))
+    store = cast(Store, OpenTransaction(transaction))
+    service = FreezeService(store, CodeGate(store, CodeKey(bytes(32)), Limits()), timedelta(days=15))
     change = service.unfreeze if number % 2 else service.freeze
     caller = Caller(waits=lambda: True)
     for place in range(_GROUP):
         customer_id = ID_FORMAT % (place * STATES)
-        change(caller, customer_id, FreezeScope.ACCOUNT, "load", str(uuid4()), validate_only=False)
+        change(caller, customer_id, FreezeScope.ACCOUNT, "load", "", str(uuid4()), validate_only=False)
 
 
 def _steps(database: Path, checks: list[Check]) -> dict[str, float]:

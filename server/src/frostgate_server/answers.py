@@ -1,21 +1,24 @@
 """What a change is answered, and how the answer is kept for a repeated request."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .errors import AlreadyFrozen, CustomerNotFound, FrostgateError, NotFrozen, ScopeMismatch
+from .errors import AlreadyFrozen, CustomerNotFound, FrostgateError, NotFrozen, PartnerMismatch, ScopeMismatch
 from .freezing import Customer
 from .vocabulary import FreezeState
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One change: the customer afterwards (None where the change ended its association), and the revision."""
+    """One change: the customer afterwards (None where the change ended its association), the revision, and the partner
+    whose customer it is or was."""
 
     customer: Customer | None
     revision: int
+    partner_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +29,17 @@ class BatchChanged:
     revision: int
 
 
-_REFUSALS = {refusal.reason: refusal for refusal in (CustomerNotFound, AlreadyFrozen, NotFrozen, ScopeMismatch)}
-"""What a transition may be refused for, and so what a kept batch may contain."""
+_REFUSALS: dict[str, Callable[..., FrostgateError]] = {
+    refusal.reason: refusal for refusal in (CustomerNotFound, AlreadyFrozen, NotFrozen, ScopeMismatch)
+}
+_MISMATCH = "mismatch"
 
 
 def written(answer: Changed | BatchChanged) -> str:
     """The answer as text, from which `read_changed` or `read_batch` make it again."""
     if isinstance(answer, Changed):
-        content: dict[str, Any] = {"customer": _written_customer(answer.customer), "revision": answer.revision}
+        customer = _written_customer(answer.customer)
+        content: dict[str, Any] = {"customer": customer, "revision": answer.revision, "partner_id": answer.partner_id}
     else:
         results = [[customer_id, _written_result(result)] for customer_id, result in answer.results]
         content = {"results": results, "revision": answer.revision}
@@ -44,7 +50,8 @@ def read_changed(text: str) -> Changed:
     """A kept answer to one change."""
     content = json.loads(text)
     customer = content["customer"]
-    return Changed(None if customer is None else _read_customer(customer), content["revision"])
+    made = None if customer is None else _read_customer(customer)
+    return Changed(made, content["revision"], content["partner_id"])
 
 
 def read_batch(text: str) -> BatchChanged:
@@ -54,15 +61,26 @@ def read_batch(text: str) -> BatchChanged:
     return BatchChanged(results, content["revision"])
 
 
+def partners_of(answer: Changed | BatchChanged) -> set[str]:
+    """The partners whose customers an answer tells of."""
+    if isinstance(answer, Changed):
+        return {answer.partner_id}
+    return {result.partner_id for _, result in answer.results if isinstance(result, Customer)}
+
+
 def _written_result(result: Customer | FrostgateError) -> dict[str, Any]:
     if isinstance(result, Customer):
         return {"customer": _written_customer(result)}
+    if isinstance(result, PartnerMismatch):
+        return {_MISMATCH: result.subject}
     return {"refused": result.reason, "variables": result.variables}
 
 
 def _read_result(result: dict[str, Any]) -> Customer | FrostgateError:
     if "customer" in result:
         return _read_customer(result["customer"])
+    if _MISMATCH in result:
+        return PartnerMismatch(result[_MISMATCH])
     return _REFUSALS[result["refused"]](**result["variables"])
 
 

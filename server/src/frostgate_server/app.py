@@ -11,15 +11,20 @@ from grpc_health.v1.health import HealthServicer
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
+from .code_gate import CodeGate
+from .codes import Limits
 from .customer_freeze_servicer import CustomerFreezeServicer
 from .decisions import DecisionService
 from .errors import StartupError
 from .handlers import add_service
 from .lanes import Lanes, open_lanes
+from .mail import mailer_of
 from .orders import Orders
+from .partner_service import PartnerService
 from .policy_decision_servicer import PolicyDecisionServicer
 from .reflection import add_reflection
 from .service import FreezeService
+from .settings import Settings
 from .sqlite_store import join_store
 from .store import Store
 
@@ -79,7 +84,11 @@ def _server(orders: Orders, store: Store, lanes: Lanes) -> tuple[grpc.Server, He
         ],
     )
     decisions = PolicyDecisionServicer(DecisionService(store), orders.policy)
-    freezes = CustomerFreezeServicer(FreezeService(store, orders.settings.retention_period))
+    gate = CodeGate(store, orders.code_key, _limits(orders.settings))
+    freezes = CustomerFreezeServicer(
+        FreezeService(store, gate, orders.settings.retention_period),
+        PartnerService(store, gate, mailer_of(orders.settings)),
+    )
     add_service(server, _DECISIONS, decisions, lanes, str(orders.number))
     add_service(server, _FREEZES, freezes, lanes, str(orders.number))
     add_reflection(server, [_DECISIONS.full_name, _FREEZES.full_name, HEALTH], lanes)
@@ -88,6 +97,10 @@ def _server(orders: Orders, store: Store, lanes: Lanes) -> tuple[grpc.Server, He
     for service in (_DECISIONS, _FREEZES):
         health.set(service.full_name, HealthCheckResponse.SERVING)
     return server, health
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.code_lifetime, settings.code_tries, settings.code_failures, settings.code_sendings)
 
 
 def _listen(server: grpc.Server, address: str) -> None:

@@ -27,4 +27,4 @@ class Caller:
     def ensure_sees(self, partner_id: str) -> None:
         """Raises PartnerMismatch unless the partner is one of the caller's."""
         if not self.may_see(partner_id):
-            raise PartnerMismatch
+            raise PartnerMismatch(partner_id)

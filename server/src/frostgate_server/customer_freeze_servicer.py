@@ -5,14 +5,17 @@ from frostgate.v1.customer_pb2 import Customer
 
 from .answers import BatchChanged, Changed
 from .caller import Caller
+from .codes import Purpose
 from .errors import FrostgateError
 from .handlers import Action
-from .messages import customer_message, event_message
+from .messages import customer_message, event_message, partner_message, timestamp
+from .partner_service import PartnerService
+from .partners import PartnerUpdate
 from .service import FreezeService
 from .shapes import Shape
 from .statuses import status_of
 from .store import EventFilter
-from .vocabulary import FreezeScope, FreezeState
+from .vocabulary import FreezeScope, FreezeState, VerificationAction
 
 _FROZEN_MESSAGES = {
     FreezeScope.ACCOUNT: "The account is frozen.",
@@ -30,9 +33,10 @@ class CustomerFreezeServicer:
     A method checks the shape of its request, and gives what is to be done once it is known who calls.
     """
 
-    def __init__(self, service: FreezeService) -> None:
+    def __init__(self, service: FreezeService, partners: PartnerService) -> None:
         """Takes the use cases."""
         self._service = service
+        self._partners = partners
 
     def AssociateCustomer(self, request: pb.AssociateCustomerRequest) -> Action:
         """See the proto."""
@@ -53,22 +57,23 @@ class CustomerFreezeServicer:
         shape = Shape()
         customer_id = shape.id("customer_id", request.customer_id)
         reason = shape.reason("reason", request.reason)
+        code = shape.code("verification_code", request.verification_code)
         request_id = shape.request_id("request_id", request.request_id)
         shape.ensure()
 
         def disassociate(caller: Caller) -> pb.DisassociateCustomerResponse:
-            changed = self._service.disassociate(caller, customer_id, reason, request_id)
+            changed = self._service.disassociate(caller, customer_id, reason, code, request_id)
             return pb.DisassociateCustomerResponse(revision=changed.revision)
 
         return disassociate
 
     def FreezeCustomer(self, request: pb.FreezeCustomerRequest) -> Action:
         """See the proto."""
-        customer_id, scope, reason, request_id = _one_change(request)
+        customer_id, scope, reason, code, request_id = _one_change(request)
 
         def freeze(caller: Caller) -> pb.FreezeCustomerResponse:
             changed = self._service.freeze(
-                caller, customer_id, scope, reason, request_id, validate_only=request.validate_only
+                caller, customer_id, scope, reason, code, request_id, validate_only=request.validate_only
             )
             return pb.FreezeCustomerResponse(
                 customer=_customer(changed), message=_FROZEN_MESSAGES[scope], revision=changed.revision
@@ -78,11 +83,11 @@ class CustomerFreezeServicer:
 
     def UnfreezeCustomer(self, request: pb.UnfreezeCustomerRequest) -> Action:
         """See the proto."""
-        customer_id, scope, reason, request_id = _one_change(request)
+        customer_id, scope, reason, code, request_id = _one_change(request)
 
         def unfreeze(caller: Caller) -> pb.UnfreezeCustomerResponse:
             changed = self._service.unfreeze(
-                caller, customer_id, scope, reason, request_id, validate_only=request.validate_only
+                caller, customer_id, scope, reason, code, request_id, validate_only=request.validate_only
             )
             return pb.UnfreezeCustomerResponse(
                 customer=_customer(changed), message=_UNFROZEN_MESSAGES[scope], revision=changed.revision
@@ -92,20 +97,20 @@ class CustomerFreezeServicer:
 
     def BatchFreezeCustomers(self, request: pb.BatchFreezeCustomersRequest) -> Action:
         """See the proto."""
-        customer_ids, scope, reason, request_id = _many_changes(request)
+        customer_ids, scope, reason, code, request_id = _many_changes(request)
 
         def freeze(caller: Caller) -> pb.BatchFreezeCustomersResponse:
-            batch = self._service.batch_freeze(caller, customer_ids, scope, reason, request_id)
+            batch = self._service.batch_freeze(caller, customer_ids, scope, reason, code, request_id)
             return pb.BatchFreezeCustomersResponse(results=_results(batch), revision=batch.revision)
 
         return freeze
 
     def BatchUnfreezeCustomers(self, request: pb.BatchUnfreezeCustomersRequest) -> Action:
         """See the proto."""
-        customer_ids, scope, reason, request_id = _many_changes(request)
+        customer_ids, scope, reason, code, request_id = _many_changes(request)
 
         def unfreeze(caller: Caller) -> pb.BatchUnfreezeCustomersResponse:
-            batch = self._service.batch_unfreeze(caller, customer_ids, scope, reason, request_id)
+            batch = self._service.batch_unfreeze(caller, customer_ids, scope, reason, code, request_id)
             return pb.BatchUnfreezeCustomersResponse(results=_results(batch), revision=batch.revision)
 
         return unfreeze
@@ -116,8 +121,8 @@ class CustomerFreezeServicer:
         customer_id = shape.id("customer_id", request.customer_id)
         shape.ensure()
 
-        def get(_: Caller) -> pb.GetCustomerResponse:
-            return pb.GetCustomerResponse(customer=customer_message(self._service.customer(customer_id)))
+        def get(caller: Caller) -> pb.GetCustomerResponse:
+            return pb.GetCustomerResponse(customer=customer_message(self._service.customer(caller, customer_id)))
 
         return get
 
@@ -132,8 +137,10 @@ class CustomerFreezeServicer:
         page_size = shape.page_size("page_size", request.page_size)
         shape.ensure()
 
-        def list_page(_: Caller) -> pb.ListCustomersResponse:
-            customers, token = self._service.customers(partner_id, state, expired, page_size, request.page_token)
+        def list_page(caller: Caller) -> pb.ListCustomersResponse:
+            customers, token = self._service.customers(
+                caller, partner_id, state, expired, page_size, request.page_token
+            )
             return pb.ListCustomersResponse(customers=map(customer_message, customers), next_page_token=token)
 
         return list_page
@@ -144,7 +151,7 @@ class CustomerFreezeServicer:
         asked = request.HasField
         wanted = EventFilter(
             customer_id=shape.id("customer_id", request.customer_id) if asked("customer_id") else None,
-            partner_id=shape.id("partner_id", request.partner_id) if asked("partner_id") else None,
+            partner_ids=(shape.id("partner_id", request.partner_id),) if asked("partner_id") else None,
             after_revision=shape.revision("after_revision", request.after_revision)
             if asked("after_revision")
             else None,
@@ -155,35 +162,107 @@ class CustomerFreezeServicer:
         page_size = shape.page_size("page_size", request.page_size)
         shape.ensure()
 
-        def list_page(_: Caller) -> pb.ListFreezeEventsResponse:
-            events, token = self._service.events(wanted, page_size, request.page_token)
+        def list_page(caller: Caller) -> pb.ListFreezeEventsResponse:
+            events, token = self._service.events(caller, wanted, page_size, request.page_token)
             return pb.ListFreezeEventsResponse(events=map(event_message, events), next_page_token=token)
 
         return list_page
 
+    def GetPartner(self, request: pb.GetPartnerRequest) -> Action:
+        """See the proto."""
+        shape = Shape()
+        partner_id = shape.id("partner_id", request.partner_id)
+        shape.ensure()
 
-def _one_change(request: pb.FreezeCustomerRequest | pb.UnfreezeCustomerRequest) -> tuple[str, FreezeScope, str, str]:
-    """customer_id, scope, reason and request_id of a request to change one customer."""
+        def get(caller: Caller) -> pb.GetPartnerResponse:
+            return pb.GetPartnerResponse(partner=partner_message(self._partners.partner(caller, partner_id)))
+
+        return get
+
+    def UpdatePartner(self, request: pb.UpdatePartnerRequest) -> Action:
+        """See the proto."""
+        shape = Shape()
+        update = _update(shape, request)
+        code = shape.code("verification_code", request.verification_code)
+        shape.ensure()
+
+        def change(caller: Caller) -> pb.UpdatePartnerResponse:
+            return pb.UpdatePartnerResponse(partner=partner_message(self._partners.update(caller, update, code)))
+
+        return change
+
+    def SendVerificationCode(self, request: pb.SendVerificationCodeRequest) -> Action:
+        """See the proto."""
+        shape = Shape()
+        purpose = _purpose(shape, request)
+        shape.ensure()
+
+        def send(caller: Caller) -> pb.SendVerificationCodeResponse:
+            expire_time, sent_to = self._partners.send_code(caller, purpose)
+            return pb.SendVerificationCodeResponse(expire_time=timestamp(expire_time), sent_to=sent_to)
+
+        return send
+
+
+def _update(shape: Shape, request: pb.UpdatePartnerRequest) -> PartnerUpdate:
+    """What a request wants to change of a partner."""
+    partner = request.partner
+    partner_id = shape.id("partner.partner_id", partner.partner_id)
+    named = shape.mask("update_mask", request.update_mask.paths, ["verification_code_enabled", "verification_contact"])
+    enabled = partner.verification_code_enabled if "verification_code_enabled" in named else None
+    contact = None
+    if "verification_contact" in named:
+        contact = shape.contact("partner.verification_contact", partner.verification_contact)
+    return PartnerUpdate(partner_id, enabled, contact)
+
+
+def _purpose(shape: Shape, request: pb.SendVerificationCodeRequest) -> Purpose:
+    """What a code is asked for: with customers and a scope as far as the action has them."""
+    partner_id = shape.id("partner_id", request.partner_id)
+    action = shape.word("action", request.action, VerificationAction)
+    scope, customer_ids = None, list(request.customer_ids)
+    if int(request.action) != int(action):
+        return Purpose.of(partner_id, action, customer_ids, scope)
+    if action in {VerificationAction.FREEZE, VerificationAction.UNFREEZE}:
+        scope = shape.word("scope", request.scope, FreezeScope)
+    elif request.HasField("scope"):
+        shape.wrong("scope", f"must be left out for {action.name}")
+    if action is VerificationAction.UPDATE_PARTNER:
+        if customer_ids:
+            shape.wrong("customer_ids", f"must be left out for {action.name} but has {len(customer_ids)} items")
+    else:
+        shape.ids("customer_ids", customer_ids)
+        if action is VerificationAction.DISASSOCIATE and len(customer_ids) > 1:
+            shape.wrong("customer_ids", f"must have 1 item for {action.name} but has {len(customer_ids)}")
+    return Purpose.of(partner_id, action, customer_ids, scope)
+
+
+def _one_change(
+    request: pb.FreezeCustomerRequest | pb.UnfreezeCustomerRequest,
+) -> tuple[str, FreezeScope, str, str, str]:
+    """customer_id, scope, reason, code and request_id of a request to change one customer."""
     shape = Shape()
     customer_id = shape.id("customer_id", request.customer_id)
     scope = shape.word("scope", request.scope, FreezeScope)
     reason = shape.reason("reason", request.reason)
+    code = shape.code("verification_code", request.verification_code)
     request_id = shape.request_id("request_id", request.request_id)
     shape.ensure()
-    return customer_id, scope, reason, request_id
+    return customer_id, scope, reason, code, request_id
 
 
 def _many_changes(
     request: pb.BatchFreezeCustomersRequest | pb.BatchUnfreezeCustomersRequest,
-) -> tuple[list[str], FreezeScope, str, str]:
-    """customer_ids, scope, reason and request_id of a request to change a batch."""
+) -> tuple[list[str], FreezeScope, str, str, str]:
+    """customer_ids, scope, reason, code and request_id of a request to change a batch."""
     shape = Shape()
     customer_ids = shape.ids("customer_ids", request.customer_ids)
     scope = shape.word("scope", request.scope, FreezeScope)
     reason = shape.reason("reason", request.reason)
+    code = shape.code("verification_code", request.verification_code)
     request_id = shape.request_id("request_id", request.request_id)
     shape.ensure()
-    return customer_ids, scope, reason, request_id
+    return customer_ids, scope, reason, code, request_id
 
 
 def _customer(changed: Changed) -> Customer | None:

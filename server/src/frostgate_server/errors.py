@@ -14,6 +14,9 @@
     ├── VerificationCodeRequired
     ├── VerificationCodeInvalid
     ├── VerificationRateLimited
+    ├── VerificationNotEnabled
+    ├── VerificationNotConfigured
+    ├── VerificationCodeNotSent
     ├── Unauthenticated
     ├── PermissionDenied
     ├── PartnerMismatch
@@ -147,21 +150,52 @@ class VerificationCodeRequired(FrostgateError):
 
 class VerificationCodeInvalid(FrostgateError):
     """The code is not the one that was sent, or was sent for something else, or is used, or too old: nobody is told
-    which."""
+    which. `subject` is the partner, for the audit log."""
 
     reason = "VERIFICATION_CODE_INVALID"
     template = "The verification code is not valid for this: have a new one sent by SendVerificationCode."
 
+    def __init__(self, subject: str) -> None:
+        super().__init__()
+        self.subject = subject
+
 
 class VerificationRateLimited(FrostgateError):
-    """Too many codes were sent to a partner, or too many that were wrong came from it."""
+    """Too many codes were sent to a partner, or too many that were wrong came from it. `what` is "sent" or "wrong";
+    `subject` is the partner, for the audit log."""
 
     reason = "VERIFICATION_RATE_LIMITED"
     template = "Too many verification codes were {what} within an hour. Try again in {retry_after}."
 
-    def __init__(self, what: str, retry_after_seconds: int) -> None:
+    def __init__(self, what: str, retry_after_seconds: int, subject: str) -> None:
         super().__init__(what=what, retry_after=f"{retry_after_seconds} s")
         self.retry_after_seconds = retry_after_seconds
+        self.subject = subject
+
+
+class VerificationNotEnabled(FrostgateError):
+    """The partner needs no codes."""
+
+    reason = "VERIFICATION_NOT_ENABLED"
+    template = "Partner {partner_id} has not enabled verification codes: none is needed."
+
+
+class VerificationNotConfigured(FrostgateError):
+    """No mail server is known, so that no code could be sent."""
+
+    reason = "VERIFICATION_NOT_CONFIGURED"
+    template = "This deployment has no mail server, and so can send no verification codes."
+
+
+class VerificationCodeNotSent(FrostgateError):
+    """The mail server did not take the code. `detail` is for the log, not for the caller."""
+
+    reason = "VERIFICATION_CODE_NOT_SENT"
+    template = "The mail server did not take the verification code: ask for another one."
+
+    def __init__(self, detail: str) -> None:
+        super().__init__()
+        self.detail = detail
 
 
 class Unauthenticated(FrostgateError):
@@ -183,10 +217,15 @@ class PermissionDenied(FrostgateError):
 
 
 class PartnerMismatch(FrostgateError):
-    """The caller is bound to partners, and this is none of them, or none of their customers, or nobody's."""
+    """The caller is bound to partners, and this is none of them, or none of their customers, or nobody's. `subject` is
+    the customer or partner, for the audit log."""
 
     reason = "PARTNER_MISMATCH"
     template = "This is none of the caller's partners, and no customer of theirs."
+
+    def __init__(self, subject: str) -> None:
+        super().__init__()
+        self.subject = subject
 
 
 class RevisionNotReached(FrostgateError):

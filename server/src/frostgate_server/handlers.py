@@ -12,7 +12,16 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
 from .caller import Caller
-from .errors import Bug, FieldViolation, FrostgateError, InvalidFields, OutcomeUnknown, Overloaded, StorageUnavailable
+from .errors import (
+    Bug,
+    FieldViolation,
+    FrostgateError,
+    InvalidFields,
+    OutcomeUnknown,
+    Overloaded,
+    StorageUnavailable,
+    VerificationCodeNotSent,
+)
 from .lanes import LANE_OF_METHOD, Lane, Lanes, in_lane
 from .statuses import status_of
 
@@ -65,7 +74,7 @@ def _answering(
             action = method(request)
             return action(Caller(waits=context.is_active))
         except FrostgateError as error:
-            if isinstance(error, (StorageUnavailable, OutcomeUnknown)):
+            if isinstance(error, (StorageUnavailable, OutcomeUnknown, VerificationCodeNotSent)):
                 _log.error("%s: %s", error.reason, error.detail)
             refusal = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller must not see it, and the log must

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from .errors import StartupError
 from .messages_first import is_unary, when_message_has_come
 
-LaneName = Literal["checks", "changes", "bulk", "reflection", "health"]
+LaneName = Literal["checks", "changes", "bulk", "mail", "reflection", "health"]
 
 LANE_OF_METHOD: dict[str, LaneName] = {
     "CheckOperation": "checks",
@@ -26,6 +26,9 @@ LANE_OF_METHOD: dict[str, LaneName] = {
     "GetCustomer": "bulk",
     "ListCustomers": "bulk",
     "ListFreezeEvents": "bulk",
+    "GetPartner": "bulk",
+    "UpdatePartner": "changes",
+    "SendVerificationCode": "mail",
     "ServerReflectionInfo": "reflection",
 }
 """Every method has a lane of its own choice: one that is forgotten here keeps the server from starting."""
@@ -103,6 +106,7 @@ def open_lanes(check_threads: int) -> Lanes:
             "checks": checks,
             "changes": Lane("change", CHANGES_AT_ONCE, most_waiting=1000),
             "bulk": Lane("bulk", 2, most_waiting=200, gives_way_to=checks),
+            "mail": Lane("mail", 4, most_waiting=100),
             "reflection": Lane("reflection", 16),
             "health": Lane("health", 2),
         }

@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from frostgate.v1 import customer_pb2, policy_pb2
+from frostgate.v1 import customer_pb2, partner_pb2, policy_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from .freezing import Customer, FreezeEvent
+from .partners import Partner
 from .policy import Rule
 
 
@@ -50,6 +51,15 @@ def event_message(event: FreezeEvent) -> customer_pb2.FreezeEvent:
         actor=event.actor,
         request_id=event.request_id,
         event_time=timestamp(event.event_time),
+    )
+
+
+def partner_message(partner: Partner) -> partner_pb2.Partner:
+    """A partner on the wire."""
+    return partner_pb2.Partner(
+        partner_id=partner.partner_id,
+        verification_code_enabled=partner.verification_code_enabled,
+        verification_contact=partner.verification_contact,
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .codes import CodeKey
 from .policy import Policy
 from .settings import Settings
 from .sqlite_store import Prepared
@@ -18,4 +19,5 @@ class Orders:
     listeners: tuple[str, ...]
     database: Prepared
     policy: Policy
+    code_key: CodeKey
     settings: Settings

@@ -1,26 +1,34 @@
 """The use cases of the partner center: what a call does, in the contract's order. Knows no transport and no SQL.
 
-Order of checks: shape (before it comes here) → replay → existence → transition.
+Order of checks: shape, identity and role (before it comes here) → replay → partner and existence → transition → code
+required → code compared.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from . import freezing, paging
-from .answers import BatchChanged, Changed, read_batch, read_changed, written
+from .answers import BatchChanged, Changed, partners_of, read_batch, read_changed, written
 from .caller import Caller
+from .changes import Change, Step
+from .code_gate import CodeGate, Plan, utc_now
 from .errors import (
     AlreadyFrozen,
     CallerGone,
     CustomerNotFound,
+    FieldViolation,
+    FrostgateError,
+    InvalidFields,
     NotFrozen,
+    PartnerMismatch,
     PartnerNotFound,
     RequestIdReused,
     ScopeMismatch,
+    VerificationCodeRequired,
 )
 from .freezing import Customer, FreezeEvent, Moment
 from .store import Answered, CustomerFilter, EventFilter, RequestKey, Store, Transaction
@@ -29,59 +37,21 @@ from .vocabulary import FreezeEventAction, FreezeScope, FreezeState
 _Answer = TypeVar("_Answer", Changed, BatchChanged)
 
 
-def utc_now() -> datetime:
-    """The time, UTC."""
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A change that somebody asks for, and the transition that makes it: (customer_id, before, at) → after."""
-
-    caller: Caller
-    action: FreezeEventAction
-    scope: FreezeScope | None
-    reason: str
-    request_id: str
-    transition: Callable[[str, Customer | None, Moment], Customer | None]
-
-    def make(self, transaction: Transaction, customer_id: str, time: datetime) -> Changed:
-        """Makes the change of one customer. Raises what the transition raises, and then has changed nothing."""
-        before = transaction.customer(customer_id)
-        at = Moment(transaction.revision() + 1, time)
-        after = self.transition(customer_id, before, at)
-        transaction.record(self._event(customer_id, before, after, at), after)
-        return Changed(after, at.revision)
-
-    def _event(self, customer_id: str, before: Customer | None, after: Customer | None, at: Moment) -> FreezeEvent:
-        either = after or before
-        assert either is not None, "a transition begins or ends with a customer"
-        return FreezeEvent(
-            revision=at.revision,
-            customer_id=customer_id,
-            partner_id=either.partner_id,
-            action=self.action,
-            scope=self.scope,
-            state_before=None if before is None else before.freeze_state,
-            state_after=None if after is None else after.freeze_state,
-            reason=self.reason,
-            actor=self.caller.principal,
-            request_id=self.request_id,
-            event_time=at.time,
-            retention_expire_time=None if after is None else after.retention_expire_time,
-        )
-
-
 class FreezeService:
     """Changes customers, and tells what happened to them.
 
     Every change may raise RequestIdReused, and CallerGone if nobody waits any more when its turn comes; it has changed
-    nothing then. An empty request_id stands for none.
+    nothing then. All but `associate` may raise VerificationCodeRequired, VerificationCodeInvalid and
+    VerificationRateLimited. An empty request_id or code stands for none. A caller that is bound to partners gets
+    PartnerMismatch in the place of CustomerNotFound and PartnerNotFound, and for what is not theirs.
     """
 
-    def __init__(self, store: Store, retention_period: timedelta, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, store: Store, gate: CodeGate, retention_period: timedelta, clock: Callable[[], datetime] = utc_now
+    ) -> None:
         """Resources frozen from now on are retained for `retention_period`."""
         self._store = store
+        self._gate = gate
         self._retention_period = retention_period
         self._clock = clock
 
@@ -89,57 +59,76 @@ class FreezeService:
         """Associates a customer with a partner: frozen by default. Raises CustomerAlreadyAssociated."""
 
         def associated(customer_id: str, before: Customer | None, at: Moment) -> Customer:
+            caller.ensure_sees(partner_id)
             return freezing.associate(customer_id, before, partner_id, at)
 
-        change = _Change(
-            caller, FreezeEventAction.ASSOCIATED, None, freezing.ASSOCIATION_REASON, request_id, associated
-        )
+        reason = freezing.ASSOCIATION_REASON
+        change = Change(caller, FreezeEventAction.ASSOCIATED, None, reason, request_id, "", associated)
         return self._one(change, "associate", customer_id, partner_id)
 
-    def disassociate(self, caller: Caller, customer_id: str, reason: str, request_id: str) -> Changed:
+    def disassociate(self, caller: Caller, customer_id: str, reason: str, code: str, request_id: str) -> Changed:
         """Makes a customer unknown, from any state. Raises CustomerNotFound."""
 
         def disassociated(customer_id: str, before: Customer | None, _: Moment) -> None:
             freezing.disassociate(customer_id, before)
 
-        change = _Change(caller, FreezeEventAction.DISASSOCIATED, None, reason, request_id, disassociated)
+        change = Change(caller, FreezeEventAction.DISASSOCIATED, None, reason, request_id, code, disassociated)
         return self._one(change, "disassociate", customer_id)
 
     def freeze(
-        self, caller: Caller, customer_id: str, scope: FreezeScope, reason: str, request_id: str, *, validate_only: bool
+        self,
+        caller: Caller,
+        customer_id: str,
+        scope: FreezeScope,
+        reason: str,
+        code: str,
+        request_id: str,
+        *,
+        validate_only: bool,
     ) -> Changed:
         """Freezes a customer, or freezes it further. Raises CustomerNotFound, AlreadyFrozen."""
-        change = self._freezing(caller, scope, reason, request_id)
+        change = self._freezing(caller, scope, reason, code, request_id)
         return self._foreseen(change, customer_id) if validate_only else self._one(change, "freeze", customer_id)
 
     def unfreeze(
-        self, caller: Caller, customer_id: str, scope: FreezeScope, reason: str, request_id: str, *, validate_only: bool
+        self,
+        caller: Caller,
+        customer_id: str,
+        scope: FreezeScope,
+        reason: str,
+        code: str,
+        request_id: str,
+        *,
+        validate_only: bool,
     ) -> Changed:
         """Unfreezes a customer. Raises CustomerNotFound, NotFrozen, ScopeMismatch."""
-        change = self._unfreezing(caller, scope, reason, request_id)
+        change = self._unfreezing(caller, scope, reason, code, request_id)
         return self._foreseen(change, customer_id) if validate_only else self._one(change, "unfreeze", customer_id)
 
     def batch_freeze(
-        self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, request_id: str
+        self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, code: str, request_id: str
     ) -> BatchChanged:
-        """Freezes customers in one transaction; a refused one is its result."""
-        return self._many(self._freezing(caller, scope, reason, request_id), "batch_freeze", customer_ids)
+        """Freezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
+        return self._many(self._freezing(caller, scope, reason, code, request_id), "batch_freeze", customer_ids)
 
     def batch_unfreeze(
-        self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, request_id: str
+        self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, code: str, request_id: str
     ) -> BatchChanged:
-        """Unfreezes customers in one transaction; a refused one is its result."""
-        return self._many(self._unfreezing(caller, scope, reason, request_id), "batch_unfreeze", customer_ids)
+        """Unfreezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
+        return self._many(self._unfreezing(caller, scope, reason, code, request_id), "batch_unfreeze", customer_ids)
 
-    def customer(self, customer_id: str) -> Customer:
+    def customer(self, caller: Caller, customer_id: str) -> Customer:
         """The customer. Raises CustomerNotFound."""
         customer = self._store.customer(customer_id)
+        if caller.partners is not None and (customer is None or not caller.may_see(customer.partner_id)):
+            raise PartnerMismatch(customer_id)
         if customer is None:
             raise CustomerNotFound(customer_id=customer_id)
         return customer
 
     def customers(
         self,
+        caller: Caller,
         partner_id: str,
         freeze_state: FreezeState | None,
         retention_expired: bool | None,
@@ -147,87 +136,155 @@ class FreezeService:
         page_token: str,
     ) -> tuple[list[Customer], str]:
         """A page of a partner's customers by id, and the next one's token. Raises PartnerNotFound, PageTokenInvalid."""
+        caller.ensure_sees(partner_id)
         filters = (partner_id, freeze_state, retention_expired)
         last = paging.after(page_token, filters, str)
-        if not self._store.partner_exists(partner_id):
+        if self._store.partner(partner_id) is None:
             raise PartnerNotFound(partner_id=partner_id)
         wanted = CustomerFilter(partner_id, self._clock(), freeze_state, retention_expired)
         found = self._store.customers(wanted, last or "", page_size + 1)
         page = found[:page_size]
         return page, paging.token(filters, page[-1].customer_id) if len(found) > page_size else ""
 
-    def events(self, wanted: EventFilter, page_size: int, page_token: str) -> tuple[list[FreezeEvent], str]:
-        """A page of events, the newest first, and the token of the next page. Raises PageTokenInvalid."""
+    def events(
+        self, caller: Caller, wanted: EventFilter, page_size: int, page_token: str
+    ) -> tuple[list[FreezeEvent], str]:
+        """A page of events, the newest first, and the token of the next page. Raises PageTokenInvalid.
+
+        A caller that is bound to partners sees what happened to customers while they were theirs.
+        """
+        for partner_id in wanted.partner_ids or ():
+            caller.ensure_sees(partner_id)
+        if wanted.partner_ids is None and caller.partners is not None:
+            wanted = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
         found = self._store.events(wanted, paging.after(page_token, wanted, int), page_size + 1)
         page = found[:page_size]
         return page, paging.token(wanted, page[-1].revision) if len(found) > page_size else ""
 
-    def _freezing(self, caller: Caller, scope: FreezeScope, reason: str, request_id: str) -> _Change:
+    def _freezing(self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str) -> Change:
         def frozen(customer_id: str, before: Customer | None, at: Moment) -> Customer:
             return freezing.freeze(customer_id, before, scope, reason, self._retention_period, at)
 
-        return _Change(caller, FreezeEventAction.FROZEN, scope, reason, request_id, frozen)
+        return Change(caller, FreezeEventAction.FROZEN, scope, reason, request_id, code, frozen)
 
-    def _unfreezing(self, caller: Caller, scope: FreezeScope, reason: str, request_id: str) -> _Change:
+    def _unfreezing(self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str) -> Change:
         def unfrozen(customer_id: str, before: Customer | None, at: Moment) -> Customer:
             return freezing.unfreeze(customer_id, before, scope, at)
 
-        return _Change(caller, FreezeEventAction.UNFROZEN, scope, reason, request_id, unfrozen)
+        return Change(caller, FreezeEventAction.UNFROZEN, scope, reason, request_id, code, unfrozen)
 
-    def _foreseen(self, change: _Change, customer_id: str) -> Changed:
-        """What a change would do: nothing is changed, kept or replayed."""
+    def _foreseen(self, change: Change, customer_id: str) -> Changed:
+        """What a change would do: nothing is changed, kept or replayed, and a code only looked for."""
         at = Moment(self._store.revision(), self._clock())
-        return Changed(change.transition(customer_id, self._store.customer(customer_id), at), at.revision)
+        step = change.step(customer_id, self._store.customer(customer_id), at)
+        if change.purpose(self._store, [step], [customer_id]) is not None and not change.code:
+            raise VerificationCodeRequired(partner_id=step.partner_id)
+        return Changed(step.after, at.revision, step.partner_id)
 
-    def _one(self, change: _Change, method: str, customer_id: str, *more_content: str) -> Changed:
-        def work(transaction: Transaction) -> Changed:
-            return change.make(transaction, customer_id, self._clock())
+    def _one(self, change: Change, method: str, customer_id: str, *more_content: str) -> Changed:
+        def plan(transaction: Transaction) -> Plan[Changed]:
+            at = Moment(transaction.revision() + 1, self._clock())
+            step = change.step(customer_id, transaction.customer(customer_id), at)
+
+            def carry_out() -> Changed:
+                change.record(transaction, step)
+                return Changed(step.after, at.revision, step.partner_id)
+
+            return Plan(change.purpose(transaction, [step], [customer_id]), carry_out)
 
         content = [customer_id, change.scope, change.reason, *more_content]
-        return self._once(change, method, content, work, read_changed)
+        return self._once(change, method, content, plan, read_changed)
 
-    def _many(self, change: _Change, method: str, customer_ids: list[str]) -> BatchChanged:
-        def work(transaction: Transaction) -> BatchChanged:
-            time = self._clock()
-            results = tuple((customer_id, _result(transaction, customer_id, time)) for customer_id in customer_ids)
-            return BatchChanged(results, transaction.revision())
+    def _many(self, change: Change, method: str, customer_ids: list[str]) -> BatchChanged:
+        def plan(transaction: Transaction) -> Plan[BatchChanged]:
+            before = {customer_id: transaction.customer(customer_id) for customer_id in customer_ids}
+            _ensure_one_partner_with_codes(change.caller, transaction, before.values())
+            outcomes = _steps(change, before, transaction.revision(), self._clock())
+            steps = [outcome for outcome in outcomes if isinstance(outcome, Step)]
 
-        def _result(
-            transaction: Transaction, customer_id: str, time: datetime
-        ) -> Customer | CustomerNotFound | AlreadyFrozen | NotFrozen | ScopeMismatch:
-            try:
-                customer = change.make(transaction, customer_id, time).customer
-            except (CustomerNotFound, AlreadyFrozen, NotFrozen, ScopeMismatch) as refusal:
-                return refusal
-            assert customer is not None, "freezing and unfreezing leave a customer"
-            return customer
+            def carry_out() -> BatchChanged:
+                for step in steps:
+                    change.record(transaction, step)
+                results = zip(customer_ids, map(_result, outcomes), strict=True)
+                return BatchChanged(tuple(results), transaction.revision())
 
-        return self._once(change, method, [customer_ids, change.scope, change.reason], work, read_batch)
+            return Plan(change.purpose(transaction, steps, customer_ids), carry_out)
+
+        return self._once(change, method, [customer_ids, change.scope, change.reason], plan, read_batch)
 
     def _once(
         self,
-        change: _Change,
+        change: Change,
         method: str,
         content: Sequence[object],
-        work: Callable[[Transaction], _Answer],
+        plan: Callable[[Transaction], Plan[_Answer]],
         read: Callable[[str], _Answer],
     ) -> _Answer:
-        """Does the work, or gives the first answer again if this request was answered before."""
+        """Carries the plan out, or gives the first answer again if this request was answered before."""
         key = RequestKey(change.caller.principal, method, change.request_id)
         fingerprint = hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
-        def work_once(transaction: Transaction) -> _Answer:
+        def replayed(earlier: Answered) -> _Answer:
+            if earlier.fingerprint != fingerprint:
+                raise RequestIdReused(request_id=key.request_id)
+            answer = read(earlier.answer)
+            for partner_id in partners_of(answer):
+                change.caller.ensure_sees(partner_id)
+            return answer
+
+        def plan_once(transaction: Transaction) -> Plan[_Answer]:
             if not change.caller.waits():
                 raise CallerGone
             if not key.request_id:
-                return work(transaction)
-            earlier = transaction.answered(key)
-            if earlier is None:
-                answer = work(transaction)
+                return plan(transaction)
+            if earlier := transaction.answered(key):
+                answer = replayed(earlier)
+                return Plan(None, lambda: answer)
+            planned = plan(transaction)
+
+            def carry_out() -> _Answer:
+                answer = planned.carry_out()
                 transaction.remember(key, Answered(fingerprint, written(answer)), self._clock())
                 return answer
-            if earlier.fingerprint != fingerprint:
-                raise RequestIdReused(request_id=key.request_id)
-            return read(earlier.answer)
 
-        return self._store.write(work_once)
+            return Plan(planned.purpose, carry_out)
+
+        return self._gate.write(plan_once, change.code)
+
+
+def _steps(
+    change: Change, customers: dict[str, Customer | None], revision: int, time: datetime
+) -> list[Step | FrostgateError]:
+    """The step of each customer, in the order asked, from a revision on; or why there is none."""
+    outcomes: list[Step | FrostgateError] = []
+    for customer_id, before in customers.items():
+        try:
+            outcomes.append(change.step(customer_id, before, Moment(revision + 1, time)))
+            revision += 1
+        except (CustomerNotFound, PartnerMismatch, AlreadyFrozen, NotFrozen, ScopeMismatch) as refusal:
+            outcomes.append(refusal)
+    return outcomes
+
+
+def _result(outcome: Step | FrostgateError) -> Customer | FrostgateError:
+    if isinstance(outcome, FrostgateError):
+        return outcome
+    assert outcome.after is not None, "freezing and unfreezing leave a customer"
+    return outcome.after
+
+
+def _ensure_one_partner_with_codes(
+    caller: Caller, transaction: Transaction, customers: Iterable[Customer | None]
+) -> None:
+    """One code speaks for one partner. Raises InvalidFields for a batch over several of whom one has codes enabled.
+
+    Customers that the caller may not see count for nothing: they must not be told of.
+    """
+    partner_ids = {customer.partner_id for customer in customers if customer and caller.may_see(customer.partner_id)}
+    if len(partner_ids) < 2:
+        return
+    for partner_id in sorted(partner_ids):
+        partner = transaction.partner(partner_id)
+        if partner and partner.verification_code_enabled:
+            problem = f"must be customers of one partner, since {partner_id} has enabled verification codes"
+            raise InvalidFields([FieldViolation("customer_ids", problem)])

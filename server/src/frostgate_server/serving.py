@@ -10,8 +10,10 @@ from time import sleep
 from . import policy_file
 from .errors import StartupError
 from .head_export import HeadExport, append_line
+from .key_file import code_key
 from .listening import ensure_private, reserved
 from .logs import log_to_stderr
+from .mail import ensure_mail
 from .orders import Orders
 from .process_signals import Stop
 from .setting_values import MOST_WORKERS, is_unix
@@ -36,6 +38,7 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
     stop = Stop()
     log_to_stderr(settings.log_level, "supervisor")
     ensure_private(settings)
+    ensure_mail(settings)
     policy = policy_file.load(settings.policy, settings.unknown_customer)
     count = _worker_count(settings)
     with ExitStack() as held:
@@ -45,7 +48,8 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
         stop.at_once = workers.end
         held.enter_context(workers)
         database = prepare_store(settings.database, create=configuration.may_create)
-        workers.start(lambda number: Orders(number, port.listeners, database, policy, settings), stop)
+        key = code_key(settings.verification_key, database.path)
+        workers.start(lambda number: Orders(number, port.listeners, database, policy, key, settings), stop)
         if not stop.asked:
             announce(
                 f"frostgate-server is ready on {port.address}: database {settings.database} "

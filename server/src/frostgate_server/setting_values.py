@@ -106,6 +106,38 @@ def export_period(text: str) -> timedelta:
     return value
 
 
+def code_lifetime(text: str) -> timedelta:
+    """A minute to an hour."""
+    value = _duration(text, timedelta(hours=1))
+    if value < timedelta(minutes=1):
+        raise ValueError("must be at least 1m")
+    return value
+
+
+def code_count(text: str) -> int:
+    """1 to 100."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 100):
+        raise ValueError("must be a number from 1 to 100")
+    return int(text)
+
+
+def mail_server(text: str) -> str:
+    """HOST:PORT, log or nothing."""
+    if text in {"", "log"}:
+        return text
+    match = _ADDRESS.fullmatch(text)
+    if match is None or not 1 <= int(match["port"]) <= 65535:
+        raise ValueError("must be HOST:PORT with a port from 1 to 65535, or log")
+    return text
+
+
+def mail_security(text: str) -> str:
+    """starttls, tls or none."""
+    if text not in ("starttls", "tls", "none"):
+        raise ValueError("must be starttls, tls or none")
+    return text
+
+
 def _duration(text: str, longest: timedelta) -> timedelta:
     match = _DURATION.fullmatch(text)
     value = int(match["number"]) * _UNITS[match["unit"]] if match else None

@@ -43,7 +43,7 @@ class Settings:
         DEFAULT_DATABASE,
         values.path,
         str,
-        "The SQLite file. Its -wal, -shm, -head and -lock files are beside it.",
+        "The SQLite file. Its -wal, -shm, -head, -lock and -key files are beside it.",
     )
     create: bool = _setting(
         False,
@@ -100,6 +100,59 @@ class Settings:
         values.export_period,
         values.shown_duration,
         "How often the head is exported, besides at the start and at the end: such as 10m or 1h.",
+    )
+    verification_key: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "A file of at least 32 secret bytes, under which verification codes are kept. If empty, a -key file beside the "
+        "database, which is made if need be.",
+    )
+    code_lifetime: timedelta = _setting(
+        timedelta(minutes=5),
+        values.code_lifetime,
+        values.shown_duration,
+        "How long a verification code is good: 1m to 1h.",
+    )
+    code_tries: int = _setting(
+        5, values.code_count, str, "How often a verification code may be tried, 1 to 100: then it is good for nothing."
+    )
+    code_failures: int = _setting(
+        10,
+        values.code_count,
+        str,
+        "How many tries of verification codes may fail in an hour, of one partner, 1 to 100.",
+    )
+    code_sendings: int = _setting(
+        5, values.code_count, str, "How many verification codes are sent in an hour, to one partner, 1 to 100."
+    )
+    mail_server: str = _setting(
+        "",
+        values.mail_server,
+        str,
+        "The SMTP server for verification codes, HOST:PORT. For development, on loopback only: log, which writes mails "
+        "to the log. If empty, no partner can enable codes.",
+    )
+    mail_security: str = _setting(
+        "starttls",
+        values.mail_security,
+        str,
+        "How mail is kept from others on its way to the server: starttls, tls (from the first byte), or none (a server "
+        "on loopback only).",
+    )
+    mail_sender: str = _setting("", str, str, "The address that verification codes come from.")
+    mail_user: str = _setting("", str, str, "Whom to log in as at the mail server. Nobody if empty.")
+    mail_password_file: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "A file with the password for that, read anew for each mail.",
+    )
+    mail_ca: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "A PEM file of authorities that the mail server's certificate may come from. Those of the system if empty.",
     )
     log_level: str = _setting(
         "info",

@@ -2,25 +2,29 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from .errors import FieldViolation, InvalidFields
-from .vocabulary import BillingMode, FreezeScope, FreezeState, Operation
+from .partners import MASK
+from .vocabulary import BillingMode, FreezeScope, FreezeState, Operation, VerificationAction
 
 DEFAULT_PAGE_SIZE = 50
 LARGEST_PAGE = 1000
 LARGEST_BATCH = 1000
 LONGEST_REASON = 256
 LONGEST_RESOURCE_ID = 256
+LONGEST_CODE = 64
+LONGEST_CONTACT = 254
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CONTACT = re.compile(r"[A-Za-z0-9.!#$%&'+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-_Word = TypeVar("_Word", FreezeScope, FreezeState, BillingMode, Operation)
+_Word = TypeVar("_Word", FreezeScope, FreezeState, BillingMode, Operation, VerificationAction)
 
 is_id = _ID.fullmatch
 """Whether a string is an id: a match, or None."""
@@ -92,6 +96,32 @@ class Shape:
         if folded and not _UUID.fullmatch(folded):
             self.wrong(field, "must be a UUID such as 123e4567-e89b-12d3-a456-426614174000, or left out")
         return folded
+
+    def code(self, field: str, value: str) -> str:
+        """A verification code as it was typed, trimmed: at most 64 characters, so that no novel is hashed."""
+        if len(value) > LONGEST_CODE:
+            self.wrong(field, f"must have at most {LONGEST_CODE} characters but has {len(value)}")
+        return value.strip()
+
+    def contact(self, field: str, value: str) -> str:
+        """An e-mail address, or an empty string for none. One that was masked for an answer is none."""
+        if MASK in value:
+            self.wrong(field, "must be a whole e-mail address but is a masked one")
+        elif value and (len(value) > LONGEST_CONTACT or not _CONTACT.fullmatch(value)):
+            self.wrong(
+                field, f"must be an e-mail address of at most {LONGEST_CONTACT} characters, such as a@example.org"
+            )
+        return value
+
+    def mask(self, field: str, paths: Sequence[str], known: Sequence[str]) -> set[str]:
+        """The paths of a field mask: at least one, of those known; * for all."""
+        for path in paths:
+            if path not in {*known, "*"}:
+                self.wrong(field, f"must name fields of {', '.join(known)}, or *, but names {path!r}")
+                break
+        if not paths:
+            self.wrong(field, f"must name at least one of {', '.join(known)}, or *")
+        return set(known) if "*" in paths else set(paths)
 
     def resource_id(self, field: str, value: str) -> str:
         """A name for the logs: at most 256 bytes."""

@@ -6,9 +6,13 @@ Errors: every call may raise StorageUnavailable, and then has changed nothing. O
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from typing import Protocol, TypeVar
 
+from .audit import AuditNote
+from .codes import SentCode
 from .freezing import Customer, FreezeEvent
+from .partners import Partner
 from .vocabulary import FreezeState
 
 _Result = TypeVar("_Result")
@@ -43,13 +47,20 @@ class CustomerFilter:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events. Times are UTC; the start is included, the end is not."""
+    """Which events: of a customer, of any of some partners. Times are UTC; the start is included, the end is not."""
 
     customer_id: str | None = None
-    partner_id: str | None = None
+    partner_ids: tuple[str, ...] | None = None
     after_revision: int | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
+
+
+class CountKind(IntEnum):
+    """What counts against the limits of a partner."""
+
+    SENT = 1
+    FAILED = 2
 
 
 class Transaction(Protocol):
@@ -66,6 +77,33 @@ class Transaction(Protocol):
 
         The event's revision must be the present one + 1. The partner exists from its first customer on.
         """
+
+    def partner(self, partner_id: str) -> Partner | None:
+        """The partner, or None if it never had a customer and was never updated."""
+
+    def put_partner(self, partner: Partner) -> None:
+        """Puts the partner in the place of the one before, if there was one."""
+
+    def code(self, partner_id: str) -> SentCode | None:
+        """The last code that was sent to the partner, unless it was dropped."""
+
+    def put_code(self, partner_id: str, code: SentCode) -> None:
+        """Puts the code in the place of the partner's code before, if there was one."""
+
+    def drop_code(self, partner_id: str) -> None:
+        """Drops the partner's code, if there is one."""
+
+    def counted(self, partner_id: str, kind: CountKind, since: datetime) -> list[datetime]:
+        """When what counts against the partner happened, later than `since` (UTC), in order: an hour back at most."""
+
+    def count(self, partner_id: str, kind: CountKind, count_id: str, at: datetime) -> None:
+        """Counts what happens at `at` (UTC) against the partner, for an hour. The id is new."""
+
+    def uncount(self, partner_id: str, kind: CountKind, count_id: str) -> None:
+        """Takes back what was counted under this id, if it is."""
+
+    def note(self, note: AuditNote) -> None:
+        """Appends to the audit log. This moves no revision."""
 
     def answered(self, key: RequestKey) -> Answered | None:
         """What was remembered under this key, for at least 24 hours."""
@@ -93,8 +131,8 @@ class Store(Protocol):
     def customer(self, customer_id: str) -> Customer | None:
         """The customer, or None if it is unknown."""
 
-    def partner_exists(self, partner_id: str) -> bool:
-        """Whether a customer was ever associated with this partner."""
+    def partner(self, partner_id: str) -> Partner | None:
+        """The partner, or None if it never had a customer and was never updated."""
 
     def customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
         """At most `limit` customers whose id comes after `after`, ordered by id."""

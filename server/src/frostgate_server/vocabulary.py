@@ -68,6 +68,15 @@ class RuleBasis(IntEnum):
     OVERRIDE = 4
 
 
+class VerificationAction(IntEnum):
+    """What a verification code is sent for."""
+
+    FREEZE = 1
+    UNFREEZE = 2
+    DISASSOCIATE = 3
+    UPDATE_PARTNER = 4
+
+
 class FreezeEventAction(IntEnum):
     """What happened to a customer."""
 

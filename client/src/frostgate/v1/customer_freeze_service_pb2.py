@@ -23,12 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from frostgate.v1 import customer_pb2 as frostgate_dot_v1_dot_customer__pb2
+from frostgate.v1 import partner_pb2 as frostgate_dot_v1_dot_partner__pb2
 from frostgate.v1 import policy_pb2 as frostgate_dot_v1_dot_policy__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*frostgate/v1/customer_freeze_service.proto\x12\x0c\x66rostgate.v1\x1a\x1b\x66rostgate/v1/customer.proto\x1a\x19\x66rostgate/v1/policy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"W\n\x18\x41ssociateCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x12\n\npartner_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"W\n\x19\x41ssociateCustomerResponse\x12(\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x16.frostgate.v1.Customer\x12\x10\n\x08revision\x18\x02 \x01(\x03\"V\n\x1b\x44isassociateCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"0\n\x1c\x44isassociateCustomerResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\"\x91\x01\n\x15\x46reezeCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12(\n\x05scope\x18\x02 \x01(\x0e\x32\x19.frostgate.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"e\n\x16\x46reezeCustomerResponse\x12(\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x16.frostgate.v1.Customer\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\"\x93\x01\n\x17UnfreezeCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12(\n\x05scope\x18\x02 \x01(\x0e\x32\x19.frostgate.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"g\n\x18UnfreezeCustomerResponse\x12(\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x16.frostgate.v1.Customer\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\"\x81\x01\n\x1b\x42\x61tchFreezeCustomersRequest\x12\x14\n\x0c\x63ustomer_ids\x18\x01 \x03(\t\x12(\n\x05scope\x18\x02 \x01(\x0e\x32\x19.frostgate.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"d\n\x1c\x42\x61tchFreezeCustomersResponse\x12\x32\n\x07results\x18\x01 \x03(\x0b\x32!.frostgate.v1.BatchCustomerResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x83\x01\n\x1d\x42\x61tchUnfreezeCustomersRequest\x12\x14\n\x0c\x63ustomer_ids\x18\x01 \x03(\t\x12(\n\x05scope\x18\x02 \x01(\x0e\x32\x19.frostgate.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"f\n\x1e\x42\x61tchUnfreezeCustomersResponse\x12\x32\n\x07results\x18\x01 \x03(\x0b\x32!.frostgate.v1.BatchCustomerResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x85\x01\n\x13\x42\x61tchCustomerResult\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12*\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32\x16.frostgate.v1.CustomerH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\")\n\x12GetCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\"?\n\x13GetCustomerResponse\x12(\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x16.frostgate.v1.Customer\"\xce\x01\n\x14ListCustomersRequest\x12\x12\n\npartner_id\x18\x01 \x01(\t\x12\x34\n\x0c\x66reeze_state\x18\x02 \x01(\x0e\x32\x19.frostgate.v1.FreezeStateH\x00\x88\x01\x01\x12\x1e\n\x11retention_expired\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\tB\x0f\n\r_freeze_stateB\x14\n\x12_retention_expired\"[\n\x15ListCustomersResponse\x12)\n\tcustomers\x18\x01 \x03(\x0b\x32\x16.frostgate.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc6\x02\n\x17ListFreezeEventsRequest\x12\x18\n\x0b\x63ustomer_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x17\n\npartner_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x1b\n\x0e\x61\x66ter_revision\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12\x33\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x03\x88\x01\x01\x12\x31\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x04\x88\x01\x01\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\tB\x0e\n\x0c_customer_idB\r\n\x0b_partner_idB\x11\n\x0f_after_revisionB\r\n\x0b_start_timeB\x0b\n\t_end_time\"^\n\x18ListFreezeEventsResponse\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.frostgate.v1.FreezeEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa1\x07\n\x15\x43ustomerFreezeService\x12\x64\n\x11\x41ssociateCustomer\x12&.frostgate.v1.AssociateCustomerRequest\x1a\'.frostgate.v1.AssociateCustomerResponse\x12m\n\x14\x44isassociateCustomer\x12).frostgate.v1.DisassociateCustomerRequest\x1a*.frostgate.v1.DisassociateCustomerResponse\x12[\n\x0e\x46reezeCustomer\x12#.frostgate.v1.FreezeCustomerRequest\x1a$.frostgate.v1.FreezeCustomerResponse\x12\x61\n\x10UnfreezeCustomer\x12%.frostgate.v1.UnfreezeCustomerRequest\x1a&.frostgate.v1.UnfreezeCustomerResponse\x12m\n\x14\x42\x61tchFreezeCustomers\x12).frostgate.v1.BatchFreezeCustomersRequest\x1a*.frostgate.v1.BatchFreezeCustomersResponse\x12s\n\x16\x42\x61tchUnfreezeCustomers\x12+.frostgate.v1.BatchUnfreezeCustomersRequest\x1a,.frostgate.v1.BatchUnfreezeCustomersResponse\x12R\n\x0bGetCustomer\x12 .frostgate.v1.GetCustomerRequest\x1a!.frostgate.v1.GetCustomerResponse\x12X\n\rListCustomers\x12\".frostgate.v1.ListCustomersRequest\x1a#.frostgate.v1.ListCustomersResponse\x12\x61\n\x10ListFreezeEvents\x12%.frostgate.v1.ListFreezeEventsRequest\x1a&.frostgate.v1.ListFreezeEventsResponseBJ\n\x10\x63om.frostgate.v1B\x1a\x43ustomerFreezeServiceProtoP\x01Z\x18\x66rostgate/v1;frostgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*frostgate/v1/customer_freeze_service.proto\x12\x0c\x66rostgate.v1\x1a\x1b\x66rostgate/v1/customer.proto\x1a\x1a\x66rostgate/v1/partner.proto\x1a\x19\x66rostgate/v1/policy.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"W\n\x18\x41ssociateCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x12\n\npartner_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"W\n\x19\x41ssociateCustomerResponse\x12(\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x16.frostgate.v1.Customer\x12\x10\n\x08revision\x18\x02 \x01(\x03\"q\n\x1b\x44isassociateCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x19\n\x11verification_code\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"0\n\x1c\x44isassociateCustomerResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\"\xac\x01\n\x15\x46reezeCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12(\n\x05scope\x18\x02 \x01(\x0e\x32\x19.frostgate.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x19\n\x11verification_code\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"e\n\x16\x46reezeCustomerResponse\x12(\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x16.frostgate.v1.Customer\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\"\xae\x01\n\x17UnfreezeCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12(\n\x05scope\x18\x02 \x01(\x0e\x32\x19.frostgate.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x19\n\x11verification_code\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"g\n\x18UnfreezeCustomerResponse\x12(\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x16.frostgate.v1.Customer\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\"\x9c\x01\n\x1b\x42\x61tchFreezeCustomersRequest\x12\x14\n\x0c\x63ustomer_ids\x18\x01 \x03(\t\x12(\n\x05scope\x18\x02 \x01(\x0e\x32\x19.frostgate.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x19\n\x11verification_code\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"d\n\x1c\x42\x61tchFreezeCustomersResponse\x12\x32\n\x07results\x18\x01 \x03(\x0b\x32!.frostgate.v1.BatchCustomerResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x9e\x01\n\x1d\x42\x61tchUnfreezeCustomersRequest\x12\x14\n\x0c\x63ustomer_ids\x18\x01 \x03(\t\x12(\n\x05scope\x18\x02 \x01(\x0e\x32\x19.frostgate.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x19\n\x11verification_code\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"f\n\x1e\x42\x61tchUnfreezeCustomersResponse\x12\x32\n\x07results\x18\x01 \x03(\x0b\x32!.frostgate.v1.BatchCustomerResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x85\x01\n\x13\x42\x61tchCustomerResult\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12*\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32\x16.frostgate.v1.CustomerH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\")\n\x12GetCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\"?\n\x13GetCustomerResponse\x12(\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x16.frostgate.v1.Customer\"\xce\x01\n\x14ListCustomersRequest\x12\x12\n\npartner_id\x18\x01 \x01(\t\x12\x34\n\x0c\x66reeze_state\x18\x02 \x01(\x0e\x32\x19.frostgate.v1.FreezeStateH\x00\x88\x01\x01\x12\x1e\n\x11retention_expired\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\tB\x0f\n\r_freeze_stateB\x14\n\x12_retention_expired\"[\n\x15ListCustomersResponse\x12)\n\tcustomers\x18\x01 \x03(\x0b\x32\x16.frostgate.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc6\x02\n\x17ListFreezeEventsRequest\x12\x18\n\x0b\x63ustomer_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x17\n\npartner_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x1b\n\x0e\x61\x66ter_revision\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12\x33\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x03\x88\x01\x01\x12\x31\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x04\x88\x01\x01\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\tB\x0e\n\x0c_customer_idB\r\n\x0b_partner_idB\x11\n\x0f_after_revisionB\r\n\x0b_start_timeB\x0b\n\t_end_time\"^\n\x18ListFreezeEventsResponse\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.frostgate.v1.FreezeEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x11GetPartnerRequest\x12\x12\n\npartner_id\x18\x01 \x01(\t\"<\n\x12GetPartnerResponse\x12&\n\x07partner\x18\x01 \x01(\x0b\x32\x15.frostgate.v1.Partner\"\x8a\x01\n\x14UpdatePartnerRequest\x12&\n\x07partner\x18\x01 \x01(\x0b\x32\x15.frostgate.v1.Partner\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x19\n\x11verification_code\x18\x03 \x01(\t\"?\n\x15UpdatePartnerResponse\x12&\n\x07partner\x18\x01 \x01(\x0b\x32\x15.frostgate.v1.Partner\"\xb2\x01\n\x1bSendVerificationCodeRequest\x12\x12\n\npartner_id\x18\x01 \x01(\t\x12\x30\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32 .frostgate.v1.VerificationAction\x12\x14\n\x0c\x63ustomer_ids\x18\x03 \x03(\t\x12-\n\x05scope\x18\x04 \x01(\x0e\x32\x19.frostgate.v1.FreezeScopeH\x00\x88\x01\x01\x42\x08\n\x06_scope\"`\n\x1cSendVerificationCodeResponse\x12/\n\x0b\x65xpire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07sent_to\x18\x02 \x01(\t2\xbb\t\n\x15\x43ustomerFreezeService\x12\x64\n\x11\x41ssociateCustomer\x12&.frostgate.v1.AssociateCustomerRequest\x1a\'.frostgate.v1.AssociateCustomerResponse\x12m\n\x14\x44isassociateCustomer\x12).frostgate.v1.DisassociateCustomerRequest\x1a*.frostgate.v1.DisassociateCustomerResponse\x12[\n\x0e\x46reezeCustomer\x12#.frostgate.v1.FreezeCustomerRequest\x1a$.frostgate.v1.FreezeCustomerResponse\x12\x61\n\x10UnfreezeCustomer\x12%.frostgate.v1.UnfreezeCustomerRequest\x1a&.frostgate.v1.UnfreezeCustomerResponse\x12m\n\x14\x42\x61tchFreezeCustomers\x12).frostgate.v1.BatchFreezeCustomersRequest\x1a*.frostgate.v1.BatchFreezeCustomersResponse\x12s\n\x16\x42\x61tchUnfreezeCustomers\x12+.frostgate.v1.BatchUnfreezeCustomersRequest\x1a,.frostgate.v1.BatchUnfreezeCustomersResponse\x12R\n\x0bGetCustomer\x12 .frostgate.v1.GetCustomerRequest\x1a!.frostgate.v1.GetCustomerResponse\x12X\n\rListCustomers\x12\".frostgate.v1.ListCustomersRequest\x1a#.frostgate.v1.ListCustomersResponse\x12\x61\n\x10ListFreezeEvents\x12%.frostgate.v1.ListFreezeEventsRequest\x1a&.frostgate.v1.ListFreezeEventsResponse\x12O\n\nGetPartner\x12\x1f.frostgate.v1.GetPartnerRequest\x1a .frostgate.v1.GetPartnerResponse\x12X\n\rUpdatePartner\x12\".frostgate.v1.UpdatePartnerRequest\x1a#.frostgate.v1.UpdatePartnerResponse\x12m\n\x14SendVerificationCode\x12).frostgate.v1.SendVerificationCodeRequest\x1a*.frostgate.v1.SendVerificationCodeResponseBJ\n\x10\x63om.frostgate.v1B\x1a\x43ustomerFreezeServiceProtoP\x01Z\x18\x66rostgate/v1;frostgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,44 +38,56 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'frostgate.v1.customer_freez
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\020com.frostgate.v1B\032CustomerFreezeServiceProtoP\001Z\030frostgate/v1;frostgatev1'
-  _globals['_ASSOCIATECUSTOMERREQUEST']._serialized_start=174
-  _globals['_ASSOCIATECUSTOMERREQUEST']._serialized_end=261
-  _globals['_ASSOCIATECUSTOMERRESPONSE']._serialized_start=263
-  _globals['_ASSOCIATECUSTOMERRESPONSE']._serialized_end=350
-  _globals['_DISASSOCIATECUSTOMERREQUEST']._serialized_start=352
-  _globals['_DISASSOCIATECUSTOMERREQUEST']._serialized_end=438
-  _globals['_DISASSOCIATECUSTOMERRESPONSE']._serialized_start=440
-  _globals['_DISASSOCIATECUSTOMERRESPONSE']._serialized_end=488
-  _globals['_FREEZECUSTOMERREQUEST']._serialized_start=491
-  _globals['_FREEZECUSTOMERREQUEST']._serialized_end=636
-  _globals['_FREEZECUSTOMERRESPONSE']._serialized_start=638
-  _globals['_FREEZECUSTOMERRESPONSE']._serialized_end=739
-  _globals['_UNFREEZECUSTOMERREQUEST']._serialized_start=742
-  _globals['_UNFREEZECUSTOMERREQUEST']._serialized_end=889
-  _globals['_UNFREEZECUSTOMERRESPONSE']._serialized_start=891
-  _globals['_UNFREEZECUSTOMERRESPONSE']._serialized_end=994
-  _globals['_BATCHFREEZECUSTOMERSREQUEST']._serialized_start=997
-  _globals['_BATCHFREEZECUSTOMERSREQUEST']._serialized_end=1126
-  _globals['_BATCHFREEZECUSTOMERSRESPONSE']._serialized_start=1128
-  _globals['_BATCHFREEZECUSTOMERSRESPONSE']._serialized_end=1228
-  _globals['_BATCHUNFREEZECUSTOMERSREQUEST']._serialized_start=1231
-  _globals['_BATCHUNFREEZECUSTOMERSREQUEST']._serialized_end=1362
-  _globals['_BATCHUNFREEZECUSTOMERSRESPONSE']._serialized_start=1364
-  _globals['_BATCHUNFREEZECUSTOMERSRESPONSE']._serialized_end=1466
-  _globals['_BATCHCUSTOMERRESULT']._serialized_start=1469
-  _globals['_BATCHCUSTOMERRESULT']._serialized_end=1602
-  _globals['_GETCUSTOMERREQUEST']._serialized_start=1604
-  _globals['_GETCUSTOMERREQUEST']._serialized_end=1645
-  _globals['_GETCUSTOMERRESPONSE']._serialized_start=1647
-  _globals['_GETCUSTOMERRESPONSE']._serialized_end=1710
-  _globals['_LISTCUSTOMERSREQUEST']._serialized_start=1713
-  _globals['_LISTCUSTOMERSREQUEST']._serialized_end=1919
-  _globals['_LISTCUSTOMERSRESPONSE']._serialized_start=1921
-  _globals['_LISTCUSTOMERSRESPONSE']._serialized_end=2012
-  _globals['_LISTFREEZEEVENTSREQUEST']._serialized_start=2015
-  _globals['_LISTFREEZEEVENTSREQUEST']._serialized_end=2341
-  _globals['_LISTFREEZEEVENTSRESPONSE']._serialized_start=2343
-  _globals['_LISTFREEZEEVENTSRESPONSE']._serialized_end=2437
-  _globals['_CUSTOMERFREEZESERVICE']._serialized_start=2440
-  _globals['_CUSTOMERFREEZESERVICE']._serialized_end=3369
+  _globals['_ASSOCIATECUSTOMERREQUEST']._serialized_start=236
+  _globals['_ASSOCIATECUSTOMERREQUEST']._serialized_end=323
+  _globals['_ASSOCIATECUSTOMERRESPONSE']._serialized_start=325
+  _globals['_ASSOCIATECUSTOMERRESPONSE']._serialized_end=412
+  _globals['_DISASSOCIATECUSTOMERREQUEST']._serialized_start=414
+  _globals['_DISASSOCIATECUSTOMERREQUEST']._serialized_end=527
+  _globals['_DISASSOCIATECUSTOMERRESPONSE']._serialized_start=529
+  _globals['_DISASSOCIATECUSTOMERRESPONSE']._serialized_end=577
+  _globals['_FREEZECUSTOMERREQUEST']._serialized_start=580
+  _globals['_FREEZECUSTOMERREQUEST']._serialized_end=752
+  _globals['_FREEZECUSTOMERRESPONSE']._serialized_start=754
+  _globals['_FREEZECUSTOMERRESPONSE']._serialized_end=855
+  _globals['_UNFREEZECUSTOMERREQUEST']._serialized_start=858
+  _globals['_UNFREEZECUSTOMERREQUEST']._serialized_end=1032
+  _globals['_UNFREEZECUSTOMERRESPONSE']._serialized_start=1034
+  _globals['_UNFREEZECUSTOMERRESPONSE']._serialized_end=1137
+  _globals['_BATCHFREEZECUSTOMERSREQUEST']._serialized_start=1140
+  _globals['_BATCHFREEZECUSTOMERSREQUEST']._serialized_end=1296
+  _globals['_BATCHFREEZECUSTOMERSRESPONSE']._serialized_start=1298
+  _globals['_BATCHFREEZECUSTOMERSRESPONSE']._serialized_end=1398
+  _globals['_BATCHUNFREEZECUSTOMERSREQUEST']._serialized_start=1401
+  _globals['_BATCHUNFREEZECUSTOMERSREQUEST']._serialized_end=1559
+  _globals['_BATCHUNFREEZECUSTOMERSRESPONSE']._serialized_start=1561
+  _globals['_BATCHUNFREEZECUSTOMERSRESPONSE']._serialized_end=1663
+  _globals['_BATCHCUSTOMERRESULT']._serialized_start=1666
+  _globals['_BATCHCUSTOMERRESULT']._serialized_end=1799
+  _globals['_GETCUSTOMERREQUEST']._serialized_start=1801
+  _globals['_GETCUSTOMERREQUEST']._serialized_end=1842
+  _globals['_GETCUSTOMERRESPONSE']._serialized_start=1844
+  _globals['_GETCUSTOMERRESPONSE']._serialized_end=1907
+  _globals['_LISTCUSTOMERSREQUEST']._serialized_start=1910
+  _globals['_LISTCUSTOMERSREQUEST']._serialized_end=2116
+  _globals['_LISTCUSTOMERSRESPONSE']._serialized_start=2118
+  _globals['_LISTCUSTOMERSRESPONSE']._serialized_end=2209
+  _globals['_LISTFREEZEEVENTSREQUEST']._serialized_start=2212
+  _globals['_LISTFREEZEEVENTSREQUEST']._serialized_end=2538
+  _globals['_LISTFREEZEEVENTSRESPONSE']._serialized_start=2540
+  _globals['_LISTFREEZEEVENTSRESPONSE']._serialized_end=2634
+  _globals['_GETPARTNERREQUEST']._serialized_start=2636
+  _globals['_GETPARTNERREQUEST']._serialized_end=2675
+  _globals['_GETPARTNERRESPONSE']._serialized_start=2677
+  _globals['_GETPARTNERRESPONSE']._serialized_end=2737
+  _globals['_UPDATEPARTNERREQUEST']._serialized_start=2740
+  _globals['_UPDATEPARTNERREQUEST']._serialized_end=2878
+  _globals['_UPDATEPARTNERRESPONSE']._serialized_start=2880
+  _globals['_UPDATEPARTNERRESPONSE']._serialized_end=2943
+  _globals['_SENDVERIFICATIONCODEREQUEST']._serialized_start=2946
+  _globals['_SENDVERIFICATIONCODEREQUEST']._serialized_end=3124
+  _globals['_SENDVERIFICATIONCODERESPONSE']._serialized_start=3126
+  _globals['_SENDVERIFICATIONCODERESPONSE']._serialized_end=3222
+  _globals['_CUSTOMERFREEZESERVICE']._serialized_start=3225
+  _globals['_CUSTOMERFREEZESERVICE']._serialized_end=4436
 # @@protoc_insertion_point(module_scope)

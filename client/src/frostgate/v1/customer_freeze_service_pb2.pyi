@@ -5,8 +5,10 @@ isort:skip_file
 
 from collections import abc as _abc
 from frostgate.v1 import customer_pb2 as _customer_pb2
+from frostgate.v1 import partner_pb2 as _partner_pb2
 from frostgate.v1 import policy_pb2 as _policy_pb2
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -88,12 +90,15 @@ class DisassociateCustomerRequest(_message.Message):
 
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The customer: 1 to 64 of A-Z a-z 0-9 . _ -"""
     reason: _builtins.str
-    """Why: 1 to 256 characters after trimming, no control characters.
-    Field 3 is kept for the verification code.
+    """Why: 1 to 256 characters after trimming, no control characters."""
+    verification_code: _builtins.str
+    """The code that was sent for this customer with VERIFICATION_ACTION_DISASSOCIATE: see the service. Not needed for a
+    customer of which nothing is frozen. At most 64 characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
@@ -102,11 +107,12 @@ class DisassociateCustomerRequest(_message.Message):
         *,
         customer_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        verification_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "reason", b"reason", "request_id", b"request_id", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -143,6 +149,7 @@ class FreezeCustomerRequest(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
@@ -150,8 +157,10 @@ class FreezeCustomerRequest(_message.Message):
     scope: _policy_pb2.FreezeScope.ValueType
     """How far the freeze reaches."""
     reason: _builtins.str
-    """Why: 1 to 256 characters after trimming, no control characters.
-    Field 4 is kept for the verification code.
+    """Why: 1 to 256 characters after trimming, no control characters."""
+    verification_code: _builtins.str
+    """The code that was sent for this customer and this scope with VERIFICATION_ACTION_FREEZE: see the service. At most 64
+    characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
@@ -163,12 +172,13 @@ class FreezeCustomerRequest(_message.Message):
         customer_id: _builtins.str = ...,
         scope: _policy_pb2.FreezeScope.ValueType = ...,
         reason: _builtins.str = ...,
+        verification_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "validate_only", b"validate_only", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -215,6 +225,7 @@ class UnfreezeCustomerRequest(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
@@ -222,8 +233,10 @@ class UnfreezeCustomerRequest(_message.Message):
     scope: _policy_pb2.FreezeScope.ValueType
     """What to unfreeze: the scope that is frozen."""
     reason: _builtins.str
-    """Why: 1 to 256 characters after trimming, no control characters.
-    Field 4 is kept for the verification code.
+    """Why: 1 to 256 characters after trimming, no control characters."""
+    verification_code: _builtins.str
+    """The code that was sent for this customer and this scope with VERIFICATION_ACTION_UNFREEZE: see the service. At most 64
+    characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
@@ -235,12 +248,13 @@ class UnfreezeCustomerRequest(_message.Message):
         customer_id: _builtins.str = ...,
         scope: _policy_pb2.FreezeScope.ValueType = ...,
         reason: _builtins.str = ...,
+        verification_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "validate_only", b"validate_only", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -287,12 +301,15 @@ class BatchFreezeCustomersRequest(_message.Message):
     CUSTOMER_IDS_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     scope: _policy_pb2.FreezeScope.ValueType
     """How far the freeze reaches."""
     reason: _builtins.str
-    """Why: 1 to 256 characters after trimming, no control characters.
-    Field 4 is kept for the verification code.
+    """Why: 1 to 256 characters after trimming, no control characters."""
+    verification_code: _builtins.str
+    """The code that was sent for these very customers and this scope with VERIFICATION_ACTION_FREEZE: see the service. At most 64
+    characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
@@ -306,11 +323,12 @@ class BatchFreezeCustomersRequest(_message.Message):
         customer_ids: _abc.Iterable[_builtins.str] | None = ...,
         scope: _policy_pb2.FreezeScope.ValueType = ...,
         reason: _builtins.str = ...,
+        verification_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "reason", b"reason", "request_id", b"request_id", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -353,12 +371,15 @@ class BatchUnfreezeCustomersRequest(_message.Message):
     CUSTOMER_IDS_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     scope: _policy_pb2.FreezeScope.ValueType
     """What to unfreeze: the scope that is frozen."""
     reason: _builtins.str
-    """Why: 1 to 256 characters after trimming, no control characters.
-    Field 4 is kept for the verification code.
+    """Why: 1 to 256 characters after trimming, no control characters."""
+    verification_code: _builtins.str
+    """The code that was sent for these very customers and this scope with VERIFICATION_ACTION_UNFREEZE: see the service. At most 64
+    characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
@@ -372,11 +393,12 @@ class BatchUnfreezeCustomersRequest(_message.Message):
         customer_ids: _abc.Iterable[_builtins.str] | None = ...,
         scope: _policy_pb2.FreezeScope.ValueType = ...,
         reason: _builtins.str = ...,
+        verification_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "reason", b"reason", "request_id", b"request_id", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -661,3 +683,177 @@ class ListFreezeEventsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListFreezeEventsResponse: _TypeAlias = ListFreezeEventsResponse  # noqa: Y015
+
+@_typing.final
+class GetPartnerRequest(_message.Message):
+    """Asks for one partner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTNER_ID_FIELD_NUMBER: _builtins.int
+    partner_id: _builtins.str
+    """The partner: 1 to 64 of A-Z a-z 0-9 . _ -"""
+    def __init__(
+        self,
+        *,
+        partner_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["partner_id", b"partner_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPartnerRequest: _TypeAlias = GetPartnerRequest  # noqa: Y015
+
+@_typing.final
+class GetPartnerResponse(_message.Message):
+    """The partner asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTNER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def partner(self) -> _partner_pb2.Partner:
+        """The partner, its contact masked."""
+
+    def __init__(
+        self,
+        *,
+        partner: _partner_pb2.Partner | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["partner", b"partner"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["partner", b"partner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPartnerResponse: _TypeAlias = GetPartnerResponse  # noqa: Y015
+
+@_typing.final
+class UpdatePartnerRequest(_message.Message):
+    """Asks to update a partner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTNER_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
+    verification_code: _builtins.str
+    """The code that was sent with VERIFICATION_ACTION_UPDATE_PARTNER, while codes are enabled: see the service. At most 64
+    characters.
+    """
+    @_builtins.property
+    def partner(self) -> _partner_pb2.Partner:
+        """The partner, and the new values of the fields that update_mask names."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """What to change: verification_code_enabled, verification_contact, or * for both. At least one."""
+
+    def __init__(
+        self,
+        *,
+        partner: _partner_pb2.Partner | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        verification_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["partner", b"partner", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["partner", b"partner", "update_mask", b"update_mask", "verification_code", b"verification_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdatePartnerRequest: _TypeAlias = UpdatePartnerRequest  # noqa: Y015
+
+@_typing.final
+class UpdatePartnerResponse(_message.Message):
+    """The partner as the update left it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTNER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def partner(self) -> _partner_pb2.Partner:
+        """The partner, its contact masked."""
+
+    def __init__(
+        self,
+        *,
+        partner: _partner_pb2.Partner | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["partner", b"partner"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["partner", b"partner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdatePartnerResponse: _TypeAlias = UpdatePartnerResponse  # noqa: Y015
+
+@_typing.final
+class SendVerificationCodeRequest(_message.Message):
+    """Asks for a verification code."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTNER_ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    CUSTOMER_IDS_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    partner_id: _builtins.str
+    """The partner whose contact gets the code: 1 to 64 of A-Z a-z 0-9 . _ -"""
+    action: _partner_pb2.VerificationAction.ValueType
+    """What the code is for."""
+    scope: _policy_pb2.FreezeScope.ValueType
+    """The scope to freeze or unfreeze. Absent for other actions."""
+    @_builtins.property
+    def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The customers that are to be changed, each once, in any order: 1 to 1,000 to freeze or unfreeze, one to disassociate,
+        none to update the partner.
+        """
+
+    def __init__(
+        self,
+        *,
+        partner_id: _builtins.str = ...,
+        action: _partner_pb2.VerificationAction.ValueType = ...,
+        customer_ids: _abc.Iterable[_builtins.str] | None = ...,
+        scope: _policy_pb2.FreezeScope.ValueType | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_scope", b"_scope", "scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_scope", b"_scope", "action", b"action", "customer_ids", b"customer_ids", "partner_id", b"partner_id", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__scope: _TypeAlias = _typing.Literal["scope"]  # noqa: Y015
+    _WhichOneofArgType__scope: _TypeAlias = _typing.Literal["_scope", b"_scope"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scope) -> _WhichOneofReturnType__scope | None: ...
+
+Global___SendVerificationCodeRequest: _TypeAlias = SendVerificationCodeRequest  # noqa: Y015
+
+@_typing.final
+class SendVerificationCodeResponse(_message.Message):
+    """A code was sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    SENT_TO_FIELD_NUMBER: _builtins.int
+    sent_to: _builtins.str
+    """Where it went: the contact, masked."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when it is good."""
+
+    def __init__(
+        self,
+        *,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        sent_to: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "sent_to", b"sent_to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendVerificationCodeResponse: _TypeAlias = SendVerificationCodeResponse  # noqa: Y015

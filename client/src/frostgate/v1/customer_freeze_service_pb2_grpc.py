@@ -35,8 +35,20 @@ class CustomerFreezeServiceStub(object):
     the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
     change with a request_id may be repeated after any failure.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE
-    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
+    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
+    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
+    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
+    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
+    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
+    request. Where codes are not enabled, one that is given is ignored.
+
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
+    nobody, in the same words.
+
+    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
+    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
+    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     def __init__(self, channel):
@@ -90,6 +102,21 @@ class CustomerFreezeServiceStub(object):
                 request_serializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.ListFreezeEventsRequest.SerializeToString,
                 response_deserializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.ListFreezeEventsResponse.FromString,
                 _registered_method=True)
+        self.GetPartner = channel.unary_unary(
+                '/frostgate.v1.CustomerFreezeService/GetPartner',
+                request_serializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.GetPartnerRequest.SerializeToString,
+                response_deserializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.GetPartnerResponse.FromString,
+                _registered_method=True)
+        self.UpdatePartner = channel.unary_unary(
+                '/frostgate.v1.CustomerFreezeService/UpdatePartner',
+                request_serializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.UpdatePartnerRequest.SerializeToString,
+                response_deserializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.UpdatePartnerResponse.FromString,
+                _registered_method=True)
+        self.SendVerificationCode = channel.unary_unary(
+                '/frostgate.v1.CustomerFreezeService/SendVerificationCode',
+                request_serializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.SendVerificationCodeRequest.SerializeToString,
+                response_deserializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.SendVerificationCodeResponse.FromString,
+                _registered_method=True)
 
 
 class CustomerFreezeServiceServicer(object):
@@ -102,8 +129,20 @@ class CustomerFreezeServiceServicer(object):
     the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
     change with a request_id may be repeated after any failure.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE
-    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
+    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
+    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
+    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
+    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
+    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
+    request. Where codes are not enabled, one that is given is ignored.
+
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
+    nobody, in the same words.
+
+    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
+    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
+    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     def AssociateCustomer(self, request, context):
@@ -147,7 +186,10 @@ class CustomerFreezeServiceServicer(object):
     def BatchFreezeCustomers(self, request, context):
         """Freezes up to 1,000 customers. What is refused is that customer's result; the rest change in one transaction.
 
-        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice).
+        One verification code covers the whole set of ids; a wrong one fails the call.
+
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for customers
+        of several partners if any of these has verification codes enabled).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -185,6 +227,37 @@ class CustomerFreezeServiceServicer(object):
         """Lists what happened, the newest first. A filter that nothing matches gives an empty list.
 
         Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPartner(self, request, context):
+        """Gets one partner, its contact masked.
+
+        Errors: NOT_FOUND (PARTNER_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdatePartner(self, request, context):
+        """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there is
+        none. While codes are enabled, every update needs one that was sent to the contact known before.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
+        (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendVerificationCode(self, request, context):
+        """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then on.
+
+        Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
+        VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
+        UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -238,6 +311,21 @@ def add_CustomerFreezeServiceServicer_to_server(servicer, server):
                     request_deserializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.ListFreezeEventsRequest.FromString,
                     response_serializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.ListFreezeEventsResponse.SerializeToString,
             ),
+            'GetPartner': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPartner,
+                    request_deserializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.GetPartnerRequest.FromString,
+                    response_serializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.GetPartnerResponse.SerializeToString,
+            ),
+            'UpdatePartner': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePartner,
+                    request_deserializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.UpdatePartnerRequest.FromString,
+                    response_serializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.UpdatePartnerResponse.SerializeToString,
+            ),
+            'SendVerificationCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendVerificationCode,
+                    request_deserializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.SendVerificationCodeRequest.FromString,
+                    response_serializer=frostgate_dot_v1_dot_customer__freeze__service__pb2.SendVerificationCodeResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'frostgate.v1.CustomerFreezeService', rpc_method_handlers)
@@ -256,8 +344,20 @@ class CustomerFreezeService(object):
     the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
     change with a request_id may be repeated after any failure.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE
-    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
+    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
+    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
+    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
+    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
+    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
+    request. Where codes are not enabled, one that is given is ignored.
+
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
+    nobody, in the same words.
+
+    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
+    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
+    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     @staticmethod
@@ -493,6 +593,87 @@ class CustomerFreezeService(object):
             '/frostgate.v1.CustomerFreezeService/ListFreezeEvents',
             frostgate_dot_v1_dot_customer__freeze__service__pb2.ListFreezeEventsRequest.SerializeToString,
             frostgate_dot_v1_dot_customer__freeze__service__pb2.ListFreezeEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPartner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/frostgate.v1.CustomerFreezeService/GetPartner',
+            frostgate_dot_v1_dot_customer__freeze__service__pb2.GetPartnerRequest.SerializeToString,
+            frostgate_dot_v1_dot_customer__freeze__service__pb2.GetPartnerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdatePartner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/frostgate.v1.CustomerFreezeService/UpdatePartner',
+            frostgate_dot_v1_dot_customer__freeze__service__pb2.UpdatePartnerRequest.SerializeToString,
+            frostgate_dot_v1_dot_customer__freeze__service__pb2.UpdatePartnerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendVerificationCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/frostgate.v1.CustomerFreezeService/SendVerificationCode',
+            frostgate_dot_v1_dot_customer__freeze__service__pb2.SendVerificationCodeRequest.SerializeToString,
+            frostgate_dot_v1_dot_customer__freeze__service__pb2.SendVerificationCodeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,8 +36,20 @@ class CustomerFreezeServiceStub:
     the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
     change with a request_id may be repeated after any failure.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE
-    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
+    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
+    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
+    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
+    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
+    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
+    request. Where codes are not enabled, one that is given is ignored.
+
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
+    nobody, in the same words.
+
+    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
+    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
+    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     @_typing.overload
@@ -69,7 +81,10 @@ class CustomerFreezeServiceStub:
     BatchFreezeCustomers: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchFreezeCustomersRequest, _customer_freeze_service_pb2.BatchFreezeCustomersResponse]
     """Freezes up to 1,000 customers. What is refused is that customer's result; the rest change in one transaction.
 
-    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice).
+    One verification code covers the whole set of ids; a wrong one fails the call.
+
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for customers
+    of several partners if any of these has verification codes enabled).
     """
     BatchUnfreezeCustomers: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchUnfreezeCustomersRequest, _customer_freeze_service_pb2.BatchUnfreezeCustomersResponse]
     """Unfreezes up to 1,000 customers, as BatchFreezeCustomers freezes them.
@@ -92,6 +107,25 @@ class CustomerFreezeServiceStub:
 
     Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
+    GetPartner: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.GetPartnerRequest, _customer_freeze_service_pb2.GetPartnerResponse]
+    """Gets one partner, its contact masked.
+
+    Errors: NOT_FOUND (PARTNER_NOT_FOUND).
+    """
+    UpdatePartner: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UpdatePartnerRequest, _customer_freeze_service_pb2.UpdatePartnerResponse]
+    """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there is
+    none. While codes are enabled, every update needs one that was sent to the contact known before.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
+    (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
+    """
+    SendVerificationCode: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.SendVerificationCodeRequest, _customer_freeze_service_pb2.SendVerificationCodeResponse]
+    """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then on.
+
+    Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
+    VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
+    UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it).
+    """
 
 @_typing.type_check_only
 class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
@@ -104,8 +138,20 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
     change with a request_id may be repeated after any failure.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE
-    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
+    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
+    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
+    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
+    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
+    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
+    request. Where codes are not enabled, one that is given is ignored.
+
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
+    nobody, in the same words.
+
+    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
+    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
+    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -134,7 +180,10 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     BatchFreezeCustomers: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchFreezeCustomersRequest, _customer_freeze_service_pb2.BatchFreezeCustomersResponse]  # type: ignore[assignment]
     """Freezes up to 1,000 customers. What is refused is that customer's result; the rest change in one transaction.
 
-    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice).
+    One verification code covers the whole set of ids; a wrong one fails the call.
+
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for customers
+    of several partners if any of these has verification codes enabled).
     """
     BatchUnfreezeCustomers: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchUnfreezeCustomersRequest, _customer_freeze_service_pb2.BatchUnfreezeCustomersResponse]  # type: ignore[assignment]
     """Unfreezes up to 1,000 customers, as BatchFreezeCustomers freezes them.
@@ -157,6 +206,25 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
 
     Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
+    GetPartner: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.GetPartnerRequest, _customer_freeze_service_pb2.GetPartnerResponse]  # type: ignore[assignment]
+    """Gets one partner, its contact masked.
+
+    Errors: NOT_FOUND (PARTNER_NOT_FOUND).
+    """
+    UpdatePartner: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UpdatePartnerRequest, _customer_freeze_service_pb2.UpdatePartnerResponse]  # type: ignore[assignment]
+    """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there is
+    none. While codes are enabled, every update needs one that was sent to the contact known before.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
+    (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
+    """
+    SendVerificationCode: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.SendVerificationCodeRequest, _customer_freeze_service_pb2.SendVerificationCodeResponse]  # type: ignore[assignment]
+    """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then on.
+
+    Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
+    VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
+    UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it).
+    """
 
 class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
     """For the partner center's backend: freeze and unfreeze customers, and see what happened to them.
@@ -168,8 +236,20 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
     the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
     change with a request_id may be repeated after any failure.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE
-    (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
+    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
+    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
+    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
+    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
+    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
+    request. Where codes are not enabled, one that is given is ignored.
+
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
+    nobody, in the same words.
+
+    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
+    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
+    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     @_abc_1.abstractmethod
@@ -226,7 +306,10 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_customer_freeze_service_pb2.BatchFreezeCustomersResponse, _abc.Awaitable[_customer_freeze_service_pb2.BatchFreezeCustomersResponse]]:
         """Freezes up to 1,000 customers. What is refused is that customer's result; the rest change in one transaction.
 
-        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice).
+        One verification code covers the whole set of ids; a wrong one fails the call.
+
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for customers
+        of several partners if any of these has verification codes enabled).
         """
 
     @_abc_1.abstractmethod
@@ -272,6 +355,43 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists what happened, the newest first. A filter that nothing matches gives an empty list.
 
         Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def GetPartner(
+        self,
+        request: _customer_freeze_service_pb2.GetPartnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_freeze_service_pb2.GetPartnerResponse, _abc.Awaitable[_customer_freeze_service_pb2.GetPartnerResponse]]:
+        """Gets one partner, its contact masked.
+
+        Errors: NOT_FOUND (PARTNER_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def UpdatePartner(
+        self,
+        request: _customer_freeze_service_pb2.UpdatePartnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_freeze_service_pb2.UpdatePartnerResponse, _abc.Awaitable[_customer_freeze_service_pb2.UpdatePartnerResponse]]:
+        """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there is
+        none. While codes are enabled, every update needs one that was sent to the contact known before.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
+        (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
+        """
+
+    @_abc_1.abstractmethod
+    def SendVerificationCode(
+        self,
+        request: _customer_freeze_service_pb2.SendVerificationCodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_freeze_service_pb2.SendVerificationCodeResponse, _abc.Awaitable[_customer_freeze_service_pb2.SendVerificationCodeResponse]]:
+        """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then on.
+
+        Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
+        VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
+        UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it).
         """
 
 def add_CustomerFreezeServiceServicer_to_server(servicer: CustomerFreezeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -47,17 +47,17 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SCOPE_MISMATCH: _ErrorReason.ValueType  # 10
     """FAILED_PRECONDITION: another scope is frozen. Metadata: customer_id, scope, frozen_scope."""
     ERROR_REASON_VERIFICATION_CODE_REQUIRED: _ErrorReason.ValueType  # 11
-    """FAILED_PRECONDITION: the partner wants a verification code."""
+    """FAILED_PRECONDITION: the partner wants a verification code. Metadata: partner_id."""
     ERROR_REASON_VERIFICATION_CODE_INVALID: _ErrorReason.ValueType  # 12
-    """PERMISSION_DENIED: the verification code is not the one that was sent, or no longer valid."""
+    """PERMISSION_DENIED: the verification code is not the one that was sent for this, or used, or too old."""
     ERROR_REASON_VERIFICATION_RATE_LIMITED: _ErrorReason.ValueType  # 13
-    """RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back."""
+    """RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back. Metadata: what, retry_after."""
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 14
-    """UNAUTHENTICATED: no identity, or a bad one."""
+    """UNAUTHENTICATED: no identity, or a bad one. Metadata: wanted."""
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 15
-    """PERMISSION_DENIED: the caller's role does not include this call."""
+    """PERMISSION_DENIED: the caller's role does not include this call. Metadata: principal, method."""
     ERROR_REASON_PARTNER_MISMATCH: _ErrorReason.ValueType  # 16
-    """PERMISSION_DENIED: the caller is bound to partners, and the customer is none of theirs."""
+    """PERMISSION_DENIED: the caller is bound to partners, and this is none of them, or no customer of theirs."""
     ERROR_REASON_REVISION_NOT_REACHED: _ErrorReason.ValueType  # 17
     """UNAVAILABLE: this node has not reached the minimum_revision. Metadata: minimum_revision, revision."""
     ERROR_REASON_WATCH_COMPACTED: _ErrorReason.ValueType  # 18
@@ -74,14 +74,20 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL: the storage failed while it made a change durable, so that the change may have been made or not. Repeat
     the call with its request_id to find out.
     """
+    ERROR_REASON_VERIFICATION_NOT_ENABLED: _ErrorReason.ValueType  # 24
+    """FAILED_PRECONDITION: a code was asked for, but the partner has not enabled codes. Metadata: partner_id."""
+    ERROR_REASON_VERIFICATION_NOT_CONFIGURED: _ErrorReason.ValueType  # 25
+    """FAILED_PRECONDITION: this deployment has no mail server, and so can send no codes."""
+    ERROR_REASON_VERIFICATION_CODE_NOT_SENT: _ErrorReason.ValueType  # 26
+    """UNAVAILABLE: the mail server did not take the code. It may be asked for again, and does not count as sent."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Every error carries one google.rpc.ErrorInfo with domain "frostgate" and, as its reason, one of
     these names without the prefix: "ALREADY_FROZEN", for example. Its metadata holds every variable of the message.
     Errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message over 512 KiB) carry none.
 
-    New reasons may be added: treat one that you do not know by the status code. Those on verification codes, identities
-    and watches belong to calls that this version does not have yet.
+    New reasons may be added: treat one that you do not know by the status code. Those on watches belong to calls that this
+    version does not have yet.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -109,17 +115,17 @@ ERROR_REASON_NOT_FROZEN: ErrorReason.ValueType  # 9
 ERROR_REASON_SCOPE_MISMATCH: ErrorReason.ValueType  # 10
 """FAILED_PRECONDITION: another scope is frozen. Metadata: customer_id, scope, frozen_scope."""
 ERROR_REASON_VERIFICATION_CODE_REQUIRED: ErrorReason.ValueType  # 11
-"""FAILED_PRECONDITION: the partner wants a verification code."""
+"""FAILED_PRECONDITION: the partner wants a verification code. Metadata: partner_id."""
 ERROR_REASON_VERIFICATION_CODE_INVALID: ErrorReason.ValueType  # 12
-"""PERMISSION_DENIED: the verification code is not the one that was sent, or no longer valid."""
+"""PERMISSION_DENIED: the verification code is not the one that was sent for this, or used, or too old."""
 ERROR_REASON_VERIFICATION_RATE_LIMITED: ErrorReason.ValueType  # 13
-"""RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back."""
+"""RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back. Metadata: what, retry_after."""
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 14
-"""UNAUTHENTICATED: no identity, or a bad one."""
+"""UNAUTHENTICATED: no identity, or a bad one. Metadata: wanted."""
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 15
-"""PERMISSION_DENIED: the caller's role does not include this call."""
+"""PERMISSION_DENIED: the caller's role does not include this call. Metadata: principal, method."""
 ERROR_REASON_PARTNER_MISMATCH: ErrorReason.ValueType  # 16
-"""PERMISSION_DENIED: the caller is bound to partners, and the customer is none of theirs."""
+"""PERMISSION_DENIED: the caller is bound to partners, and this is none of them, or no customer of theirs."""
 ERROR_REASON_REVISION_NOT_REACHED: ErrorReason.ValueType  # 17
 """UNAVAILABLE: this node has not reached the minimum_revision. Metadata: minimum_revision, revision."""
 ERROR_REASON_WATCH_COMPACTED: ErrorReason.ValueType  # 18
@@ -136,4 +142,10 @@ ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 23
 """INTERNAL: the storage failed while it made a change durable, so that the change may have been made or not. Repeat
 the call with its request_id to find out.
 """
+ERROR_REASON_VERIFICATION_NOT_ENABLED: ErrorReason.ValueType  # 24
+"""FAILED_PRECONDITION: a code was asked for, but the partner has not enabled codes. Metadata: partner_id."""
+ERROR_REASON_VERIFICATION_NOT_CONFIGURED: ErrorReason.ValueType  # 25
+"""FAILED_PRECONDITION: this deployment has no mail server, and so can send no codes."""
+ERROR_REASON_VERIFICATION_CODE_NOT_SENT: ErrorReason.ValueType  # 26
+"""UNAVAILABLE: the mail server did not take the code. It may be asked for again, and does not count as sent."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

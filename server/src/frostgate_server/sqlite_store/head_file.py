@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from frostgate_server.event_chain import GENESIS
+
 SLOT_SIZE = 512
 
 REVISION_JUMP = 10**9
@@ -22,11 +24,19 @@ REVISION_JUMP = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a history stands: of which database, at which revision, with which hash of the last event."""
+    """Where a history stands: of which database, at which revision, with which hash of the last event; and the same of
+    its audit log."""
 
     database_id: str
     revision: int
     hash: str
+    audit_sequence: int = 0
+    audit_hash: str = GENESIS
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Grows with every change."""
+        return self.revision, self.audit_sequence
 
 
 class HeadFileDamaged(OSError):
@@ -78,7 +88,7 @@ class HeadFile:
         heads = {slot: head for slot in (0, 1) if (head := _parse(content[slot * SLOT_SIZE :][:SLOT_SIZE]))}
         if not heads:
             raise HeadFileDamaged("it holds no sound line")
-        slot = max(heads, key=lambda slot: heads[slot].revision)
+        slot = max(heads, key=lambda slot: heads[slot].place)
         return heads[slot], slot
 
 
@@ -93,7 +103,7 @@ def _parse(slot: bytes) -> Head | None:
         fields = json.loads(slot)
         checksum = fields.pop("checksum")
         head = Head(**fields)
-        if [type(value) for value in asdict(head).values()] != [str, int, str]:
+        if [type(value) for value in asdict(head).values()] != [str, int, str, int, str]:
             return None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -20,7 +20,7 @@ def initial(db: Database) -> None:
     for statement in _statements(resources.files(__package__).joinpath("schema.sql").read_text("utf-8")):
         db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    db.execute("INSERT INTO head VALUES (1, ?, 0, ?)", [str(uuid4()), GENESIS])
+    db.execute("INSERT INTO head VALUES (1, ?, 0, ?, 0, ?)", [str(uuid4()), GENESIS, GENESIS])
 
 
 KNOWN = {initial.__name__}

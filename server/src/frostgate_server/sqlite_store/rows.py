@@ -4,8 +4,11 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from frostgate_server.audit import AuditEntry, AuditNote
+from frostgate_server.codes import SentCode
 from frostgate_server.errors import StorageUnavailable
 from frostgate_server.freezing import Customer, FreezeEvent
+from frostgate_server.partners import Partner
 from frostgate_server.vocabulary import FreezeEventAction, FreezeScope, FreezeState
 
 Row = tuple[Any, ...]
@@ -18,6 +21,10 @@ EVENT_COLUMNS = (
     "revision, customer_id, partner_id, action, scope, state_before, state_after, reason, actor, request_id, "
     "event_time, retention_expire_time"
 )
+
+PARTNER_COLUMNS = "partner_id, verification_code_enabled, verification_contact"
+CODE_COLUMNS = "code_id, digest, expire_time, tries"
+ENTRY_COLUMNS = f"sequence, principal, method, reason, subject, note_time, omitted, {PARTNER_COLUMNS}"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -115,6 +122,46 @@ def event_of(row: Row) -> FreezeEvent:
         event_time=time_of(time),
         retention_expire_time=_read(expires),
     )
+
+
+def code_of(row: Row) -> SentCode:
+    """A verification code from CODE_COLUMNS."""
+    code_id, digest, expires, tries = row
+    return SentCode(code_id, digest, time_of(expires), tries)
+
+
+def entry_row(entry: AuditEntry) -> Row:
+    """The values of ENTRY_COLUMNS."""
+    note = entry.note
+    partner = note.partner
+    return (
+        entry.sequence,
+        note.principal,
+        note.method,
+        note.reason,
+        note.subject,
+        microseconds(note.note_time),
+        note.omitted,
+        *(partner_row(partner) if partner else (None, None, None)),
+    )
+
+
+def entry_of(row: Row) -> AuditEntry:
+    """An entry of the audit log from ENTRY_COLUMNS."""
+    sequence, principal, method, reason, subject, time, omitted, *partner = row
+    made = None if partner[0] is None else partner_of(tuple(partner))
+    return AuditEntry(sequence, AuditNote(principal, method, reason, subject, time_of(time), omitted, made))
+
+
+def partner_row(partner: Partner) -> Row:
+    """The values of PARTNER_COLUMNS."""
+    return partner.partner_id, partner.verification_code_enabled, partner.verification_contact
+
+
+def partner_of(row: Row) -> Partner:
+    """A partner from PARTNER_COLUMNS."""
+    partner_id, enabled, contact = row
+    return Partner(partner_id, bool(enabled), contact)
 
 
 def _stored(time: datetime | None) -> int | None:

@@ -6,11 +6,35 @@ CREATE TABLE head (
     database_id TEXT NOT NULL,
     revision INTEGER NOT NULL,
     -- The hash of the last event, to which the next one is chained.
-    hash TEXT NOT NULL
+    hash TEXT NOT NULL,
+    -- The same of the audit log.
+    audit_sequence INTEGER NOT NULL,
+    audit_hash TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE partners (
-    partner_id TEXT PRIMARY KEY NOT NULL
+    partner_id TEXT PRIMARY KEY NOT NULL,
+    verification_code_enabled INTEGER NOT NULL DEFAULT 0 CHECK (verification_code_enabled IN (0, 1)),
+    -- An e-mail address, or empty.
+    verification_contact TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+-- The one code of a partner that may still be good: a digest under a key that is not in the database.
+CREATE TABLE verification_codes (
+    partner_id TEXT PRIMARY KEY NOT NULL,
+    code_id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    expire_time INTEGER NOT NULL,
+    tries INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What counts against a partner's limits: codes that were sent (1), and tries that failed or have not ended (2).
+CREATE TABLE verification_counts (
+    partner_id TEXT NOT NULL,
+    kind INTEGER NOT NULL CHECK (kind IN (1, 2)),
+    count_id TEXT NOT NULL,
+    count_time INTEGER NOT NULL,
+    PRIMARY KEY (partner_id, kind, count_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE customers (
@@ -58,6 +82,34 @@ END;
 CREATE TRIGGER events_are_not_removed BEFORE DELETE ON events
 BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
+END;
+
+-- What was refused to callers that are known, and what was done to partners.
+CREATE TABLE audit_entries (
+    sequence INTEGER PRIMARY KEY,
+    principal TEXT NOT NULL,
+    method TEXT NOT NULL,
+    -- The error's reason; empty for what was done.
+    reason TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    note_time INTEGER NOT NULL,
+    omitted INTEGER NOT NULL,
+    -- Of an update: the partner as it was from then on.
+    partner_id TEXT,
+    verification_code_enabled INTEGER,
+    verification_contact TEXT,
+    -- Over this entry and the hash of the one before.
+    hash TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER audit_entries_are_not_edited BEFORE UPDATE ON audit_entries
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+
+CREATE TRIGGER audit_entries_are_not_removed BEFORE DELETE ON audit_entries
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
 END;
 
 -- Answers to changes, kept so that a repeated request gets the first one again.

@@ -1,12 +1,13 @@
 """The store on SQLite: plain SQL, one connection a reading thread, and one for all changes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from frostgate_server.errors import StorageUnavailable
 from frostgate_server.freezing import Customer, FreezeEvent
+from frostgate_server.partners import Partner
 from frostgate_server.store import CustomerFilter, EventFilter, Transaction
 from frostgate_server.vocabulary import FreezeState
 
@@ -15,6 +16,7 @@ from .failures import translated_errors
 from .group_commit import GroupCommit
 from .head_file import HeadFile
 from .library import sqlite3
+from .partner_tables import read_partner
 from .rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, Row, customer_of, event_of, microseconds, verified_state
 from .transaction import read_customer
 
@@ -70,9 +72,10 @@ class SqliteStore:
         with translated_errors():
             return read_customer(self._connections.mine(), customer_id)
 
-    def partner_exists(self, partner_id: str) -> bool:
+    def partner(self, partner_id: str) -> Partner | None:
         """See store.Store."""
-        return bool(self._read("SELECT 1 FROM partners WHERE partner_id = ?", [partner_id]))
+        with translated_errors():
+            return read_partner(self._connections.mine(), partner_id)
 
     def customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
         """See store.Store."""
@@ -89,18 +92,23 @@ class SqliteStore:
 
     def events(self, wanted: EventFilter, before: int | None, limit: int) -> list[FreezeEvent]:
         """See store.Store."""
-        bounds = {
+        bounds: dict[str, object] = {
             "customer_id = ?": wanted.customer_id,
-            "partner_id = ?": wanted.partner_id,
             "revision > ?": wanted.after_revision,
             "revision < ?": before,
             "event_time >= ?": wanted.start_time and microseconds(wanted.start_time),
             "event_time < ?": wanted.end_time and microseconds(wanted.end_time),
         }
         set_bounds = {condition: value for condition, value in bounds.items() if value is not None}
-        where = f"WHERE {' AND '.join(set_bounds)}" if set_bounds else ""
-        sql = f"SELECT {EVENT_COLUMNS} FROM events {where} ORDER BY revision DESC LIMIT ?"
-        return [event_of(row) for row in self._read(sql, [*set_bounds.values(), limit])]
+        if wanted.partner_ids is None:
+            sql = f"SELECT {EVENT_COLUMNS} FROM events {_where(set_bounds)} ORDER BY revision DESC LIMIT ?"
+            return [event_of(row) for row in self._read(sql, [*set_bounds.values(), limit])]
+        # Each partner's newest by its index, and the newest of those: no long history is sorted.
+        of_one = f"SELECT {EVENT_COLUMNS} FROM events {_where(['partner_id = ?', *set_bounds])} ORDER BY revision DESC"
+        of_all = " UNION ALL ".join(f"SELECT * FROM ({of_one} LIMIT ?)" for _ in wanted.partner_ids)
+        values = [v for partner_id in wanted.partner_ids for v in (partner_id, *set_bounds.values(), limit)]
+        rows = self._read(f"{of_all} ORDER BY revision DESC LIMIT ?", [*values, limit])
+        return [event_of(row) for row in rows]
 
     def write(self, work: Callable[[Transaction], _Result]) -> _Result:
         """See store.Store. What goes out to the caller is in the head file too."""
@@ -115,3 +123,8 @@ class SqliteStore:
         with translated_errors():
             rows: list[Row] = self._connections.mine().execute(sql, values).fetchall()
             return rows
+
+
+def _where(conditions: Iterable[str]) -> str:
+    joined = " AND ".join(conditions)
+    return f"WHERE {joined}" if joined else ""

@@ -2,26 +2,41 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import astuple, replace
 from datetime import datetime, timedelta
 
-from frostgate_server.event_chain import chained
+from frostgate_server.audit import AuditEntry, AuditNote
+from frostgate_server.event_chain import chained, chained_entry
 from frostgate_server.freezing import Customer, FreezeEvent
 from frostgate_server.store import Answered, RequestKey
 
 from .head_file import Head
 from .library import sqlite3
-from .rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, customer_of, customer_row, event_row, microseconds
+from .partner_tables import PartnerTables
+from .rows import (
+    CUSTOMER_COLUMNS,
+    ENTRY_COLUMNS,
+    EVENT_COLUMNS,
+    customer_of,
+    customer_row,
+    entry_row,
+    event_row,
+    microseconds,
+)
 
 ANSWERS_KEPT = timedelta(hours=24)
 _ANSWERS_DROPPED_FOR_ONE = 16
 """More than one is dropped for each that is kept, so that a heap of old ones melts."""
 
+_HEAD = "SELECT database_id, revision, hash, audit_sequence, audit_hash FROM head"
+_PUT_HEAD = "UPDATE head SET revision = ?, hash = ?, audit_sequence = ?, audit_hash = ?"
 _CUSTOMER = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE customer_id = ?"
 _PUT_CUSTOMER = (
     f"INSERT INTO customers ({CUSTOMER_COLUMNS}) VALUES ({', '.join('?' * 10)}) ON CONFLICT DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in CUSTOMER_COLUMNS.split(", ")[1:])
 )
 _APPEND_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}, hash) VALUES ({', '.join('?' * 13)})"
+_APPEND_ENTRY = f"INSERT INTO audit_entries ({ENTRY_COLUMNS}, hash) VALUES ({', '.join('?' * 11)})"
 _DROP_OLD_ANSWERS = (
     "DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE answer_time < ? ORDER BY answer_time LIMIT ?)"
 )
@@ -29,8 +44,8 @@ _DROP_OLD_ANSWERS = (
 
 def read_head(connection: sqlite3.Connection) -> Head:
     """Where the history in the database stands."""
-    ((database_id, revision, hash_),) = connection.execute("SELECT database_id, revision, hash FROM head").fetchall()
-    return Head(database_id, revision, hash_)
+    (row,) = connection.execute(_HEAD).fetchall()
+    return Head(*row)
 
 
 def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer | None:
@@ -39,7 +54,7 @@ def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer 
     return customer_of(rows[0]) if rows else None
 
 
-class SqliteTransaction:
+class SqliteTransaction(PartnerTables):
     """Keeps the promises of store.Transaction, for one change after the other.
 
     `head` is where the history stands, this transaction included. The database has it once `finish` is called. `intact`
@@ -48,7 +63,7 @@ class SqliteTransaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Takes a connection on which a transaction has begun."""
-        self._connection = connection
+        super().__init__(connection)
         self._committed = self.head = read_head(connection)
         self.intact = True
         self._remembered: list[datetime] = []
@@ -75,7 +90,8 @@ class SqliteTransaction:
     def finish(self) -> None:
         """Writes down where the history stands, and drops answers that were kept long enough."""
         if self.head != self._committed:
-            self._connection.execute("UPDATE head SET revision = ?, hash = ?", (self.head.revision, self.head.hash))
+            _, *values = astuple(self.head)
+            self._connection.execute(_PUT_HEAD, values)
         if self._remembered:
             forgotten = microseconds(max(self._remembered) - ANSWERS_KEPT)
             most = _ANSWERS_DROPPED_FOR_ONE * len(self._remembered)
@@ -94,14 +110,21 @@ class SqliteTransaction:
         if event.revision != self.head.revision + 1:
             raise ValueError(f"revision {event.revision} does not follow {self.head.revision}")
         execute = self._connection.execute
-        self.head = Head(self.head.database_id, event.revision, chained(self.head.hash, event))
+        self.head = replace(self.head, revision=event.revision, hash=chained(self.head.hash, event))
         execute(_APPEND_EVENT, (*event_row(event), self.head.hash))
         if customer is None:
             execute("DELETE FROM customers WHERE customer_id = ?", (event.customer_id,))
         else:
             if event.state_before is None:
-                execute("INSERT OR IGNORE INTO partners VALUES (?)", (customer.partner_id,))
+                execute("INSERT OR IGNORE INTO partners (partner_id) VALUES (?)", (customer.partner_id,))
             execute(_PUT_CUSTOMER, customer_row(customer))
+
+    def note(self, note: AuditNote) -> None:
+        """See store.Transaction."""
+        entry = AuditEntry(self.head.audit_sequence + 1, note)
+        hash_ = chained_entry(self.head.audit_hash, entry)
+        self._connection.execute(_APPEND_ENTRY, (*entry_row(entry), hash_))
+        self.head = replace(self.head, audit_sequence=entry.sequence, audit_hash=hash_)
 
     def answered(self, key: RequestKey) -> Answered | None:
         """See store.Transaction."""

@@ -1,0 +1,104 @@
+"""A change of customers that somebody asks for: what it makes of each, and what a code for it must be good for."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from .caller import Caller
+from .codes import Purpose
+from .errors import PartnerMismatch
+from .freezing import Customer, FreezeEvent, Moment
+from .partners import Partner
+from .store import Transaction
+from .vocabulary import FreezeEventAction, FreezeScope, FreezeState, VerificationAction
+
+_VERIFIED = {
+    FreezeEventAction.FROZEN: VerificationAction.FREEZE,
+    FreezeEventAction.UNFROZEN: VerificationAction.UNFREEZE,
+    FreezeEventAction.DISASSOCIATED: VerificationAction.DISASSOCIATE,
+}
+"""Actions that need a code, where the partner wants one."""
+
+
+class Partners(Protocol):
+    """Where partners are found: a transaction, or a store."""
+
+    def partner(self, partner_id: str) -> Partner | None:
+        """The partner, or None if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a change makes of one customer: None before or after where it is unknown."""
+
+    customer_id: str
+    partner_id: str
+    before: Customer | None
+    after: Customer | None
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that somebody asks for, and the transition that makes it: (customer_id, before, at) → after.
+
+    An empty `request_id` or `code` stands for none.
+    """
+
+    caller: Caller
+    action: FreezeEventAction
+    scope: FreezeScope | None
+    reason: str
+    request_id: str
+    code: str
+    transition: Callable[[str, Customer | None, Moment], Customer | None]
+
+    def step(self, customer_id: str, before: Customer | None, at: Moment) -> Step:
+        """What the change makes of a customer. Raises PartnerMismatch, and what the transition raises."""
+        if self.action is not FreezeEventAction.ASSOCIATED:
+            self._ensure_sees(customer_id, before)
+        after = self.transition(customer_id, before, at)
+        either = after or before
+        assert either is not None, "a transition begins or ends with a customer"
+        return Step(customer_id, either.partner_id, before, after, at)
+
+    def purpose(self, partners: Partners, steps: list[Step], customer_ids: Iterable[str]) -> Purpose | None:
+        """What a code must be good for, so that these steps may be taken; None: they need none.
+
+        All are customers of one partner, of those that were asked for.
+        """
+        action = _VERIFIED.get(self.action)
+        if action is None or not any(self._is_grave(step) for step in steps):
+            return None
+        partner = partners.partner(steps[0].partner_id)
+        if partner is None or not partner.verification_code_enabled:
+            return None
+        return Purpose.of(partner.partner_id, action, customer_ids, self.scope)
+
+    def record(self, transaction: Transaction, step: Step) -> None:
+        """Takes a step."""
+        event = FreezeEvent(
+            revision=step.at.revision,
+            customer_id=step.customer_id,
+            partner_id=step.partner_id,
+            action=self.action,
+            scope=self.scope,
+            state_before=None if step.before is None else step.before.freeze_state,
+            state_after=None if step.after is None else step.after.freeze_state,
+            reason=self.reason,
+            actor=self.caller.principal,
+            request_id=self.request_id,
+            event_time=step.at.time,
+            retention_expire_time=None if step.after is None else step.after.retention_expire_time,
+        )
+        transaction.record(event, step.after)
+
+    def _is_grave(self, step: Step) -> bool:
+        """Nothing is lost with a customer of which nothing is frozen."""
+        normal = step.before is not None and step.before.freeze_state is FreezeState.NORMAL
+        return not (self.action is FreezeEventAction.DISASSOCIATED and normal)
+
+    def _ensure_sees(self, customer_id: str, customer: Customer | None) -> None:
+        """Raises PartnerMismatch alike for a stranger's customer and for nobody's."""
+        if self.caller.partners is not None and (customer is None or not self.caller.may_see(customer.partner_id)):
+            raise PartnerMismatch(customer_id)

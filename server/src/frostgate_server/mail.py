@@ -1,0 +1,139 @@
+"""Verification codes by mail: through an SMTP server, or, for development, into the log."""
+
+import logging
+import smtplib
+import ssl
+from contextlib import suppress
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from .codes import Purpose
+from .errors import StartupError
+from .partner_service import Mailer
+from .setting_values import is_loopback
+from .settings import Settings
+from .vocabulary import VerificationAction
+
+_log = logging.getLogger(__name__)
+
+LOG = "log"
+"""The mail server that is none: what would be mailed is logged."""
+
+TIMEOUT = 10.0
+"""Seconds that each step of a conversation with the mail server may take."""
+
+_MOST_NAMED = 10
+"""Customers that a mail names."""
+
+_WHAT = {
+    VerificationAction.FREEZE: "freeze",
+    VerificationAction.UNFREEZE: "unfreeze",
+    VerificationAction.DISASSOCIATE: "end the association of",
+    VerificationAction.UPDATE_PARTNER: "change its own verification settings",
+}
+
+
+def mailer_of(settings: Settings) -> Mailer | None:
+    """The mailer that the settings tell of, or none."""
+    if not settings.mail_server:
+        return None
+    return LogMailer() if settings.mail_server == LOG else SmtpMailer(settings)
+
+
+def ensure_mail(settings: Settings) -> None:
+    """Raises StartupError if codes could not be mailed as the settings say, or would be read by others."""
+    if settings.mail_server == LOG and not is_loopback(settings.listen):
+        raise StartupError(f"others can reach {settings.listen}: mail_server = log is for loopback only")
+    if settings.mail_server in {"", LOG}:
+        return
+    if not settings.mail_sender:
+        raise StartupError("mail_server needs mail_sender: the address that codes come from")
+    if settings.mail_user and settings.mail_password_file is None:
+        raise StartupError("mail_user needs mail_password_file: the file with the password")
+    if settings.mail_security == "none" and not is_loopback(settings.mail_server):
+        raise StartupError(
+            f"others can read what is mailed through {settings.mail_server} with mail_security = none: take starttls"
+        )
+    try:
+        _trusted(settings)
+        _password(settings)
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"mail cannot be sent: {error}") from error
+
+
+class LogMailer:
+    """Logs what it would mail."""
+
+    def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
+        """See Mailer."""
+        _log.warning("a mail to %s, which is not sent:\n%s", to, body(code, purpose, expire_time))
+
+
+class SmtpMailer:
+    """Hands mails to an SMTP server, each in a conversation of its own. The password is read anew for each."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Takes the settings of mail."""
+        self._settings = settings
+        self._host, _, port = settings.mail_server.rpartition(":")
+        self._port = int(port)
+
+    def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
+        """See Mailer."""
+        message = EmailMessage()
+        message["From"] = self._settings.mail_sender
+        message["To"] = to
+        message["Subject"] = f"Verification code for partner {purpose.partner_id}"
+        message["Date"] = formatdate()
+        message["Message-ID"] = make_msgid(domain=self._settings.mail_sender.rpartition("@")[2])
+        message.set_content(body(code, purpose, expire_time))
+        smtp = self._connected()
+        try:
+            if self._settings.mail_security == "starttls":
+                smtp.starttls(context=_trusted(self._settings))
+            if self._settings.mail_user:
+                smtp.login(self._settings.mail_user, _password(self._settings))
+            smtp.send_message(message)
+            # The mail is on its way: what fails from here on, fails nothing.
+            with suppress(OSError):
+                smtp.quit()
+        finally:
+            smtp.close()
+
+    def _connected(self) -> smtplib.SMTP:
+        host = self._host.strip("[]")
+        if self._settings.mail_security == "tls":
+            return smtplib.SMTP_SSL(host, self._port, timeout=TIMEOUT, context=_trusted(self._settings))
+        return smtplib.SMTP(host, self._port, timeout=TIMEOUT)
+
+
+def body(code: str, purpose: Purpose, expire_time: datetime) -> str:
+    """What a mail says."""
+    return (
+        f"Somebody wants to {_described(purpose)}, on behalf of partner {purpose.partner_id}.\n"
+        f"\n"
+        f"Verification code: {code}\n"
+        f"\n"
+        f"It is good for this alone, once, until {expire_time:%Y-%m-%d %H:%M:%S} UTC.\n"
+        f"If nobody of yours asked for it, give it to nobody.\n"
+    )
+
+
+def _described(purpose: Purpose) -> str:
+    what = _WHAT[purpose.action]
+    if not purpose.customer_ids:
+        return what
+    named = ", ".join(purpose.customer_ids[:_MOST_NAMED])
+    more = len(purpose.customer_ids) - _MOST_NAMED
+    scope = f", scope {purpose.scope.name}" if purpose.scope else ""
+    return f"{what} {named}{f' and {more} more' if more > 0 else ''}{scope}"
+
+
+def _trusted(settings: Settings) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=settings.mail_ca)
+
+
+def _password(settings: Settings) -> str:
+    file = settings.mail_password_file
+    return "" if file is None else file.read_text("utf-8").strip()

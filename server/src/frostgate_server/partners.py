@@ -1,0 +1,48 @@
+"""Partners, and what may become of them by an update. Pure."""
+
+from dataclasses import dataclass, replace
+
+from .errors import FieldViolation, InvalidFields
+
+MASK = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A partner. Without codes enabled, and without a contact, from its first customer on. An empty contact is none."""
+
+    partner_id: str
+    verification_code_enabled: bool = False
+    verification_contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerUpdate:
+    """What an update changes of a partner; None: nothing."""
+
+    partner_id: str
+    verification_code_enabled: bool | None = None
+    verification_contact: str | None = None
+
+
+def updated(before: Partner | None, update: PartnerUpdate) -> Partner:
+    """The partner after an update, which makes one if there was none.
+
+    Raises InvalidFields if codes would be enabled without a contact to send them to.
+    """
+    after = before or Partner(update.partner_id)
+    if update.verification_code_enabled is not None:
+        after = replace(after, verification_code_enabled=update.verification_code_enabled)
+    if update.verification_contact is not None:
+        after = replace(after, verification_contact=update.verification_contact)
+    if after.verification_code_enabled and not after.verification_contact:
+        raise InvalidFields(
+            [FieldViolation("partner.verification_contact", "must be set, since verification codes are sent there")]
+        )
+    return after
+
+
+def masked(contact: str) -> str:
+    """A contact as others may see it: its first letter and its domain. Nothing where there is none."""
+    name, at, domain = contact.rpartition("@")
+    return f"{name[:1] if len(name) > 1 else ''}{MASK}{at}{domain}" if contact else ""
