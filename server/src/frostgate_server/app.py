@@ -86,7 +86,7 @@ def _server(orders: Orders, store: Store, lanes: Lanes) -> tuple[grpc.Server, He
     decisions = PolicyDecisionServicer(DecisionService(store), orders.policy)
     gate = CodeGate(store, orders.code_key, _limits(orders.settings))
     freezes = CustomerFreezeServicer(
-        FreezeService(store, gate, orders.settings.retention_period),
+        FreezeService(store, gate, refusals, orders.settings.retention_period),
         PartnerService(store, gate, mailer_of(orders.settings)),
     )
     add_service(server, _DECISIONS, decisions, lanes, str(orders.number))
