@@ -22,15 +22,14 @@ from .errors import (
     StorageUnavailable,
     VerificationCodeNotSent,
 )
-from .lanes import LANE_OF_METHOD, Lane, Lanes, in_lane
+from .identities import Door, OpenDoor
+from .lanes import LANE_OF_METHOD, RETRY_AFTER_SECONDS, Lane, Lanes, in_lane
 from .statuses import status_of
 
 _log = logging.getLogger(__name__)
 
 Action = Callable[[Caller], Message | bytes]
 """What is to be done for a request that is well formed, once it is known who calls."""
-
-RETRY_AFTER_SECONDS = 1
 
 
 class _Unparsable:
@@ -44,13 +43,23 @@ WORKER_METADATA_KEY = "frostgate-worker"
 """Names the worker that answered, in the trailing metadata of every answer."""
 
 
-def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: object, lanes: Lanes, worker: str) -> None:
-    """Serves a service: each RPC with the servicer's method of its name, in its lane."""
+_ANYBODY = OpenDoor()
+
+
+def add_service(
+    server: grpc.Server,
+    service: ServiceDescriptor,
+    servicer: object,
+    lanes: Lanes,
+    worker: str,
+    door: Door = _ANYBODY,
+) -> None:
+    """Serves a service: each RPC with the servicer's method of its name, in its lane, for whom the door lets in."""
     trailer = (WORKER_METADATA_KEY, worker)
     handlers = {}
     for method in service.methods:
         handlers[method.name] = grpc.unary_unary_rpc_method_handler(
-            _answering(getattr(servicer, method.name), lanes[LANE_OF_METHOD[method.name]], trailer),
+            _answering(getattr(servicer, method.name), lanes[LANE_OF_METHOD[method.name]], trailer, method.name, door),
             request_deserializer=_parser(GetMessageClass(method.input_type)),
             response_serializer=_serialized,
         )
@@ -58,7 +67,7 @@ def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: objec
 
 
 def _answering(
-    method: Callable[[Any], Action], lane: Lane, trailer: tuple[str, str]
+    method: Callable[[Any], Action], lane: Lane, trailer: tuple[str, str], name: str = "", door: Door = _ANYBODY
 ) -> Callable[[Any, grpc.ServicerContext], Message | bytes]:
     """The method, with every error turned into its status."""
 
@@ -72,7 +81,7 @@ def _answering(
             if isinstance(request, _Unparsable):
                 raise InvalidFields([FieldViolation("request", request.message)])
             action = method(request)
-            return action(Caller(waits=context.is_active))
+            return action(door.caller(context, name))
         except FrostgateError as error:
             if isinstance(error, (StorageUnavailable, OutcomeUnknown, VerificationCodeNotSent)):
                 _log.error("%s: %s", error.reason, error.detail)
@@ -81,16 +90,16 @@ def _answering(
             refusal = Bug(call_id=str(uuid4()))
             request_id = getattr(request, "request_id", "")
             _log.error("call_id %s, request_id %r failed", refusal.variables["call_id"], request_id, exc_info=error)
-        _refuse(context, refusal, trailer)
+        refuse(context, refusal, trailer)
 
     in_lane(answer, lane)
     return answer
 
 
-def _refuse(context: grpc.ServicerContext, error: FrostgateError, trailer: tuple[str, str]) -> NoReturn:
+def refuse(context: grpc.ServicerContext, error: FrostgateError, *trailers: tuple[str, str]) -> NoReturn:
     """Ends the call with the error's status, whose details are metadata too."""
     status: Any = rpc_status.to_status(status_of(error))
-    context.abort_with_status(status._replace(trailing_metadata=(*status.trailing_metadata, trailer)))
+    context.abort_with_status(status._replace(trailing_metadata=(*status.trailing_metadata, *trailers)))
 
 
 def _parser(message_class: type[Message]) -> Callable[[bytes], Message | _Unparsable]:
