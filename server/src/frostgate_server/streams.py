@@ -4,8 +4,8 @@ One thread looks after all streams of a server. It ends them with grpc's inner p
 thread that answers a stream end it, and that one may wait for the caller.
 """
 
-import logging
 import threading
+from time import monotonic
 from typing import Any
 
 import grpc
@@ -16,10 +16,11 @@ from .errors import FrostgateError
 from .identities import Admission, Door
 from .statuses import status_of
 
-_log = logging.getLogger(__name__)
-
 TURN = 0.5
 """Seconds between two looks at the streams."""
+
+PATIENCE = 2.0
+"""Seconds until a stream is cut whose caller reads nothing, not even that it has ended."""
 
 
 class Streams:
@@ -28,19 +29,20 @@ class Streams:
     def __init__(self, door: Door) -> None:
         """Begins to look after them."""
         self._door = door
-        self._admissions: dict[grpc.ServicerContext, Admission] = {}
+        self._open: dict[grpc.ServicerContext, Admission] = {}
+        self._ending: dict[grpc.ServicerContext, float] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         threading.Thread(target=self._run, name="streams", daemon=True).start()
 
     def admit(self, context: grpc.ServicerContext, method: str) -> None:
-        """Lets a stream be open for as long as its caller may call the method, of which it is the only judge.
+        """Lets a stream be open for as long as its caller may call the method.
 
         To be called in the thread that answers it. Raises what the door raises.
         """
         admission = self._door.admission(context, method)
         with self._lock:
-            self._admissions[context] = admission
+            self._open[context] = admission
         if not context.add_callback(lambda: self._forget(context)):
             self._forget(context)
 
@@ -50,18 +52,29 @@ class Streams:
 
     def _forget(self, context: grpc.ServicerContext) -> None:
         with self._lock:
-            self._admissions.pop(context, None)
+            self._open.pop(context, None)
+            self._ending.pop(context, None)
 
     def _run(self) -> None:
         while not self._ended.wait(TURN):
             with self._lock:
-                admissions = list(self._admissions.items())
+                admissions = list(self._open.items())
+                overdue = [context for context, since in self._ending.items() if monotonic() - since > PATIENCE]
+            for context in overdue:
+                context.cancel()
+                self._forget(context)
             for context, admission in admissions:
                 try:
                     admission.ensure_holds()
                 except FrostgateError as error:
-                    self._forget(context)
-                    end_stream(context, error)
+                    self._end(context, error)
+
+    def _end(self, context: grpc.ServicerContext, error: FrostgateError) -> None:
+        with self._lock:
+            if self._open.pop(context, None) is None:
+                return
+            self._ending[context] = monotonic()
+        end_stream(context, error)
 
 
 def end_stream(context: Any, error: FrostgateError) -> None:
