@@ -17,7 +17,7 @@ from frostgate.v1.customer_freeze_service_pb2_grpc import CustomerFreezeServiceS
 from frostgate.v1.policy_decision_service_pb2_grpc import PolicyDecisionServiceStub
 
 COMMAND = [sys.executable, "-m", "frostgate_server"]
-_READY = re.compile(r"frostgate-server is ready on (\S+): ")
+_READY = re.compile(r"frostgate-server is ready on (?:(?P<address>[^\s,]+))?(?:, )?(?:mTLS on (?P<mtls>\S+))?: ")
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -28,10 +28,14 @@ def environment(**more: str) -> dict[str, str]:
 class Connection:
     """A connection of its own to a server, and stubs on it."""
 
-    def __init__(self, address: str) -> None:
-        """Connects when the first call is made."""
+    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
+        """Connects when the first call is made: by TLS, if there are credentials."""
         self.address = address
-        self.channel = grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        if credentials is None:
+            self.channel = grpc.insecure_channel(address, options=options)
+        else:
+            self.channel = grpc.secure_channel(address, credentials, options=options)
         self.freezes = CustomerFreezeServiceStub(self.channel)
         self.decisions = PolicyDecisionServiceStub(self.channel)
 
@@ -45,9 +49,18 @@ class Connection:
 
 
 class ServerProcess(Connection):
-    """Serves `database`, which is made if there is none, and is connected to it. Ended by `with`."""
+    """Serves `database`, which is made if there is none, and is connected to it. Ended by `with`.
 
-    def __init__(self, database: Path, *flags: str, variables: Mapping[str, str] | None = None) -> None:
+    `mtls_address` is empty if it asks nowhere for client certificates, `address` if it asks everywhere.
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        *flags: str,
+        variables: Mapping[str, str] | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
         """Returns when the server is ready. Raises AssertionError with its own words if it does not start."""
         self.log = database.with_name(database.name + ".log")
         with self.log.open("ab") as log:
@@ -65,7 +78,8 @@ class ServerProcess(Connection):
         if ready is None:
             self._end(signal.SIGKILL)
             raise AssertionError(f"not ready, but {self.ready_line!r}; log: {self.log.read_text()}")
-        super().__init__(ready[1])
+        self.mtls_address = ready["mtls"] or ""
+        super().__init__(ready["address"] or self.mtls_address, credentials)
 
     def workers(self) -> list[int]:
         """The ids of its worker processes, that in reserve included."""

@@ -1,5 +1,6 @@
 """The composition root: puts the server of one worker together from its parts."""
 
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,22 +12,30 @@ from grpc_health.v1.health import HealthServicer
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
+from .access_files import AccessFiles, Watch
 from .code_gate import CodeGate
 from .codes import Limits
 from .customer_freeze_servicer import CustomerFreezeServicer
 from .decisions import DecisionService
 from .errors import StartupError
-from .handlers import add_service
-from .lanes import Lanes, open_lanes
+from .handlers import Reception, add_service
+from .identities import Door, Identities, OpenDoor
+from .lanes import Lanes, open_lanes, set_gate
 from .mail import mailer_of
 from .orders import Orders
 from .partner_service import PartnerService
 from .policy_decision_servicer import PolicyDecisionServicer
 from .reflection import add_reflection
+from .refusals import Refusals
+from .server_credentials import server_credentials
 from .service import FreezeService
 from .settings import Settings
 from .sqlite_store import join_store
 from .store import Store
+from .streams import Streams
+from .token_gate import TokenGate
+
+_log = logging.getLogger(__name__)
 
 LARGEST_REQUEST = 512 * 1024
 """Bytes of a request message: gRPC itself refuses more, with RESOURCE_EXHAUSTED."""
@@ -49,6 +58,9 @@ class App:
     _health: HealthServicer
     _lanes: Lanes
     _store: Store
+    _watch: Watch
+    _streams: Streams
+    _refusals: Refusals
 
     def drain(self, period: timedelta) -> None:
         """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
@@ -56,6 +68,9 @@ class App:
         self._server.stop(period.total_seconds()).wait((period + DRAIN_GRACE).total_seconds())
         for lane in self._lanes.values():
             lane.shutdown(cancel_futures=True)
+        self._streams.end()
+        self._watch.end()
+        self._refusals.close()
         self._store.close()
 
 
@@ -65,18 +80,36 @@ def start(orders: Orders) -> App:
         lanes = open_lanes(orders.settings.check_threads)
         store = join_store(orders.database, around_group=lanes["checks"].given_way)
         undo.callback(store.close)
-        server, health = _server(orders, store, lanes)
-        for address in orders.listeners:
-            _listen(server, address)
+        files = AccessFiles(orders.settings, orders.callers_file, orders.last_good)
+        watch = Watch(files, lambda _, line: _log.debug(line))
+        undo.callback(watch.end)
+        door = _door(orders.settings, files, lanes)
+        streams = Streams(door)
+        undo.callback(streams.end)
+        refusals = Refusals(store)
+        undo.callback(refusals.close)
+        reception = Reception(orders.number, lanes, door, refusals)
+        server, health = _server(orders, store, reception, streams)
+        _listen(server, orders, files)
         server.start()
         undo.pop_all()
-    return App(server, health, lanes, store)
+    return App(server, health, lanes, store, watch, streams, refusals)
 
 
-def _server(orders: Orders, store: Store, lanes: Lanes) -> tuple[grpc.Server, HealthServicer]:
-    """A server with all its services."""
+def _door(settings: Settings, files: AccessFiles, lanes: Lanes) -> Door:
+    """Lets in callers only, if there are any; else everybody."""
+    if files.callers is None:
+        return OpenDoor()
+    identities = Identities(settings, files)
+    if identities.takes_tokens():
+        set_gate(lanes, TokenGate(identities, lanes["identities"]))
+    return identities
+
+
+def _server(orders: Orders, store: Store, reception: Reception, streams: Streams) -> tuple[grpc.Server, HealthServicer]:
+    """A server with all its services. Its health is told to everybody."""
     server = grpc.server(
-        lanes["health"],
+        reception.lanes["health"],
         options=[
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", LARGEST_REQUEST),
@@ -86,12 +119,14 @@ def _server(orders: Orders, store: Store, lanes: Lanes) -> tuple[grpc.Server, He
     decisions = PolicyDecisionServicer(DecisionService(store), orders.policy)
     gate = CodeGate(store, orders.code_key, _limits(orders.settings))
     freezes = CustomerFreezeServicer(
-        FreezeService(store, gate, refusals, orders.settings.retention_period),
+        FreezeService(store, gate, reception.refusals, orders.settings.retention_period),
         PartnerService(store, gate, mailer_of(orders.settings)),
     )
-    add_service(server, _DECISIONS, decisions, lanes, str(orders.number))
-    add_service(server, _FREEZES, freezes, lanes, str(orders.number))
-    add_reflection(server, [_DECISIONS.full_name, _FREEZES.full_name, HEALTH], lanes)
+    add_service(server, _DECISIONS, decisions, reception)
+    add_service(server, _FREEZES, freezes, reception)
+    if orders.settings.reflection != "off":
+        names = [_DECISIONS.full_name, _FREEZES.full_name, HEALTH]
+        add_reflection(server, names, reception.lanes, streams if orders.settings.reflection == "callers" else None)
     health = HealthServicer()
     add_HealthServicer_to_server(health, server)
     for service in (_DECISIONS, _FREEZES):
@@ -103,9 +138,22 @@ def _limits(settings: Settings) -> Limits:
     return Limits(settings.code_lifetime, settings.code_tries, settings.code_failures, settings.code_sendings)
 
 
-def _listen(server: grpc.Server, address: str) -> None:
+def _listen(server: grpc.Server, orders: Orders, files: AccessFiles) -> None:
     """Listens beside the other workers. Raises StartupError."""
+    for address in orders.listeners:
+        credentials = server_credentials(files.certificate, None) if files.certificate else None
+        _listen_on(server, address, credentials)
+    for address in orders.mtls_listeners:
+        assert files.certificate
+        assert files.authorities
+        _listen_on(server, address, server_credentials(files.certificate, files.authorities))
+
+
+def _listen_on(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> None:
     try:
-        server.add_insecure_port(address)
+        if credentials is None:
+            server.add_insecure_port(address)
+        else:
+            server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise StartupError(f"cannot listen on {address}: {error}") from error

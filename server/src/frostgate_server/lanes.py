@@ -11,7 +11,7 @@ from typing import Any, Literal
 from .errors import StartupError
 from .messages_first import is_unary, when_message_has_come
 
-LaneName = Literal["checks", "changes", "bulk", "mail", "reflection", "health"]
+LaneName = Literal["checks", "changes", "bulk", "mail", "reflection", "health", "identities"]
 
 LANE_OF_METHOD: dict[str, LaneName] = {
     "CheckOperation": "checks",
@@ -46,6 +46,13 @@ LONGEST_REST = 0.2
 """The same at most, in seconds."""
 
 
+RETRY_AFTER_SECONDS = 1
+"""For callers who are turned away."""
+
+Gate = Callable[..., Future[Any]]
+"""Takes the queue of a lane and a call, and queues the call there when it may go on, or answers it."""
+
+
 class Lane(ThreadPoolExecutor):
     """The threads of one purpose, all started at once: what they need is there before the first call."""
 
@@ -61,6 +68,7 @@ class Lane(ThreadPoolExecutor):
         self._most_waiting = most_waiting
         self._gives_way_to = gives_way_to
         self._begun = 0
+        self.gate: Gate | None = None
         all_started = threading.Barrier(threads)
         wait([super(Lane, self).submit(all_started.wait) for _ in range(threads)])
 
@@ -74,8 +82,12 @@ class Lane(ThreadPoolExecutor):
         """Whether more wait than may. The executor's own queue is the only one that knows."""
         return self._work_queue.qsize() > self._most_waiting
 
-    def _queue(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+    def queue(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """Queues a call as it is, whatever it is."""
         return super().submit(self._run, call, *arguments)
+
+    def _queue(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        return self.gate(self.queue, call, *arguments) if self.gate else self.queue(call, *arguments)
 
     @contextmanager
     def given_way(self) -> Iterator[None]:
@@ -109,9 +121,16 @@ def open_lanes(check_threads: int) -> Lanes:
             "mail": Lane("mail", 4, most_waiting=100),
             "reflection": Lane("reflection", 16),
             "health": Lane("health", 2),
+            "identities": Lane("identity", 2, most_waiting=500, gives_way_to=checks),
         }
     except RuntimeError as error:
         raise StartupError(f"threads cannot be started: {error}; raise the limit of processes") from error
+
+
+def set_gate(lanes: Lanes, gate: Gate) -> None:
+    """Puts a gate before all lanes in which calls of a service are answered."""
+    for name in LANE_OF_METHOD.values():
+        lanes[name].gate = gate
 
 
 def in_lane(method: Callable[..., object], lane: Lane) -> None:

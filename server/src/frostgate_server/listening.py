@@ -13,8 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from .errors import StartupError
-from .setting_values import is_loopback, is_unix
-from .settings import Settings
+from .setting_values import is_unix
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +29,15 @@ class Reservation:
     descriptors: tuple[int, ...]
 
 
-def ensure_private(settings: Settings) -> None:
-    """Raises StartupError if others could reach the server, and nobody said that they may."""
-    if not settings.insecure and not is_loopback(settings.listen):
-        raise StartupError(
-            f"others can reach {settings.listen}, and there is no TLS: listen on 127.0.0.1, or pass --insecure"
-        )
-
-
 @contextmanager
 def reserved(listen: str) -> Iterator[Reservation]:
-    """Reserves an address for as long as the block lasts. Raises StartupError if another process listens there."""
+    """Reserves an address for as long as the block lasts; nothing for an empty one.
+
+    Raises StartupError if another process listens there.
+    """
+    if not listen:
+        yield Reservation("", (), ())
+        return
     with ExitStack() as held:
         try:
             reservation = _reserved_path(listen, held) if is_unix(listen) else _reserved_port(listen, held)

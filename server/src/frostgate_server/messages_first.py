@@ -7,14 +7,36 @@ gRPC's own polling thread, and the call is queued when it is there, which also s
 This is done with grpc's inner parts, so that the versions of grpcio are pinned to those it was tried with.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined] # no public part can do this
 
 Queue = Callable[..., Future[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryCall:
+    """What can be known of a unary call before its turn."""
+
+    _event: Any
+
+    @property
+    def metadata(self) -> Sequence[tuple[str, str | bytes]]:
+        """Its headers."""
+        return self._event.invocation_metadata or ()
+
+    def has_certificate(self) -> bool:
+        """Whether its caller showed one in the handshake."""
+        return b"x509_pem_cert" in (cygrpc.auth_context(self._event.call) or {})
+
+
+def call_of(arguments: tuple[Any, ...]) -> UnaryCall:
+    """The unary call of which these are the arguments, as they are queued."""
+    return UnaryCall(arguments[1])
 
 
 def is_unary(arguments: tuple[Any, ...]) -> bool:

@@ -1,8 +1,11 @@
 """What a worker is told to do by its supervisor."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from .codes import CodeKey
+from .kept_files import Contents
 from .policy import Policy
 from .settings import Settings
 from .sqlite_store import Prepared
@@ -10,14 +13,19 @@ from .sqlite_store import Prepared
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """All that decides how a worker answers, settled once for all workers: no file is read again for one of them.
+    """All that decides how a worker answers, settled once for all workers.
 
-    `number` names the worker, from 1. `listeners` are the addresses where it listens, together with the others.
+    `number` names the worker, from 1. `listeners` are the addresses where it listens, together with the others;
+    `mtls_listeners` those where it asks for client certificates. `callers_file` names the callers, if there are any.
+    `last_good` is what stood in the files of `access_files` when they were good: a worker goes on from there.
     """
 
     number: int
     listeners: tuple[str, ...]
+    mtls_listeners: tuple[str, ...]
     database: Prepared
     policy: Policy
     code_key: CodeKey
     settings: Settings
+    callers_file: Path | None
+    last_good: Mapping[str, Contents]

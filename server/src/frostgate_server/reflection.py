@@ -8,7 +8,10 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as V1ALPHA
 from grpc_reflection.v1alpha.reflection import ReflectionServicer
 
+from .errors import FrostgateError
+from .handlers import refuse
 from .lanes import LANE_OF_METHOD, Lanes, in_lane
+from .streams import Streams
 
 V1 = "grpc.reflection.v1.ServerReflection"
 """Its messages are those of v1alpha to the byte; only the package has another name."""
@@ -16,13 +19,21 @@ V1 = "grpc.reflection.v1.ServerReflection"
 _METHOD = "ServerReflectionInfo"
 
 
-def add_reflection(server: grpc.Server, service_names: Iterable[str], lanes: Lanes) -> None:
-    """Serves reflection on the named services, in threads of its own: a stream keeps one for as long as it is open."""
+def add_reflection(server: grpc.Server, service_names: Iterable[str], lanes: Lanes, streams: Streams | None) -> None:
+    """Serves reflection on the named services, in threads of its own: a stream keeps one for as long as it is open.
+
+    `streams` lets in those who may, and lets go of those who may no more; None: anyone may.
+    """
     servicer = ReflectionServicer([*service_names, V1, V1ALPHA])
 
     def reflect(
         requests: Iterator[reflection_pb2.ServerReflectionRequest], context: grpc.ServicerContext
     ) -> Iterator[reflection_pb2.ServerReflectionResponse]:
+        if streams is not None:
+            try:
+                streams.admit(context, _METHOD)
+            except FrostgateError as error:
+                refuse(context, error)
         yield from servicer.ServerReflectionInfo(requests, context)
 
     in_lane(reflect, lanes[LANE_OF_METHOD[_METHOD]])

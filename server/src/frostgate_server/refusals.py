@@ -71,7 +71,14 @@ class Refusals:
         self._thread.start()
 
     def note(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
-        """Takes note of a call that was refused, and of `more` items of it that were refused likewise."""
+        """Takes note of a call that was refused, and of `more` items of it that were refused likewise.
+
+        The principal of a PermissionDenied stands in it: the caller got no further than the door.
+        """
+        if isinstance(error, PermissionDenied):
+            if not error.known:
+                return
+            principal = error.variables["principal"]
         if not isinstance(error, KEPT):
             return
         subject = getattr(error, "subject", "")

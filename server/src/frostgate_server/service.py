@@ -101,7 +101,7 @@ class FreezeService:
     ) -> Changed:
         """Freezes a customer, or freezes it further. Raises CustomerNotFound, AlreadyFrozen."""
         change = self._freezing(caller, scope, reason, code, request_id)
-        return self._foreseen(change, customer_id) if validate_only else self._one(change, "FreezeCustomer", customer_id)
+        return self._one(change, "FreezeCustomer", customer_id, validate_only=validate_only)
 
     def unfreeze(
         self,
@@ -116,19 +116,21 @@ class FreezeService:
     ) -> Changed:
         """Unfreezes a customer. Raises CustomerNotFound, NotFrozen, ScopeMismatch."""
         change = self._unfreezing(caller, scope, reason, code, request_id)
-        return self._foreseen(change, customer_id) if validate_only else self._one(change, "UnfreezeCustomer", customer_id)
+        return self._one(change, "UnfreezeCustomer", customer_id, validate_only=validate_only)
 
     def batch_freeze(
         self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, code: str, request_id: str
     ) -> BatchChanged:
         """Freezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
-        return self._many(self._freezing(caller, scope, reason, code, request_id), "BatchFreezeCustomers", customer_ids)
+        change = self._freezing(caller, scope, reason, code, request_id)
+        return self._many(change, "BatchFreezeCustomers", customer_ids)
 
     def batch_unfreeze(
         self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, code: str, request_id: str
     ) -> BatchChanged:
         """Unfreezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
-        return self._many(self._unfreezing(caller, scope, reason, code, request_id), "BatchUnfreezeCustomers", customer_ids)
+        change = self._unfreezing(caller, scope, reason, code, request_id)
+        return self._many(change, "BatchUnfreezeCustomers", customer_ids)
 
     def customer(self, caller: Caller, customer_id: str) -> Customer:
         """The customer. Raises CustomerNotFound."""
@@ -194,7 +196,12 @@ class FreezeService:
             raise VerificationCodeRequired(partner_id=step.partner_id)
         return Changed(step.after, at.revision, step.partner_id)
 
-    def _one(self, change: Change, method: str, customer_id: str, *more_content: str) -> Changed:
+    def _one(
+        self, change: Change, method: str, customer_id: str, *more_content: str, validate_only: bool = False
+    ) -> Changed:
+        if validate_only:
+            return self._foreseen(change, customer_id)
+
         def plan(transaction: Transaction) -> Plan[Changed]:
             at = Moment(transaction.revision() + 1, self._clock())
             step = change.step(customer_id, transaction.customer(customer_id), at)

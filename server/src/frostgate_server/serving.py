@@ -1,7 +1,8 @@
 """Serving: the composition root of the supervisor's process, which settles everything before a worker answers."""
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,9 @@ from time import sleep
 from . import policy_file
 from .errors import StartupError
 from .head_export import HeadExport, append_line
+from .kept_files import Contents
 from .key_file import code_key
-from .listening import ensure_private, reserved
+from .listening import Reservation, reserved
 from .logs import log_to_stderr
 from .mail import ensure_mail
 from .orders import Orders
@@ -19,7 +21,10 @@ from .process_signals import Stop
 from .setting_values import MOST_WORKERS, is_unix
 from .settings import Configuration, Settings
 from .sqlite_store import Prepared, claim_database, prepare_store
+from .startup_rules import ensure_sound
 from .supervisor import TURN, Supervisor
+
+_log = logging.getLogger(__name__)
 
 _CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
@@ -37,22 +42,40 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
     settings = configuration.settings
     stop = Stop()
     log_to_stderr(settings.log_level, "supervisor")
-    ensure_private(settings)
+    ensure_sound(configuration)
     ensure_mail(settings)
     policy = policy_file.load(settings.policy, settings.unknown_customer)
     count = _worker_count(settings)
     with ExitStack() as held:
+        last_good = _access(configuration, held)
         port = held.enter_context(reserved(settings.listen))
+        mtls_port = held.enter_context(reserved(settings.mtls_listen))
         claim = held.enter_context(closing(claim_database(settings.database, create=configuration.may_create)))
-        workers = Supervisor(count, [*port.descriptors, claim.fileno()], settings.drain_period)
+        inherited = [*port.descriptors, *mtls_port.descriptors, claim.fileno()]
+        workers = Supervisor(count, inherited, settings.drain_period)
         stop.at_once = workers.end
         held.enter_context(workers)
         database = prepare_store(settings.database, create=configuration.may_create)
         key = code_key(settings.verification_key, database.path)
-        workers.start(lambda number: Orders(number, port.listeners, database, policy, key, settings), stop)
+
+        def orders(number: int) -> Orders:
+            """For a worker that starts now, with what is good now."""
+            return Orders(
+                number,
+                port.listeners,
+                mtls_port.listeners,
+                database,
+                policy,
+                key,
+                settings,
+                configuration.callers_file,
+                last_good(),
+            )
+
+        workers.start(orders, stop)
         if not stop.asked:
             announce(
-                f"frostgate-server is ready on {port.address}: database {settings.database} "
+                f"frostgate-server is ready on {_addresses(port, mtls_port)}: database {settings.database} "
                 f"at revision {database.revision}, policy {policy.version}, "
                 f"unknown customers: {policy.unknown_customer.name}, workers: {count}"
             )
@@ -67,6 +90,24 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
     announce("frostgate-server has stopped")
 
 
+def _access(configuration: Configuration, held: ExitStack) -> Callable[[], Mapping[str, Contents]]:
+    """What was last good of the files by which callers are known. Raises StartupError if it is not good now."""
+    settings = configuration.settings
+    if not settings.tls_certificate:
+        return dict
+    from .access_files import AccessFiles, Watch  # noqa: PLC0415 - others need no cryptography to start
+
+    files = AccessFiles(settings, configuration.callers_file)
+    held.callback(Watch(files, _log.log).end)
+    return files.last_good
+
+
+def _addresses(port: Reservation, mtls_port: Reservation) -> str:
+    """That of mTLS is named as such, after the other one."""
+    mtls = [f"mTLS on {mtls_port.address}"] if mtls_port.address else []
+    return ", ".join([port.address, *mtls] if port.address else mtls)
+
+
 def _head_exports(settings: Settings, database: Prepared, write_line: Callable[[str], None]) -> list[HeadExport]:
     """One, or none if none is asked for."""
     to = settings.head_export
@@ -78,10 +119,11 @@ def _head_exports(settings: Settings, database: Prepared, write_line: Callable[[
 
 def _worker_count(settings: Settings) -> int:
     """How many workers serve. Raises StartupError for more than one on a unix socket, which has one listener."""
-    if not is_unix(settings.listen):
+    sockets = [address for address in (settings.listen, settings.mtls_listen) if is_unix(address)]
+    if not sockets:
         return settings.workers or _core_count()
     if settings.workers not in {None, 1}:
-        raise StartupError(f"{settings.workers} workers cannot share {settings.listen}: take --workers 1, or a port")
+        raise StartupError(f"{settings.workers} workers cannot share {sockets[0]}: take --workers 1, or a port")
     return 1
 
 

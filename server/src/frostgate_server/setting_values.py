@@ -10,6 +10,12 @@ from .vocabulary import Decision
 LONGEST_RETENTION = timedelta(days=3650)
 LONGEST_DRAIN = timedelta(hours=1)
 MOST_WORKERS = 64
+LONGEST_LEEWAY = timedelta(seconds=60)
+TOKEN_ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA"),
+)
+"""Whoever can verify by them cannot sign: no secret is shared."""
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
 _DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>ms|s|m|h|d)")
@@ -36,6 +42,11 @@ def address(text: str) -> str:
     if match is None or int(match["port"]) > 65535:
         raise ValueError("must be HOST:PORT with a port from 0 to 65535, or unix:/path")
     return text
+
+
+def optional_address(text: str) -> str:
+    """HOST:PORT, unix:/path, or none."""
+    return address(text) if text else ""
 
 
 def is_unix(listen: str) -> bool:
@@ -78,6 +89,11 @@ def optional_path(text: str) -> Path | None:
     return Path(text) if text else None
 
 
+def file_or_none(text: str) -> Path | None:
+    """A file that can be read, or none."""
+    return path(text) if text else None
+
+
 def shown_optional_path(value: Path | None) -> str:
     """A file, or nothing."""
     return "" if value is None else str(value)
@@ -91,6 +107,31 @@ def retention_period(text: str) -> timedelta:
 def drain_period(text: str) -> timedelta:
     """Up to an hour."""
     return _duration(text, LONGEST_DRAIN)
+
+
+def token_leeway(text: str) -> timedelta:
+    """Up to a minute."""
+    return _duration(text, LONGEST_LEEWAY)
+
+
+def token_algorithms(text: str) -> tuple[str, ...]:
+    """One or more of the asymmetric ones, by commas."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if not set(names) <= set(TOKEN_ALGORITHMS):
+        raise ValueError(f"must be one or more of {', '.join(TOKEN_ALGORITHMS)}, with commas between")
+    return names
+
+
+def shown_token_algorithms(value: tuple[str, ...]) -> str:
+    """With commas between."""
+    return ",".join(value)
+
+
+def reflection(text: str) -> str:
+    """anyone, callers or off."""
+    if text not in ("anyone", "callers", "off"):
+        raise ValueError("must be anyone, callers or off")
+    return text
 
 
 def export_target(text: str) -> str:

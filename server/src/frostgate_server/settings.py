@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from . import setting_values as values
+from .callers import Callers, CallersError, KnownCaller, callers_of
 from .errors import StartupError
+from .roles import Role
 from .vocabulary import Decision
 
 DEFAULT_DATABASE = Path("data/frostgate.db")
+
+_NO_ADDRESS = "must be HOST:PORT with a port from 0 to 65535, or unix:/path, where there is no mtls_listen"
 
 
 def _setting(default: Any, read: Callable[[str], Any], shown: Callable[[Any], str], doc: str) -> Any:
@@ -28,16 +32,74 @@ class Settings:
 
     listen: str = _setting(
         "127.0.0.1:50051",
-        values.address,
+        values.optional_address,
         str,
         "Where to listen: HOST:PORT ([HOST]:PORT for IPv6; port 0 takes a free one) or unix:/path. "
-        "A host that is not loopback needs --insecure.",
+        "A host that is not loopback needs callers, or --insecure. Empty: only at --mtls-listen.",
     )
     insecure: bool = _setting(
         False,
         values.switch,
         values.shown_switch,
-        "Serve plaintext on addresses that are not loopback too: whoever reaches the port can freeze every customer.",
+        "Serve without callers on addresses that are not loopback too: whoever reaches the port can freeze every "
+        "customer.",
+    )
+    tls_certificate: Path | None = _setting(
+        None,
+        values.file_or_none,
+        values.shown_optional_path,
+        "The server's certificate, and those between it and the authority's: a PEM file. With it, and --tls-key, "
+        "callers connect by TLS; a replaced file is used for new connections.",
+    )
+    tls_key: Path | None = _setting(
+        None,
+        values.file_or_none,
+        values.shown_optional_path,
+        "The key of --tls-certificate: a PEM file, not encrypted.",
+    )
+    mtls_listen: str = _setting(
+        "",
+        values.optional_address,
+        str,
+        "A second address, as --listen, where callers show a client certificate. None if empty.",
+    )
+    client_ca: Path | None = _setting(
+        None,
+        values.file_or_none,
+        values.shown_optional_path,
+        "The authorities from which client certificates must come: a PEM file. A replaced file is used for new "
+        "connections.",
+    )
+    token_issuer: str = _setting(
+        "",
+        str,
+        str,
+        "The iss that bearer tokens must have. Tokens are taken at --listen, if it speaks TLS. No tokens if empty.",
+    )
+    token_audience: str = _setting("", str, str, "The aud that bearer tokens must have, or have among others.")
+    token_keys: Path | None = _setting(
+        None,
+        values.file_or_none,
+        values.shown_optional_path,
+        "The public keys of the issuer: a JWKS file. A replaced file is used within seconds.",
+    )
+    token_algorithms: tuple[str, ...] = _setting(
+        ("RS256", "ES256", "EdDSA"),
+        values.token_algorithms,
+        values.shown_token_algorithms,
+        "What tokens may be signed by, with commas between: RS, PS or ES with 256, 384 or 512, or EdDSA.",
+    )
+    token_leeway: timedelta = _setting(
+        timedelta(seconds=30),
+        values.token_leeway,
+        values.shown_duration,
+        "How far the issuer's clock may be from the server's: at most 60s.",
+    )
+    reflection: str = _setting(
+        "callers",
+        values.reflection,
+        str,
+        "Who may ask what services there are: anyone, callers (those with a role, or all if there are none) or off.",
     )
     database: Path = _setting(
         DEFAULT_DATABASE,
@@ -184,15 +246,25 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The settings in force, and where each came from: a flag, a variable, the file's name or "default"."""
+    """The settings in force, and where each came from: a flag, a variable, the file's name or "default".
+
+    `callers` are those that the `file` names; none: everybody is anonymous, and may do all.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
+    file: Path | None = None
+    callers: Callers = field(default_factory=dict)
 
     @property
     def may_create(self) -> bool:
         """Whether a missing database may be made: where asked for, or at the default place."""
         return self.settings.create or self.origins["database"] == "default"
+
+    @property
+    def callers_file(self) -> Path | None:
+        """The file that names the callers; None if nobody is named."""
+        return self.file if self.callers else None
 
     def shown(self) -> str:
         """As a TOML file with the same settings, and the origin of each.
@@ -202,11 +274,9 @@ class Configuration:
         lines = []
         for one in fields(Settings):
             text = one.metadata["shown"](getattr(self.settings, one.name))
-            toml = (
-                text if type(one.default) in {bool, int} else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-            )
+            toml = text if type(one.default) in {bool, int} else _quoted(text)
             lines.append(f"{one.name} = {toml}  # {self.origins[one.name]}\n")
-        return "".join(lines)
+        return "".join([*lines, *map(_shown_caller, self.callers.values())])
 
 
 def all_settings() -> list[Setting]:
@@ -222,7 +292,9 @@ def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Pa
 
     Raises StartupError with every problem: unknown keys in the file, and values that cannot be, with their origin.
     """
-    in_file = _read_file(file) if file else {}
+    document = _read_file(file) if file else {}
+    tables = document.pop("callers", None)
+    in_file = {key: values.text_of(value) for key, value in document.items()}
     chosen: dict[str, Any] = {}
     origins: dict[str, str] = {}
     problems = [f"{file}: unknown setting {key}" for key in in_file if key not in Settings.__slots__]
@@ -233,9 +305,17 @@ def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Pa
                 chosen[one.name] = one.metadata["read"](text)
             except ValueError as error:
                 problems.append(f"{one.name} (from {origins[one.name]}) {error}, but is {text!r}")
+    settings = Settings(**chosen)
+    if not settings.listen and not settings.mtls_listen:
+        problems.append(f"listen (from {origins['listen']}) {_NO_ADDRESS}, but is ''")
+    callers: Callers = {}
+    try:
+        callers = callers_of(tables) if tables is not None else {}
+    except CallersError as error:
+        problems += [f"{file}: {problem}" for problem in error.problems]
     if problems:
         raise StartupError("; ".join(problems))
-    return Configuration(Settings(**chosen), origins)
+    return Configuration(settings, origins, file, callers)
 
 
 def _given(
@@ -251,9 +331,20 @@ def _given(
     return None, "default"
 
 
-def _read_file(file: Path) -> dict[str, str]:
+def _shown_caller(caller: KnownCaller) -> str:
+    """As a table of the file."""
+    lines = [f"principal = {_quoted(caller.principal)}", f"role = {_quoted(caller.role)}"]
+    if caller.role is Role.PARTNER_CENTER:
+        lines.append(f"partners = {sorted(caller.partners)}" if caller.partners else 'partners = "all"')
+    return "\n".join(["", "[[callers]]", *lines, ""])
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _read_file(file: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StartupError(f"configuration file {file} cannot be read: {error}") from error
-    return {key: values.text_of(value) for key, value in content.items()}
