@@ -47,8 +47,7 @@ class MailServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
-        self._done(self._server.wait_closed())
+        self._done(self._closed())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -91,6 +90,10 @@ class MailServer:
             )
 
         return await self._loop.create_server(conversation, "127.0.0.1", 0)
+
+    async def _closed(self) -> None:
+        self._server.close()
+        await self._server.wait_closed()
 
     def _done(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
