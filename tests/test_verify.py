@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from frostgate_server.sqlite_store.transaction import read_head
 from frostgate_server.sqlite_store.verification import DoesNotFit
 from frostgate_server.store import Transaction
 from frostgate_server.vocabulary import FreezeScope
-from server_process import COMMAND, ServerProcess, environment
+from server_process import COMMAND, ServerProcess, environment, refused_start
 from subjects import ServiceSubject
 from worker_processes import eventually
 
@@ -444,10 +444,37 @@ def test_a_head_of_another_database_is_found(kept: Kept) -> None:
 
 def test_heads_that_are_none_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "heads"
-    for content in ("{}", "no json", '{"database_id": "a", "revision": 1}'):
-        file.write_text(content)
-        with pytest.raises(StartupError, match="exported heads cannot be read"):
+    good = json.dumps(asdict(Head("a", 1, "h")))
+    for line in (
+        "{}",
+        "no json",
+        "[]",
+        '{"database_id": "a", "revision": 1}',
+        good.replace("1", '"1"', 1),
+        "[" * 10_000,
+    ):
+        file.write_text(f"{good}\n\n{line}\n")
+        with pytest.raises(StartupError, match=f"exported heads cannot be read from {file}, line 3"):
             read_heads(file)
+    for content in (b"", b"\n", b"\xff"):
+        file.write_bytes(content)
+        with pytest.raises(StartupError, match=f"exported heads cannot be read from {file}: "):
+            read_heads(file)
+
+
+def test_heads_are_not_exported_to_a_file_of_the_database(tmp_path: Path) -> None:
+    database = ["--database", f"{tmp_path}/f.db", "--create"]
+    for end in ("", "-wal", "-head", "-key"):
+        line = refused_start("serve", *database, "--head-export", f"{tmp_path}/../{tmp_path.name}/f.db{end}")
+        assert "head_export must not be a file of the database itself" in line
+
+
+def test_a_database_without_a_head_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "frostgate.db"
+    open_store(path, create=True).close()
+    tampered_by_sql(path, lambda connection, _: connection.execute("DELETE FROM head"), random.Random(1))
+    for command in (["serve"], ["verify"], ["backup", "--to", f"{tmp_path}/copy"]):
+        assert "table head has 0 rows" in refused_start(*command, "--database", str(path))
 
 
 def test_a_served_database_is_verified_against_the_heads_that_it_exported(tmp_path: Path) -> None:

@@ -137,7 +137,8 @@ def _verify(options: argparse.Namespace) -> None:
     verified = verify(database, exported)
     print(
         f"{database} fits: {verified.customers} customers, {verified.events} events up to revision "
-        f"{verified.head.revision}, {verified.audit_entries} audit entries, and {len(exported)} exported heads"
+        f"{verified.head.revision}, {verified.audit_entries} audit entries, and {verified.known_heads} known heads "
+        f"({len(exported)} of them exported)"
     )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from .errors import StartupError
-from .sqlite_store import Prepared, current_head
+from .sqlite_store import Prepared, current_head, make_name_durable
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ def append_line(file: Path, line: str) -> None:
 
     Raises OSError.
     """
+    is_new = not file.exists()
     with file.open("ab+") as appended:
         if appended.tell() > 0:
             appended.seek(-1, os.SEEK_END)
@@ -65,3 +66,5 @@ def append_line(file: Path, line: str) -> None:
         appended.write(line.encode() + b"\n")
         appended.flush()
         os.fsync(appended.fileno())
+    if is_new:
+        make_name_durable(file)

@@ -20,7 +20,7 @@ from .orders import Orders
 from .process_signals import Stop
 from .setting_values import MOST_WORKERS, is_unix
 from .settings import Configuration, Settings
-from .sqlite_store import Prepared, claim_database, prepare_store
+from .sqlite_store import FILE_ENDINGS, Prepared, claim_database, prepare_store
 from .startup_rules import ensure_sound
 from .supervisor import TURN, Supervisor
 
@@ -44,6 +44,7 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
     log_to_stderr(settings.log_level, "supervisor")
     ensure_sound(configuration)
     ensure_mail(settings)
+    _ensure_exported_elsewhere(settings)
     policy = policy_file.load(settings.policy, settings.unknown_customer)
     count = _worker_count(settings)
     with ExitStack() as held:
@@ -106,6 +107,12 @@ def _addresses(port: Reservation, mtls_port: Reservation) -> str:
     """That of mTLS is named as such, after the other one."""
     mtls = [f"mTLS on {mtls_port.address}"] if mtls_port.address else []
     return ", ".join([port.address, *mtls] if port.address else mtls)
+
+
+def _ensure_exported_elsewhere(settings: Settings) -> None:
+    own = {settings.database.resolve().with_name(settings.database.name + end) for end in FILE_ENDINGS}
+    if Path(settings.head_export).resolve() in own:
+        raise StartupError(f"head_export must not be a file of the database itself, but is {settings.head_export}")
 
 
 def _head_exports(settings: Settings, database: Prepared, write_line: Callable[[str], None]) -> list[HeadExport]:

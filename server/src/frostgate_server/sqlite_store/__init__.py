@@ -7,11 +7,12 @@ for who is alone, and `audit_entries`, `backup`, `recover` and `verify`.
 from .audit_log import audit_entries
 from .backup import backup
 from .claim import Claim
-from .opening import Prepared, claim_database, join_store, open_store, prepare_store
+from .opening import FILE_ENDINGS, Prepared, claim_database, join_store, make_name_durable, open_store, prepare_store
 from .recovery import Recovered, recover
 from .verification import Verified, current_head, read_heads, remembered_heads, verify
 
 __all__ = [
+    "FILE_ENDINGS",
     "Claim",
     "Prepared",
     "Recovered",
@@ -21,6 +22,7 @@ __all__ = [
     "claim_database",
     "current_head",
     "join_store",
+    "make_name_durable",
     "open_store",
     "prepare_store",
     "read_heads",

@@ -33,6 +33,14 @@ class Head:
     audit_sequence: int = 0
     audit_hash: str = GENESIS
 
+    @classmethod
+    def of(cls, fields: dict[str, object]) -> "Head":
+        """A head from fields that somebody wrote. Raises TypeError if they are not those of one."""
+        head = cls(**fields)  # type: ignore[arg-type] # looked at right here
+        if [type(value) for value in asdict(head).values()] != [str, int, str, int, str]:
+            raise TypeError("not the fields of a head")
+        return head
+
     @property
     def place(self) -> tuple[int, int]:
         """Grows with every change."""
@@ -102,9 +110,7 @@ def _parse(slot: bytes) -> Head | None:
     try:
         fields = json.loads(slot)
         checksum = fields.pop("checksum")
-        head = Head(**fields)
-        if [type(value) for value in asdict(head).values()] != [str, int, str, int, str]:
-            return None
+        head = Head.of(fields)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return head if zlib.crc32(json.dumps(asdict(head)).encode()) == checksum else None

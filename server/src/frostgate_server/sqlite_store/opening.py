@@ -22,6 +22,9 @@ from .rows import ENTRY_COLUMNS, EVENT_COLUMNS, entry_of, event_of
 from .store import SqliteStore
 from .transaction import read_head
 
+FILE_ENDINGS = ("", "-wal", "-shm", "-head", "-lock", "-key")
+"""Of the files that belong to a database, behind its name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:

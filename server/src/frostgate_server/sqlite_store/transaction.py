@@ -43,9 +43,11 @@ _DROP_OLD_ANSWERS = (
 
 
 def read_head(connection: sqlite3.Connection) -> Head:
-    """Where the history in the database stands."""
-    (row,) = connection.execute(_HEAD).fetchall()
-    return Head(*row)
+    """Where the history in the database stands. Raises sqlite3.DatabaseError if it does not say."""
+    rows = connection.execute(_HEAD).fetchall()
+    if len(rows) != 1:
+        raise sqlite3.DatabaseError(f"table head has {len(rows)} rows, and must have one")
+    return Head(*rows[0])
 
 
 def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer | None:

@@ -53,6 +53,7 @@ class Verified:
     events: int
     audit_entries: int
     head: Head
+    known_heads: int
 
 
 class DoesNotFit(StartupError):
@@ -103,16 +104,27 @@ def _verified(connection: sqlite3.Connection, heads: list[Head]) -> Verified:
     partners, entries = _verify_audit_log(connection, head, heads)
     customers = _verify_customers(connection, partners)
     _verify_partners(connection, partners)
-    return Verified(customers, events, entries, head)
+    return Verified(customers, events, entries, head, len(heads))
 
 
 def read_heads(file: Path) -> list[Head]:
-    """The heads in a file that they were exported to. Raises StartupError."""
+    """The heads in a file that they were exported to, at least one. Raises StartupError, which names the bad line."""
     try:
-        lines = [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
-        return [Head(**{name: line[name] for name in Head.__slots__}) for line in lines]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
         raise StartupError(f"exported heads cannot be read from {file}: {error}") from error
+    heads = [_read_head_line(file, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not heads:
+        raise StartupError(f"exported heads cannot be read from {file}: there are none")
+    return heads
+
+
+def _read_head_line(file: Path, number: int, line: str) -> Head:
+    try:
+        fields = json.loads(line)
+        return Head.of({name: fields[name] for name in Head.__slots__})
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StartupError(f"exported heads cannot be read from {file}, line {number}: {error}") from error
 
 
 def current_head(prepared: Prepared) -> Head:
