@@ -223,6 +223,21 @@ def test_the_request_is_looked_at_before_its_caller(server: ServerProcess) -> No
     assert set(refused.violations) == {"customer_id"}
 
 
+def test_a_refusal_names_the_caller_and_the_method_and_nothing_of_a_bad_token(
+    access: Access, server: ServerProcess
+) -> None:
+    request = GetCustomerRequest(customer_id="a")
+    with access.by_certificate(server, hosts=["other.test", "control-plane.test"]) as caller:
+        denied = refusal(lambda: caller.freezes.GetCustomer(request, timeout=10))
+    assert denied.metadata == {"principal": "dns:control-plane.test", "method": "GetCustomer"}
+    assert denied.message == "dns:control-plane.test may not call GetCustomer."
+    messages = set()
+    for bad in BAD_TOKENS.values():
+        metadata = bad(access)
+        messages.add(refusal(lambda: server.freezes.GetCustomer(request, timeout=10, metadata=metadata)).message)  # noqa: B023
+    assert messages == {"The caller must identify itself: send a valid bearer token over TLS."}
+
+
 def test_everybody_may_ask_for_health(access: Access, server: ServerProcess) -> None:
     with access.by_certificate(server, name="nobody") as certified:
         for connection, metadata in ((server, ()), (server, bearer("junk")), (certified, ())):

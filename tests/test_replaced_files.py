@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import repeat
 from pathlib import Path
 from time import time
 from typing import Any
@@ -219,6 +220,22 @@ def test_streams_end_with_their_token_and_give_their_threads_back(access: Access
     assert {stream.end() for stream in streams} == {grpc.StatusCode.UNAUTHENTICATED}
     assert time() - begun > 1
     assert outcome(server, "ServerReflectionInfo", access.token("auditor")) == ADMITTED
+
+
+def test_streams_that_nobody_reads_are_cut_and_give_their_threads_back(access: Access, server: ServerProcess) -> None:
+    path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+    with Connection(server.address, access.authority.channel()) as reader_of_nothing:
+        reflect = reader_of_nothing.channel.stream_stream(
+            path, ServerReflectionRequest.SerializeToString, ServerReflectionResponse.FromString
+        )
+        ask = ServerReflectionRequest(file_containing_symbol="frostgate.v1.CustomerFreezeService")
+        metadata = access.token("auditor", exp=int(time()) - 27)
+        _streams = [reflect(repeat(ask, 10_000), metadata=metadata) for _ in range(16)]
+
+        def is_answered() -> bool:
+            return outcome(server, "ServerReflectionInfo", access.token("auditor")) == ADMITTED
+
+        eventually(is_answered, "answered")
 
 
 def test_streams_and_calls_end_with_their_certificate(access: Access, server: ServerProcess) -> None:

@@ -17,9 +17,10 @@ from .code_gate import CodeGate
 from .codes import Limits
 from .customer_freeze_servicer import CustomerFreezeServicer
 from .decisions import DecisionService
+from .door import Door, OpenDoor
 from .errors import StartupError
 from .handlers import add_service
-from .identities import Door, Identities, OpenDoor
+from .identities import Identities
 from .lanes import Lanes, open_lanes, set_gate
 from .mail import mailer_of
 from .orders import Orders

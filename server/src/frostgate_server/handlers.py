@@ -12,6 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
 from .caller import Caller
+from .door import Door, OpenDoor
 from .errors import (
     Bug,
     FieldViolation,
@@ -22,7 +23,6 @@ from .errors import (
     StorageUnavailable,
     VerificationCodeNotSent,
 )
-from .identities import Door, OpenDoor
 from .lanes import LANE_OF_METHOD, RETRY_AFTER_SECONDS, Lane, Lanes, in_lane
 from .statuses import status_of
 
