@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import grpc
 from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1 import policy_decision_service_pb2 as decisions_pb
+from frostgate.v1.partner_pb2 import Partner
 from frostgate.v1.policy_pb2 import BillingMode, FreezeScope, Operation
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc.error_details_pb2 import BadRequest
 from server_process import Connection
 from subjects import PATIENCE, error_info, status_of
@@ -112,6 +114,26 @@ class Calls:
     def events(self, **fields: Any) -> pb.ListFreezeEventsResponse:
         """ListFreezeEvents."""
         return self._server.freezes.ListFreezeEvents(pb.ListFreezeEventsRequest(**fields), timeout=PATIENCE)
+
+    def get_partner(self, partner_id: str) -> Partner:
+        """GetPartner."""
+        return self._server.freezes.GetPartner(pb.GetPartnerRequest(partner_id=partner_id), timeout=PATIENCE).partner
+
+    def update_partner(self, partner_id: str, code: str = "", **fields: Any) -> Partner:
+        """UpdatePartner, of the fields that are named."""
+        request = pb.UpdatePartnerRequest(
+            partner=Partner(partner_id=partner_id, **fields),
+            update_mask=FieldMask(paths=list(fields)),
+            verification_code=code,
+        )
+        return self._server.freezes.UpdatePartner(request, timeout=PATIENCE).partner
+
+    def send_code(self, partner_id: str, action: Any, *customer_ids: str, scope: Any = None) -> Any:
+        """SendVerificationCode."""
+        request = pb.SendVerificationCodeRequest(
+            partner_id=partner_id, action=action, customer_ids=customer_ids, scope=scope
+        )
+        return self._server.freezes.SendVerificationCode(request, timeout=PATIENCE)
 
     def check(self, **fields: Any) -> decisions_pb.CheckOperationResponse:
         """CheckOperation."""

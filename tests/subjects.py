@@ -29,12 +29,24 @@ PATIENCE = 30
 """Seconds that a call over the wire may take."""
 
 
+class NoRefusals:
+    """Refusals that nobody keeps."""
+
+    def note(self, *_: object) -> None:
+        """Does nothing."""
+
+
+def freeze_service(store: Store, retention_period: timedelta) -> FreezeService:
+    """The use cases on a store, with codes under a key that everybody knows."""
+    return FreezeService(store, CodeGate(store, CodeKey(b"k" * 32), Limits()), NoRefusals(), retention_period)
+
+
 class ServiceSubject:
     """The use cases, called directly on a store."""
 
     def __init__(self, store: Store) -> None:
         """Takes the store to be tested."""
-        self._service = FreezeService(store, CodeGate(store, CodeKey(b"k" * 32), Limits()), RETENTION)
+        self._service = freeze_service(store, RETENTION)
         self._decisions = DecisionService(store)
         self._caller = Caller(waits=lambda: True)
 

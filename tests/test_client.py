@@ -28,7 +28,7 @@ from frostgate import (
     words,
 )
 from frostgate.retrying import Tries
-from frostgate.v1 import customer_pb2, policy_pb2
+from frostgate.v1 import customer_pb2, partner_pb2, policy_pb2
 from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from server_process import ServerProcess
@@ -72,7 +72,7 @@ WORDS = [enum for enum in vars(words).values() if isinstance(enum, type) and iss
 @pytest.mark.parametrize("enum", WORDS, ids=lambda enum: enum.__name__)
 def test_the_words_have_the_numbers_of_the_wire(enum: type[IntEnum]) -> None:
     name = enum.__name__
-    file = customer_pb2 if name == "FreezeEventAction" else policy_pb2
+    file = {"FreezeEventAction": customer_pb2, "VerificationAction": partner_pb2}.get(name, policy_pb2)
     prefix = "".join(f"_{c}" if c.isupper() else c.upper() for c in name).lstrip("_") + "_"
     wire = {
         value.name.removeprefix(prefix).replace("UNSPECIFIED", "UNRECOGNIZED"): value.number

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -20,15 +20,17 @@ from frostgate.v1.customer_freeze_service_pb2 import (
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from frostgate_server import lanes
 from frostgate_server.customer_freeze_servicer import CustomerFreezeServicer
-from frostgate_server.handlers import Action, add_service
+from frostgate_server.door import OpenDoor
+from frostgate_server.handlers import Action, Reception, add_service
 from frostgate_server.lanes import LANE_OF_METHOD, Lane, Lanes, open_lanes
+from frostgate_server.refusals import Refusals
 from frostgate_server.sqlite_store.library import sqlite3
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from h2.connection import H2Connection
 from server_process import Connection, ServerProcess
-from subjects import error_info, status_of
+from subjects import NoRefusals, error_info, status_of
 
 MANY = 64
 
@@ -169,8 +171,9 @@ def slow_lanes() -> Iterator[Lanes]:
 
 def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_lanes: Lanes) -> None:
     service = SlowService()
+    reception = Reception(1, slow_lanes, OpenDoor(), cast(Refusals, NoRefusals()))
     server = grpc.server(slow_lanes["checks"])
-    add_service(server, FREEZES.services_by_name["CustomerFreezeService"], service, slow_lanes, "1")
+    add_service(server, FREEZES.services_by_name["CustomerFreezeService"], service, reception)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     with Connection(address) as connection:

@@ -226,25 +226,26 @@ def test_a_database_is_claimed_by_one_server_at_a_time(path: Path) -> None:
     claim_database(path, create=False).close()
 
 
+TESTS = Path(__file__).parent
+
 OPEN_AND_ASSOCIATE = """
 import sys
 from pathlib import Path
 from frostgate_server.caller import Caller
-from frostgate_server.code_gate import CodeGate
-from frostgate_server.codes import CodeKey, Limits
-from frostgate_server.service import FreezeService, timedelta
+from datetime import timedelta
 from frostgate_server.sqlite_store import open_store
+sys.path.insert(0, sys.argv[3])
+from subjects import freeze_service
 store = open_store(Path(sys.argv[1]), create=True)
 caller = Caller(waits=lambda: True)
-gate = CodeGate(store, CodeKey(b"k" * 32), Limits())
-print(FreezeService(store, gate, timedelta(days=1)).associate(caller, sys.argv[2], "p", "").revision)
+print(freeze_service(store, timedelta(days=1)).associate(caller, sys.argv[2], "p", "").revision)
 """
 
 
 def test_several_processes_may_make_the_same_database_at_once(tmp_path: Path) -> None:
     path = tmp_path / "frostgate.db"
     processes = [
-        subprocess.Popen([sys.executable, "-c", OPEN_AND_ASSOCIATE, path, str(number)], stdout=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-c", OPEN_AND_ASSOCIATE, path, str(number), TESTS], stdout=subprocess.PIPE)
         for number in range(8)
     ]
     outputs = [process.communicate(timeout=60)[0] for process in processes]

@@ -1,13 +1,14 @@
 """The one table of errors: every error has a code and a published reason, and says no more than it should."""
 
 import logging
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import grpc
 import pytest
 from frostgate.v1 import customer_pb2, error_reason_pb2, policy_pb2
 from frostgate.v1.policy_decision_service_pb2 import ListRulesRequest
 from frostgate_server import vocabulary
+from frostgate_server.door import OpenDoor
 from frostgate_server.errors import (
     FieldViolation,
     FrostgateError,
@@ -15,18 +16,20 @@ from frostgate_server.errors import (
     OutcomeUnknown,
     Overloaded,
     PartnerMismatch,
+    PermissionDenied,
     StorageUnavailable,
     Unauthenticated,
     VerificationCodeInvalid,
     VerificationCodeNotSent,
     VerificationRateLimited,
 )
-from frostgate_server.handlers import _answering
+from frostgate_server.handlers import Reception, _answering
 from frostgate_server.lanes import Lane
+from frostgate_server.refusals import Refusals
 from frostgate_server.statuses import status_of
 from google.protobuf.descriptor import EnumDescriptor
 from google.rpc.status_pb2 import Status
-from subjects import error_info
+from subjects import NoRefusals, error_info
 
 
 def kinds(base: type[FrostgateError] = FrostgateError) -> list[type[FrostgateError]]:
@@ -40,6 +43,7 @@ def example(kind: type[FrostgateError]) -> FrostgateError:
         VerificationRateLimited: VerificationRateLimited("sent", 60, "a secret"),
         VerificationCodeInvalid: VerificationCodeInvalid("a secret"),
         PartnerMismatch: PartnerMismatch("a secret"),
+        PermissionDenied: PermissionDenied("sub:a", "GetCustomer", known=True),
         Unauthenticated: Unauthenticated("show a token", "secret is wrong"),
     }
     if kind in special:
@@ -101,8 +105,10 @@ def test_a_bug_is_internal_and_only_the_log_knows_more(caplog: pytest.LogCapture
         raise KeyError("secret")
 
     context: Any = Context()
-    with Lane("test", 1, 1) as lane, caplog.at_level(logging.ERROR), pytest.raises(Aborted):
-        _answering(buggy, lane, ("frostgate-worker", "1"))(ListRulesRequest(), context)
+    with Lane("test", 1, 1) as lane, caplog.at_level(logging.ERROR):
+        reception = Reception(1, {"bulk": lane}, OpenDoor(), cast(Refusals, NoRefusals()))
+        with pytest.raises(Aborted):
+            _answering("ListRules", buggy, reception)(ListRulesRequest(), context)
     assert context.status.code is grpc.StatusCode.INTERNAL
     status = Status.FromString(dict(context.status.trailing_metadata)["grpc-status-details-bin"])
     call_id = error_info(status).metadata["call_id"]

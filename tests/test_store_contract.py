@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from frostgate_server import freezing
+from frostgate_server.audit import AuditNote
+from frostgate_server.codes import SentCode
 from frostgate_server.freezing import FreezeEvent, Moment
+from frostgate_server.partners import Partner
 from frostgate_server.sqlite_store import open_store
-from frostgate_server.store import Answered, RequestKey, Store, Transaction
+from frostgate_server.store import Answered, CountKind, EventFilter, RequestKey, Store, Transaction
 from frostgate_server.vocabulary import FreezeEventAction, FreezeState
 from server_process import ServerProcess
 from store_contract import StoreContract
@@ -128,3 +131,82 @@ def test_answers_are_kept_apart_by_principal_method_and_id(store: Store) -> None
     ]
     assert store.write(lambda transaction: transaction.answered(key)) == Answered("f", "a")
     assert store.write(lambda transaction: [transaction.answered(other) for other in others]) == [None, None, None]
+
+
+def test_a_partner_exists_from_its_first_customer_and_is_what_was_put_last(store: Store) -> None:
+    store.write(lambda transaction: associate(transaction, "a"))
+    assert store.partner("p") == Partner("p")
+    enabled = Partner("p", verification_code_enabled=True, verification_contact="a@example.org")
+    store.write(lambda transaction: transaction.put_partner(enabled))
+    store.write(lambda transaction: associate(transaction, "b"))
+    assert store.partner("p") == enabled
+    assert store.write(lambda transaction: transaction.partner("p")) == enabled
+    assert store.partner("q") is None
+
+
+def test_a_partner_has_one_code_or_none(store: Store) -> None:
+    first, second = SentCode("1", "d", NOW), SentCode("2", "e", NOW + timedelta(microseconds=1), tries=3)
+
+    def code() -> SentCode | None:
+        return store.write(lambda transaction: transaction.code("p"))
+
+    assert code() is None
+    store.write(lambda transaction: transaction.put_code("p", first))
+    assert code() == first
+    store.write(lambda transaction: transaction.put_code("p", second))
+    assert code() == second
+    assert store.write(lambda transaction: transaction.code("q")) is None
+    store.write(lambda transaction: transaction.drop_code("p"))
+    assert code() is None
+
+
+def test_what_counts_against_a_partner_counts_for_an_hour(store: Store) -> None:
+    hour, second = timedelta(hours=1), timedelta(seconds=1)
+
+    def counted(since: datetime) -> list[datetime]:
+        return store.write(lambda transaction: transaction.counted("p", CountKind.FAILED, since))
+
+    def count(partner_id: str, kind: CountKind, count_id: str, at: datetime) -> None:
+        store.write(lambda transaction: transaction.count(partner_id, kind, count_id, at))
+
+    count("p", CountKind.FAILED, "2", NOW + second)
+    count("p", CountKind.FAILED, "1", NOW)
+    count("p", CountKind.SENT, "1", NOW)
+    count("q", CountKind.FAILED, "1", NOW)
+    assert counted(NOW - second) == [NOW, NOW + second]
+    assert counted(NOW) == [NOW + second]
+    count("p", CountKind.FAILED, "3", NOW + hour)
+    assert counted(NOW - hour) == [NOW + second, NOW + hour]
+    store.write(lambda transaction: transaction.uncount("p", CountKind.FAILED, "3"))
+    store.write(lambda transaction: transaction.uncount("p", CountKind.FAILED, "unknown"))
+    assert counted(NOW - hour) == [NOW + second]
+
+
+def test_a_note_moves_no_revision_and_is_undone_with_its_transaction(store: Store) -> None:
+    note = AuditNote("sub:a", "UpdatePartner", "", "p", NOW, partner=Partner("p"))
+
+    def work(transaction: Transaction) -> None:
+        transaction.note(note)
+        transaction.put_partner(Partner("p"))
+        transaction.put_code("p", SentCode("1", "d", NOW))
+        transaction.count("p", CountKind.SENT, "1", NOW)
+        raise KeyError("p")
+
+    store.write(lambda transaction: transaction.note(note))
+    with pytest.raises(KeyError):
+        store.write(work)
+    assert (store.revision(), store.partner("p")) == (0, None)
+    assert store.write(lambda transaction: transaction.code("p")) is None
+    assert store.write(lambda transaction: transaction.counted("p", CountKind.SENT, NOW - timedelta(1))) == []
+
+
+def test_events_of_several_partners_come_in_one_order(store: Store) -> None:
+    subject = ServiceSubject(store)
+    for number in range(9):
+        subject.associate(f"c{number}", f"p{number % 3}")
+    wanted = EventFilter(partner_ids=("p0", "p2"))
+    assert [event.revision for event in subject.events(wanted, 2)] == [9, 7, 6, 4, 3, 1]
+    assert [event.revision for event in store.events(wanted, 7, 2)] == [6, 4]
+    later = EventFilter(partner_ids=("p0", "p2"), after_revision=5)
+    assert [event.revision for event in subject.events(later, 50)] == [9, 7, 6]
+    assert store.events(EventFilter(customer_id="c1", partner_ids=("p0",)), None, 9) == []

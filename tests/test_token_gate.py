@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -16,14 +16,16 @@ from frostgate.v1.policy_decision_service_pb2 import CheckOperationResponse
 from frostgate_server.access_files import AccessFiles
 from frostgate_server.caller import Caller
 from frostgate_server.credential import Credential
-from frostgate_server.handlers import Action, add_service
+from frostgate_server.handlers import Action, Reception, add_service
 from frostgate_server.identities import Identities
 from frostgate_server.lanes import Lane, Lanes, open_lanes, set_gate
+from frostgate_server.refusals import Refusals
 from frostgate_server.server_credentials import server_credentials
 from frostgate_server.settings import configure
 from frostgate_server.token_gate import TokenGate
 from frostgate_server.tokens import Tokens
 from server_process import Connection
+from subjects import NoRefusals
 from test_lanes import outcome_of
 from worker_processes import eventually
 
@@ -76,7 +78,8 @@ class Flooded:
         set_gate(self.lanes, TokenGate(identities, self.lanes["identities"]))
         self.server = grpc.server(self.lanes["health"])
         service = DECISIONS.services_by_name["PolicyDecisionService"]
-        add_service(self.server, service, self.checks, self.lanes, "1", identities)
+        reception = Reception(1, self.lanes, identities, cast(Refusals, NoRefusals()))
+        add_service(self.server, service, self.checks, reception)
         assert files.certificate
         port = self.server.add_secure_port("localhost:0", server_credentials(files.certificate, None))
         mtls_credentials = server_credentials(files.certificate, files.authorities)

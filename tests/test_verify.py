@@ -9,19 +9,24 @@ import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from calls import Calls
+from frostgate_server.audit import AuditNote
 from frostgate_server.errors import FrostgateError, StartupError
-from frostgate_server.event_chain import GENESIS, chained
+from frostgate_server.event_chain import GENESIS, chained, chained_entry
 from frostgate_server.head_export import append_line
+from frostgate_server.partners import Partner
 from frostgate_server.sqlite_store import backup, open_store, read_heads, remembered_heads, verify
 from frostgate_server.sqlite_store.head_file import Head, HeadFile
 from frostgate_server.sqlite_store.library import sqlite3
-from frostgate_server.sqlite_store.rows import EVENT_COLUMNS, checksum, event_of
+from frostgate_server.sqlite_store.rows import ENTRY_COLUMNS, EVENT_COLUMNS, checksum, entry_of, event_of, partner_row
 from frostgate_server.sqlite_store.transaction import read_head
 from frostgate_server.sqlite_store.verification import DoesNotFit
+from frostgate_server.store import Transaction
 from frostgate_server.vocabulary import FreezeScope
 from server_process import COMMAND, ServerProcess, environment
 from subjects import ServiceSubject
@@ -45,6 +50,12 @@ def change_something(subject: ServiceSubject, customer_id: str, scope: FreezeSco
             return subject.disassociate(customer_id)
 
 
+def update_a_partner(partner_id: str, number: int, transaction: Transaction) -> None:
+    partner = Partner(partner_id, number % 8 == 0, f"codes-{number}@example.org")
+    transaction.put_partner(partner)
+    transaction.note(AuditNote("anonymous", "UpdatePartner", "", partner_id, datetime.now(UTC), partner=partner))
+
+
 class Kept:
     """A database with a history, closed; an older state of it; and heads that were exported in between and at last."""
 
@@ -64,6 +75,8 @@ class Kept:
                 except FrostgateError:
                     continue
                 made += 1
+                if made % 4 == 0:
+                    store.write(partial(update_a_partner, f"p{chance.randrange(6)}", made))
                 if made in {CHANGES // 2, CHANGES}:
                     self.exported += remembered_heads(self.path)
                 if made == CHANGES * 3 // 4:
@@ -180,10 +193,74 @@ def invent_a_customer(connection: sqlite3.Connection, chance: random.Random) -> 
 
 
 def bend_the_partners(connection: sqlite3.Connection, chance: random.Random) -> None:
-    if chance.random() < 0.5:
-        connection.execute("INSERT INTO partners VALUES (?)", (f"p{chance.randrange(10, 99)}",))
-    else:
-        connection.execute("DELETE FROM partners WHERE partner_id = (SELECT min(partner_id) FROM partners)")
+    one = "WHERE partner_id = (SELECT min(partner_id) FROM partners)"
+    bends = [
+        f"INSERT INTO partners (partner_id) VALUES ('p{chance.randrange(10, 99)}')",
+        f"DELETE FROM partners {one}",
+        f"UPDATE partners SET verification_code_enabled = 1 - verification_code_enabled {one}",
+        f"UPDATE partners SET verification_contact = 'mallory@example.org' {one}",
+    ]
+    connection.execute(chance.choice(bends))
+
+
+def edit_an_audit_entry(connection: sqlite3.Connection, chance: random.Random) -> None:
+    column, value = chance.choice(
+        [
+            ("principal", "'nobody'"),
+            ("method", "method || 's'"),
+            ("reason", "reason || '!'"),
+            ("subject", "'p9'"),
+            ("note_time", "note_time + 1"),
+            ("omitted", "omitted + 1"),
+            ("partner_id", "NULL"),
+            ("verification_code_enabled", "1 - verification_code_enabled"),
+            ("verification_contact", "'mallory@example.org'"),
+            ("hash", "replace(replace(hash, 'a', 'b'), '0', '1')"),
+        ]
+    )
+    connection.execute(
+        f"UPDATE audit_entries SET {column} = {value} WHERE sequence = ?", (an_entry(connection, chance),)
+    )
+
+
+def delete_an_audit_entry(connection: sqlite3.Connection, chance: random.Random) -> None:
+    connection.execute("DELETE FROM audit_entries WHERE sequence = ?", (an_entry(connection, chance),))
+
+
+def delete_the_tail_of_the_audit_log(connection: sqlite3.Connection, chance: random.Random) -> None:
+    """As one who puts the partners back to what they were, too."""
+    end = an_entry(connection, chance) - 1
+    connection.execute("DELETE FROM audit_entries WHERE sequence > ?", (end,))
+    (found,) = connection.execute("SELECT hash FROM audit_entries WHERE sequence = ?", (end,)).fetchall() or [
+        (GENESIS,)
+    ]
+    connection.execute("UPDATE head SET audit_sequence = ?, audit_hash = ?", (end, found[0]))
+    put_the_partners_back(connection)
+
+
+def rewrite_an_audit_entry_and_all_hashes_after_it(connection: sqlite3.Connection, chance: random.Random) -> None:
+    """An entry from before the last head was exported, as all are."""
+    update = "UPDATE audit_entries SET verification_contact = 'mallory@example.org' WHERE sequence = ?"
+    connection.execute(update, (an_entry(connection, chance),))
+    hash_ = GENESIS
+    for row in connection.execute(f"SELECT {ENTRY_COLUMNS} FROM audit_entries ORDER BY sequence").fetchall():
+        hash_ = chained_entry(hash_, entry_of(row))
+        connection.execute("UPDATE audit_entries SET hash = ? WHERE sequence = ?", (hash_, row[0]))
+    connection.execute("UPDATE head SET audit_hash = ?", (hash_,))
+    put_the_partners_back(connection)
+
+
+def put_the_partners_back(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE partners SET verification_code_enabled = 0, verification_contact = ''")
+    entries = connection.execute(f"SELECT {ENTRY_COLUMNS} FROM audit_entries ORDER BY sequence").fetchall()
+    for entry in map(entry_of, entries):
+        if entry.note.partner:
+            connection.execute("INSERT OR REPLACE INTO partners VALUES (?, ?, ?)", partner_row(entry.note.partner))
+
+
+def an_entry(connection: sqlite3.Connection, chance: random.Random) -> int:
+    ((sequence,),) = connection.execute("SELECT max(sequence) FROM audit_entries").fetchall()
+    return chance.randint(1, sequence)
 
 
 def bend_the_head(connection: sqlite3.Connection, chance: random.Random) -> None:
@@ -193,6 +270,8 @@ def bend_the_head(connection: sqlite3.Connection, chance: random.Random) -> None
                 "UPDATE head SET revision = revision - 1",
                 "UPDATE head SET revision = revision + 7",
                 "UPDATE head SET hash = replace(replace(hash, 'a', 'b'), '0', '1')",
+                "UPDATE head SET audit_sequence = audit_sequence - 1",
+                "UPDATE head SET audit_hash = replace(replace(audit_hash, 'a', 'b'), '0', '1')",
                 "UPDATE head SET database_id = database_id || '0'",
                 "DELETE FROM head",
             ]
@@ -225,6 +304,10 @@ IN_SQL: list[Callable[[sqlite3.Connection, random.Random], None]] = [
     delete_a_customer,
     invent_a_customer,
     bend_the_partners,
+    edit_an_audit_entry,
+    delete_an_audit_entry,
+    delete_the_tail_of_the_audit_log,
+    rewrite_an_audit_entry_and_all_hashes_after_it,
     bend_the_head,
 ]
 
@@ -255,9 +338,9 @@ def contents(path: Path) -> list[list[tuple[object, ...]]] | None:
     """All rows of the record; None if they cannot be read."""
     try:
         with closing(sqlite3.connect(path)) as connection:
-            tables = ("head", "events", "customers", "partners")
+            tables = ("head", "events", "audit_entries", "customers", "partners")
             return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return None
 
 

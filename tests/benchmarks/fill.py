@@ -10,12 +10,10 @@ from typing import TypeVar, cast
 
 from frostgate_server import event_chain, sqlite_store
 from frostgate_server.caller import Caller
-from frostgate_server.code_gate import CodeGate
-from frostgate_server.codes import CodeKey, Limits
-from frostgate_server.service import FreezeService
 from frostgate_server.sqlite_store import open_store
 from frostgate_server.store import Store, Transaction
 from frostgate_server.vocabulary import FreezeScope
+from subjects import freeze_service
 
 ID_FORMAT = "customer-%07d"
 """Ids are equally long in tables of every size, so that only the size differs."""
@@ -79,7 +77,7 @@ def _fill(path: Path, customers: int) -> None:
 def _add(numbers: range, transaction: Transaction) -> None:
     # Changes need nothing of a store but `write`.
     store = cast(Store, OpenTransaction(transaction))
-    service = FreezeService(store, CodeGate(store, CodeKey(bytes(32)), Limits()), timedelta(days=15))
+    service = freeze_service(store, timedelta(days=15))
     caller = Caller(waits=lambda: True)
     for number in numbers:
         customer_id = ID_FORMAT % number

@@ -35,15 +35,13 @@ from benchmarks.subjects import Echo, Frostgate
 from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
 from frostgate_server import policy_file
 from frostgate_server.caller import Caller
-from frostgate_server.code_gate import CodeGate
-from frostgate_server.codes import CodeKey, Limits
 from frostgate_server.decisions import DecisionService
 from frostgate_server.policy_decision_servicer import PolicyDecisionServicer
-from frostgate_server.service import FreezeService
 from frostgate_server.sqlite_store import open_store
 from frostgate_server.sqlite_store.store import SqliteStore
 from frostgate_server.store import Store, Transaction
 from frostgate_server.vocabulary import Decision, FreezeScope
+from subjects import freeze_service
 
 _CACHE = Path(__file__).parent.parent.parent / "build" / "bench"
 _CUSTOMERS = 1000
@@ -171,7 +169,7 @@ def _made_only(store: SqliteStore, number: int) -> float:
 def _make_changes(number: int, transaction: Transaction) -> None:
     """Freezes, or unfreezes in turn, customers that are NORMAL at first."""
     store = cast(Store, OpenTransaction(transaction))
-    service = FreezeService(store, CodeGate(store, CodeKey(bytes(32)), Limits()), timedelta(days=15))
+    service = freeze_service(store, timedelta(days=15))
     change = service.unfreeze if number % 2 else service.freeze
     caller = Caller(waits=lambda: True)
     for place in range(_GROUP):

@@ -24,8 +24,10 @@ from .answers import (
     Decision,
     Disassociation,
     FreezeEvent,
+    Partner,
     Policy,
     Rule,
+    SentCode,
 )
 from .client import Client
 from .errors import (
@@ -50,6 +52,7 @@ from .words import (
     FreezeState,
     Operation,
     RuleBasis,
+    VerificationAction,
 )
 
 __all__ = [
@@ -77,12 +80,15 @@ __all__ = [
     "NotFound",
     "Operation",
     "OutcomeUnknown",
+    "Partner",
     "PermissionDenied",
     "Policy",
     "ResourceExhausted",
     "Rule",
     "RuleBasis",
+    "SentCode",
     "Unauthenticated",
     "Unavailable",
+    "VerificationAction",
     "aio",
 ]

@@ -106,6 +106,23 @@ class FreezeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Partner:
+    """A partner. Its contact is masked, such as a***@example.org; None where there is none."""
+
+    partner_id: str
+    verification_code_enabled: bool
+    verification_contact: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentCode:
+    """A verification code was mailed: until when it is good, and to whom it went, masked."""
+
+    expire_time: datetime
+    sent_to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Association:
     """A customer was associated."""
 

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from . import answers, readers
 from .v1 import customer_freeze_service_pb2 as freezes_pb
+from .v1 import partner_pb2
 from .v1 import policy_decision_service_pb2 as decisions_pb
-from .words import BillingMode, FreezeScope, FreezeState, Operation
+from .words import BillingMode, FreezeScope, FreezeState, Operation, VerificationAction
 
 Answer = TypeVar("Answer")
 
@@ -25,13 +27,17 @@ _FREEZES = "/frostgate.v1.CustomerFreezeService/"
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Answer]):
-    """A call: where it goes, what it says, how its answer is read. `request_id` is that of a change; None: a read."""
+    """A call: where it goes, what it says, how its answer is read.
+
+    `request_id` is that of a change; None: a read, or what has none and so is to be tried but `once`.
+    """
 
     path: str
     request: Message
     response_class: type[Message]
     read: Callable[[Any], Answer]
     request_id: str | None = None
+    once: bool = False
 
     def page(self, token: str) -> "Call[Answer]":
         """The same listing, from the page that the token names."""
@@ -95,22 +101,33 @@ def associate_customer(customer_id: str, partner_id: str, request_id: RequestId)
     return _change("AssociateCustomer", request, freezes_pb.AssociateCustomerResponse, readers.association)
 
 
-def disassociate_customer(customer_id: str, reason: str, request_id: RequestId) -> Call[answers.Disassociation]:
+def disassociate_customer(
+    customer_id: str, reason: str, verification_code: str, request_id: RequestId
+) -> Call[answers.Disassociation]:
     """DisassociateCustomer."""
     request = freezes_pb.DisassociateCustomerRequest(
-        customer_id=customer_id, reason=reason, request_id=_request_id(request_id)
+        customer_id=customer_id,
+        reason=reason,
+        verification_code=verification_code,
+        request_id=_request_id(request_id),
     )
     return _change("DisassociateCustomer", request, freezes_pb.DisassociateCustomerResponse, readers.disassociation)
 
 
 def freeze_customer(
-    customer_id: str, scope: FreezeScope, reason: str, request_id: RequestId, validate_only: bool
+    customer_id: str,
+    scope: FreezeScope,
+    reason: str,
+    verification_code: str,
+    request_id: RequestId,
+    validate_only: bool,
 ) -> Call[answers.Change]:
     """FreezeCustomer."""
     request = freezes_pb.FreezeCustomerRequest(
         customer_id=customer_id,
         scope=_wire(scope),
         reason=reason,
+        verification_code=verification_code,
         request_id=_request_id(request_id),
         validate_only=validate_only,
     )
@@ -118,13 +135,19 @@ def freeze_customer(
 
 
 def unfreeze_customer(
-    customer_id: str, scope: FreezeScope, reason: str, request_id: RequestId, validate_only: bool
+    customer_id: str,
+    scope: FreezeScope,
+    reason: str,
+    verification_code: str,
+    request_id: RequestId,
+    validate_only: bool,
 ) -> Call[answers.Change]:
     """UnfreezeCustomer."""
     request = freezes_pb.UnfreezeCustomerRequest(
         customer_id=customer_id,
         scope=_wire(scope),
         reason=reason,
+        verification_code=verification_code,
         request_id=_request_id(request_id),
         validate_only=validate_only,
     )
@@ -132,21 +155,29 @@ def unfreeze_customer(
 
 
 def batch_freeze_customers(
-    customer_ids: Iterable[str], scope: FreezeScope, reason: str, request_id: RequestId
+    customer_ids: Iterable[str], scope: FreezeScope, reason: str, verification_code: str, request_id: RequestId
 ) -> Call[answers.BatchChange]:
     """BatchFreezeCustomers."""
     request = freezes_pb.BatchFreezeCustomersRequest(
-        customer_ids=customer_ids, scope=_wire(scope), reason=reason, request_id=_request_id(request_id)
+        customer_ids=customer_ids,
+        scope=_wire(scope),
+        reason=reason,
+        verification_code=verification_code,
+        request_id=_request_id(request_id),
     )
     return _change("BatchFreezeCustomers", request, freezes_pb.BatchFreezeCustomersResponse, readers.batch_change)
 
 
 def batch_unfreeze_customers(
-    customer_ids: Iterable[str], scope: FreezeScope, reason: str, request_id: RequestId
+    customer_ids: Iterable[str], scope: FreezeScope, reason: str, verification_code: str, request_id: RequestId
 ) -> Call[answers.BatchChange]:
     """BatchUnfreezeCustomers."""
     request = freezes_pb.BatchUnfreezeCustomersRequest(
-        customer_ids=customer_ids, scope=_wire(scope), reason=reason, request_id=_request_id(request_id)
+        customer_ids=customer_ids,
+        scope=_wire(scope),
+        reason=reason,
+        verification_code=verification_code,
+        request_id=_request_id(request_id),
     )
     return _change("BatchUnfreezeCustomers", request, freezes_pb.BatchUnfreezeCustomersResponse, readers.batch_change)
 
@@ -190,6 +221,41 @@ def list_freeze_events(
     return Call(_FREEZES + "ListFreezeEvents", request, freezes_pb.ListFreezeEventsResponse, readers.events)
 
 
+def get_partner(partner_id: str) -> Call[answers.Partner]:
+    """GetPartner."""
+    request = freezes_pb.GetPartnerRequest(partner_id=partner_id)
+    return Call(_FREEZES + "GetPartner", request, freezes_pb.GetPartnerResponse, readers.partner)
+
+
+def update_partner(
+    partner_id: str, enabled: bool | None, contact: str | None, verification_code: str
+) -> Call[answers.Partner]:
+    """UpdatePartner."""
+    changed = {"verification_code_enabled": enabled, "verification_contact": contact}
+    request = freezes_pb.UpdatePartnerRequest(
+        partner=partner_pb2.Partner(
+            partner_id=partner_id, verification_code_enabled=bool(enabled), verification_contact=contact or ""
+        ),
+        update_mask=FieldMask(paths=[path for path, value in changed.items() if value is not None]),
+        verification_code=verification_code,
+    )
+    return Call(_FREEZES + "UpdatePartner", request, freezes_pb.UpdatePartnerResponse, readers.partner, once=True)
+
+
+def send_verification_code(
+    partner_id: str, action: VerificationAction, customer_ids: Iterable[str], scope: FreezeScope | None
+) -> Call[answers.SentCode]:
+    """SendVerificationCode."""
+    request = freezes_pb.SendVerificationCodeRequest(
+        partner_id=partner_id,
+        action=_wire(action),
+        customer_ids=customer_ids,
+        scope=None if scope is None else _wire(scope),
+    )
+    response_class = freezes_pb.SendVerificationCodeResponse
+    return Call(_FREEZES + "SendVerificationCode", request, response_class, readers.sent_code, once=True)
+
+
 def _change(method: str, request: Any, response_class: type[Message], read: Callable[[Any], Answer]) -> Call[Answer]:
     """A call that changes customers, unless it only asks whether it could."""
     only_asks = getattr(request, "validate_only", False)
@@ -210,6 +276,6 @@ def _timestamp(time: datetime | None) -> Timestamp | None:
     return message
 
 
-def _wire(word: FreezeScope | FreezeState | BillingMode | Operation) -> Any:
+def _wire(word: FreezeScope | FreezeState | BillingMode | Operation | VerificationAction) -> Any:
     """An enum as the wire has it: the same number."""
     return int(word)

@@ -13,7 +13,7 @@ from . import answers, calls
 from .calls import Call, RequestId
 from .errors import FailedCall, error_of_call
 from .retrying import CHANNEL_OPTIONS, Tries, check_timeout
-from .words import BillingMode, FreezeScope, FreezeState, Operation
+from .words import BillingMode, FreezeScope, FreezeState, Operation, VerificationAction
 
 _Answer = TypeVar("_Answer")
 
@@ -107,10 +107,17 @@ class Client:
         return self._answer(calls.associate_customer(customer_id, partner_id, request_id), timeout)
 
     def disassociate_customer(
-        self, *, customer_id: str, reason: str, request_id: RequestId = None, timeout: float | None = None
+        self,
+        *,
+        customer_id: str,
+        reason: str,
+        verification_code: str = "",
+        request_id: RequestId = None,
+        timeout: float | None = None,
     ) -> answers.Disassociation:
         """Ends the association of a customer. Raises NotFound, OutcomeUnknown."""
-        return self._answer(calls.disassociate_customer(customer_id, reason, request_id), timeout)
+        call = calls.disassociate_customer(customer_id, reason, verification_code, request_id)
+        return self._answer(call, timeout)
 
     def freeze_customer(
         self,
@@ -118,12 +125,13 @@ class Client:
         customer_id: str,
         scope: FreezeScope,
         reason: str,
+        verification_code: str = "",
         request_id: RequestId = None,
         validate_only: bool = False,
         timeout: float | None = None,
     ) -> answers.Change:
         """Freezes a customer, or freezes it further. Raises NotFound, FailedPrecondition, OutcomeUnknown."""
-        call = calls.freeze_customer(customer_id, scope, reason, request_id, validate_only)
+        call = calls.freeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
         return self._answer(call, timeout)
 
     def unfreeze_customer(
@@ -132,12 +140,13 @@ class Client:
         customer_id: str,
         scope: FreezeScope,
         reason: str,
+        verification_code: str = "",
         request_id: RequestId = None,
         validate_only: bool = False,
         timeout: float | None = None,
     ) -> answers.Change:
         """Unfreezes a customer, by the scope it is frozen with. Raises NotFound, FailedPrecondition, OutcomeUnknown."""
-        call = calls.unfreeze_customer(customer_id, scope, reason, request_id, validate_only)
+        call = calls.unfreeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
         return self._answer(call, timeout)
 
     def batch_freeze_customers(
@@ -146,11 +155,13 @@ class Client:
         *,
         scope: FreezeScope,
         reason: str,
+        verification_code: str = "",
         request_id: RequestId = None,
         timeout: float | None = None,
     ) -> answers.BatchChange:
         """Freezes 1 to 1,000 customers; what is refused is that customer's result. Raises OutcomeUnknown."""
-        return self._answer(calls.batch_freeze_customers(customer_ids, scope, reason, request_id), timeout)
+        call = calls.batch_freeze_customers(customer_ids, scope, reason, verification_code, request_id)
+        return self._answer(call, timeout)
 
     def batch_unfreeze_customers(
         self,
@@ -158,11 +169,13 @@ class Client:
         *,
         scope: FreezeScope,
         reason: str,
+        verification_code: str = "",
         request_id: RequestId = None,
         timeout: float | None = None,
     ) -> answers.BatchChange:
         """Unfreezes 1 to 1,000 customers; what is refused is that customer's result. Raises OutcomeUnknown."""
-        return self._answer(calls.batch_unfreeze_customers(customer_ids, scope, reason, request_id), timeout)
+        call = calls.batch_unfreeze_customers(customer_ids, scope, reason, verification_code, request_id)
+        return self._answer(call, timeout)
 
     def get_customer(self, *, customer_id: str, timeout: float | None = None) -> answers.Customer:
         """The customer. Raises NotFound."""
@@ -195,6 +208,42 @@ class Client:
         call = calls.list_freeze_events(customer_id, partner_id, after_revision, start_time, end_time, page_size)
         return self._items(call, timeout)
 
+    def get_partner(self, *, partner_id: str, timeout: float | None = None) -> answers.Partner:
+        """The partner, its contact masked. Raises NotFound."""
+        return self._answer(calls.get_partner(partner_id), timeout)
+
+    def update_partner(
+        self,
+        *,
+        partner_id: str,
+        verification_code_enabled: bool | None = None,
+        verification_contact: str | None = None,
+        verification_code: str = "",
+        timeout: float | None = None,
+    ) -> answers.Partner:
+        """Enables or disables verification codes for a partner, or changes where they are sent to; None: no change.
+
+        Is tried once: after Unavailable or DeadlineExceeded it may have been done. Raises FailedPrecondition,
+        PermissionDenied.
+        """
+        call = calls.update_partner(partner_id, verification_code_enabled, verification_contact, verification_code)
+        return self._answer(call, timeout)
+
+    def send_verification_code(
+        self,
+        *,
+        partner_id: str,
+        action: VerificationAction,
+        customer_ids: Iterable[str] = (),
+        scope: FreezeScope | None = None,
+        timeout: float | None = None,
+    ) -> answers.SentCode:
+        """Mails a code to the partner's contact, good for one such action. A code before it is good for nothing.
+
+        Is tried once, since each mail counts. Raises NotFound, FailedPrecondition, ResourceExhausted, Unavailable.
+        """
+        return self._answer(calls.send_verification_code(partner_id, action, customer_ids, scope), timeout)
+
     def _items(self, call: Call[tuple[list[_Answer], str]], timeout: float | None) -> Iterator[_Answer]:
         items, token = self._answer(call, timeout)
         yield from items
@@ -204,7 +253,7 @@ class Client:
 
     def _answer(self, call: Call[_Answer], timeout: float | None) -> _Answer:
         """Makes the call until it is answered, refused, or out of time."""
-        tries = Tries(self._timeout if timeout is None else timeout)
+        tries = Tries(self._timeout if timeout is None else timeout, once=call.once)
         while True:
             channel = self._channels[next(self._turns) % len(self._channels)]
             method = channel.unary_unary(call.path, _serialized, call.response_class.FromString)

@@ -125,6 +125,17 @@ def customer(message: customer_pb2.Customer) -> answers.Customer:
     )
 
 
+def partner(message: freezes_pb.GetPartnerResponse | freezes_pb.UpdatePartnerResponse) -> answers.Partner:
+    """A partner that was asked for, or updated."""
+    one = message.partner
+    return answers.Partner(one.partner_id, one.verification_code_enabled, one.verification_contact or None)
+
+
+def sent_code(message: freezes_pb.SendVerificationCodeResponse) -> answers.SentCode:
+    """A code that was mailed."""
+    return answers.SentCode(_time(message.expire_time), message.sent_to)
+
+
 def _event(message: customer_pb2.FreezeEvent) -> answers.FreezeEvent:
     return answers.FreezeEvent(
         revision=message.revision,

@@ -28,8 +28,10 @@ CHANNEL_OPTIONS: list[tuple[str, object]] = [
 class Tries:
     """The tries of one call, and the deadline of them all."""
 
-    def __init__(self, timeout: float) -> None:
-        """Takes seconds from now. Raises ValueError unless they are positive and finite."""
+    def __init__(self, timeout: float, *, once: bool = False) -> None:
+        """Takes seconds from now, and whether there is to be but one try. Raises ValueError unless they are positive
+        and finite."""
+        self._once = once
         self._end = time.monotonic() + check_timeout(timeout)
         self._pause = FIRST_PAUSE
         self._says_most: FrostgateError | None = None
@@ -46,7 +48,7 @@ class Tries:
         if not isinstance(self._says_most, OutcomeUnknown) and not isinstance(error, DeadlineExceeded):
             self._says_most = error
         pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-        if error.code is grpc.StatusCode.UNAVAILABLE and time.monotonic() + pause < self._end:
+        if error.code is grpc.StatusCode.UNAVAILABLE and not self._once and time.monotonic() + pause < self._end:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             return pause
         if self._says_most in {None, error} or isinstance(error, MADE_KNOWN):

@@ -77,6 +77,16 @@ class RuleBasis(_Word):
     OVERRIDE = 4
 
 
+class VerificationAction(_Word):
+    """What a verification code is sent for."""
+
+    UNRECOGNIZED = 0
+    FREEZE = 1
+    UNFREEZE = 2
+    DISASSOCIATE = 3
+    UPDATE_PARTNER = 4
+
+
 class FreezeEventAction(_Word):
     """What happened to a customer."""
 

@@ -1,4 +1,4 @@
-"""The command line: frostgate-server serve, rules, backup, verify, recover."""
+"""The command line: frostgate-server serve, rules, audit, backup, verify, recover."""
 
 import argparse
 import os
@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from . import policy_file, rules_table
+from .audit import as_json
 from .errors import StartupError
 from .settings import Configuration, all_settings, configure
 
@@ -57,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     rules = command("rules", _rules, "print the decision table")
     rules.add_argument("--format", choices=["text", "json"], default="text", help="for a person, or for a program")
     _add_settings(rules, only={"policy", "unknown_customer"})
+    audit = command("audit", _audit, "print the audit log: what callers were refused, and what was done to partners")
+    audit.add_argument("--after", metavar="NUMBER", type=int, default=0, help="only entries with a higher number")
+    _add_settings(audit, only={"database"})
     backup = command("backup", _backup, "copy the database, also while it is served")
     backup.add_argument("--to", metavar="FILE", required=True, type=Path, help="the copy, a file that does not exist")
     _add_settings(backup, only={"database"})
@@ -111,6 +115,13 @@ def _rules(options: argparse.Namespace) -> None:
     print(rules_table.as_json(policy) if options.format == "json" else rules_table.as_text(policy), end="")
 
 
+def _audit(options: argparse.Namespace) -> None:
+    from .sqlite_store import audit_entries  # noqa: PLC0415 - the other commands need no database to start
+
+    for entry in audit_entries(_configuration(options).settings.database, options.after):
+        print(as_json(entry))
+
+
 def _backup(options: argparse.Namespace) -> None:
     from .sqlite_store import backup  # noqa: PLC0415 - the other commands need no database to start
 
@@ -126,7 +137,7 @@ def _verify(options: argparse.Namespace) -> None:
     verified = verify(database, exported)
     print(
         f"{database} fits: {verified.customers} customers, {verified.events} events up to revision "
-        f"{verified.head.revision}, and {len(exported)} exported heads"
+        f"{verified.head.revision}, {verified.audit_entries} audit entries, and {len(exported)} exported heads"
     )
 
 

@@ -19,7 +19,7 @@ from .customer_freeze_servicer import CustomerFreezeServicer
 from .decisions import DecisionService
 from .door import Door, OpenDoor
 from .errors import StartupError
-from .handlers import add_service
+from .handlers import Reception, add_service
 from .identities import Identities
 from .lanes import Lanes, open_lanes, set_gate
 from .mail import mailer_of
@@ -27,6 +27,7 @@ from .orders import Orders
 from .partner_service import PartnerService
 from .policy_decision_servicer import PolicyDecisionServicer
 from .reflection import add_reflection
+from .refusals import Refusals
 from .server_credentials import server_credentials
 from .service import FreezeService
 from .settings import Settings
@@ -63,6 +64,7 @@ class App:
     _store: Store
     _watch: Watch
     _streams: Streams
+    _refusals: Refusals
 
     def drain(self, period: timedelta) -> None:
         """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
@@ -72,6 +74,7 @@ class App:
             lane.shutdown(cancel_futures=True)
         self._streams.end()
         self._watch.end()
+        self._refusals.close()
         self._store.close()
 
 
@@ -87,11 +90,14 @@ def start(orders: Orders) -> App:
         door = _door(orders.settings, files, lanes)
         streams = Streams(door)
         undo.callback(streams.end)
-        server, health = _server(orders, store, lanes, door, streams)
+        refusals = Refusals(store)
+        undo.callback(refusals.close)
+        reception = Reception(orders.number, lanes, door, refusals)
+        server, health = _server(orders, store, reception, streams)
         _listen(server, orders, files)
         server.start()
         undo.pop_all()
-    return App(server, health, lanes, store, watch, streams)
+    return App(server, health, lanes, store, watch, streams, refusals)
 
 
 def _door(settings: Settings, files: AccessFiles, lanes: Lanes) -> Door:
@@ -104,12 +110,10 @@ def _door(settings: Settings, files: AccessFiles, lanes: Lanes) -> Door:
     return identities
 
 
-def _server(
-    orders: Orders, store: Store, lanes: Lanes, door: Door, streams: Streams
-) -> tuple[grpc.Server, HealthServicer]:
+def _server(orders: Orders, store: Store, reception: Reception, streams: Streams) -> tuple[grpc.Server, HealthServicer]:
     """A server with all its services. Its health is told to everybody."""
     server = grpc.server(
-        lanes["health"],
+        reception.lanes["health"],
         options=[
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", LARGEST_REQUEST),
@@ -120,14 +124,14 @@ def _server(
     decisions = PolicyDecisionServicer(DecisionService(store), orders.policy)
     gate = CodeGate(store, orders.code_key, _limits(orders.settings))
     freezes = CustomerFreezeServicer(
-        FreezeService(store, gate, orders.settings.retention_period),
+        FreezeService(store, gate, reception.refusals, orders.settings.retention_period),
         PartnerService(store, gate, mailer_of(orders.settings)),
     )
-    add_service(server, _DECISIONS, decisions, lanes, str(orders.number), door)
-    add_service(server, _FREEZES, freezes, lanes, str(orders.number), door)
+    add_service(server, _DECISIONS, decisions, reception)
+    add_service(server, _FREEZES, freezes, reception)
     if orders.settings.reflection != "off":
         names = [_DECISIONS.full_name, _FREEZES.full_name, HEALTH]
-        add_reflection(server, names, lanes, streams if orders.settings.reflection == "callers" else None)
+        add_reflection(server, names, reception.lanes, streams if orders.settings.reflection == "callers" else None)
     health = HealthServicer()
     add_HealthServicer_to_server(health, server)
     for service in (_DECISIONS, _FREEZES):

@@ -3,7 +3,8 @@
 Its entries have an order of their own, and a chain of hashes of their own. No code and no token ever stands in one.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from .partners import Partner
@@ -33,3 +34,10 @@ class AuditEntry:
 
     sequence: int
     note: AuditNote
+
+
+def as_json(entry: AuditEntry) -> str:
+    """An entry as a line of JSON."""
+    note = asdict(entry.note)
+    time = note.pop("note_time").isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return json.dumps({"sequence": entry.sequence, "time": time, **note})

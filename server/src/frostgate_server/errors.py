@@ -210,10 +210,14 @@ class Unauthenticated(FrostgateError):
 
 
 class PermissionDenied(FrostgateError):
-    """The caller is known, but has no role that includes this call."""
+    """The caller has a name, but no role that includes this call. `known` tells whether it has a role at all."""
 
     reason = "PERMISSION_DENIED"
     template = "{principal} may not call {method}."
+
+    def __init__(self, principal: str, method: str, *, known: bool) -> None:
+        super().__init__(principal=principal, method=method)
+        self.known = known
 
 
 class PartnerMismatch(FrostgateError):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
 from .caller import Caller
-from .door import Door, OpenDoor
+from .door import Door
 from .errors import (
     Bug,
     FieldViolation,
@@ -23,7 +24,8 @@ from .errors import (
     StorageUnavailable,
     VerificationCodeNotSent,
 )
-from .lanes import LANE_OF_METHOD, RETRY_AFTER_SECONDS, Lane, Lanes, in_lane
+from .lanes import LANE_OF_METHOD, RETRY_AFTER_SECONDS, Lanes, in_lane
+from .refusals import Refusals
 from .statuses import status_of
 
 _log = logging.getLogger(__name__)
@@ -43,23 +45,23 @@ WORKER_METADATA_KEY = "frostgate-worker"
 """Names the worker that answered, in the trailing metadata of every answer."""
 
 
-_ANYBODY = OpenDoor()
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """Where the calls of a worker arrive: its number, the lanes that they wait in, the door that lets callers in, and
+    the book of those who wanted more than they may."""
+
+    worker: int
+    lanes: Lanes
+    door: Door
+    refusals: Refusals
 
 
-def add_service(
-    server: grpc.Server,
-    service: ServiceDescriptor,
-    servicer: object,
-    lanes: Lanes,
-    worker: str,
-    door: Door = _ANYBODY,
-) -> None:
+def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: object, reception: Reception) -> None:
     """Serves a service: each RPC with the servicer's method of its name, in its lane, for whom the door lets in."""
-    trailer = (WORKER_METADATA_KEY, worker)
     handlers = {}
     for method in service.methods:
         handlers[method.name] = grpc.unary_unary_rpc_method_handler(
-            _answering(getattr(servicer, method.name), lanes[LANE_OF_METHOD[method.name]], trailer, method.name, door),
+            _answering(method.name, getattr(servicer, method.name), reception),
             request_deserializer=_parser(GetMessageClass(method.input_type)),
             response_serializer=_serialized,
         )
@@ -67,24 +69,29 @@ def add_service(
 
 
 def _answering(
-    method: Callable[[Any], Action], lane: Lane, trailer: tuple[str, str], name: str = "", door: Door = _ANYBODY
+    name: str, method: Callable[[Any], Action], reception: Reception
 ) -> Callable[[Any, grpc.ServicerContext], Message | bytes]:
     """The method, with every error turned into its status."""
 
+    lane, door = reception.lanes[LANE_OF_METHOD[name]], reception.door
+    trailer = (WORKER_METADATA_KEY, str(reception.worker))
     trailers = (trailer,)
 
     def answer(request: Message | _Unparsable, context: grpc.ServicerContext) -> Message | bytes:
         context.set_trailing_metadata(trailers)
+        caller: Caller | None = None
         try:
             if lane.crowded():
                 raise Overloaded(RETRY_AFTER_SECONDS)
             if isinstance(request, _Unparsable):
                 raise InvalidFields([FieldViolation("request", request.message)])
             action = method(request)
-            return action(door.caller(context, name))
+            caller = door.caller(context, name)
+            return action(caller)
         except FrostgateError as error:
             if isinstance(error, (StorageUnavailable, OutcomeUnknown, VerificationCodeNotSent)):
                 _log.error("%s: %s", error.reason, error.detail)
+            reception.refusals.note(caller.principal if caller else "", name, error)
             refusal = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller must not see it, and the log must
             refusal = Bug(call_id=str(uuid4()))

@@ -103,9 +103,11 @@ class Identities:
         known = [callers[principal] for principal in credential.principals if principal in callers]
         if len(known) > 1:
             raise self._refused(wanted, BadCredential(f"a certificate of {len(known)} callers"))
-        if not known or not may_call(known[0].role, method):
-            principal = known[0].principal if known else credential.principals[0]
-            raise PermissionDenied(principal=principal, method=method)
+        if not known:
+            _log.note(f"{credential.principals[0]} is no caller")
+            raise PermissionDenied(credential.principals[0], method, known=False)
+        if not may_call(known[0].role, method):
+            raise PermissionDenied(known[0].principal, method, known=True)
         return known[0]
 
     def _current_tokens(self) -> Tokens | None:

@@ -43,8 +43,9 @@ def mailer_of(settings: Settings) -> Mailer | None:
 
 def ensure_mail(settings: Settings) -> None:
     """Raises StartupError if codes could not be mailed as the settings say, or would be read by others."""
-    if settings.mail_server == LOG and not is_loopback(settings.listen):
-        raise StartupError(f"others can reach {settings.listen}: mail_server = log is for loopback only")
+    for address in (settings.listen, settings.mtls_listen):
+        if settings.mail_server == LOG and address and not is_loopback(address):
+            raise StartupError(f"others can reach {address}: mail_server = log is for loopback only")
     if settings.mail_server in {"", LOG}:
         return
     if not settings.mail_sender:

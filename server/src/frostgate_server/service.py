@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from . import freezing, paging
 from .answers import BatchChanged, Changed, partners_of, read_batch, read_changed, written
@@ -37,6 +37,13 @@ from .vocabulary import FreezeEventAction, FreezeScope, FreezeState
 _Answer = TypeVar("_Answer", Changed, BatchChanged)
 
 
+class Refusals(Protocol):
+    """Keeps refusals for who looks for them later."""
+
+    def note(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
+        """Takes note of a call that was refused, and of `more` items of it that were refused likewise."""
+
+
 class FreezeService:
     """Changes customers, and tells what happened to them.
 
@@ -47,11 +54,17 @@ class FreezeService:
     """
 
     def __init__(
-        self, store: Store, gate: CodeGate, retention_period: timedelta, clock: Callable[[], datetime] = utc_now
+        self,
+        store: Store,
+        gate: CodeGate,
+        refusals: Refusals,
+        retention_period: timedelta,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Resources frozen from now on are retained for `retention_period`."""
+        """Resources frozen from now on are retained for `retention_period`. Refused items of batches are noted."""
         self._store = store
         self._gate = gate
+        self._refusals = refusals
         self._retention_period = retention_period
         self._clock = clock
 
@@ -64,7 +77,7 @@ class FreezeService:
 
         reason = freezing.ASSOCIATION_REASON
         change = Change(caller, FreezeEventAction.ASSOCIATED, None, reason, request_id, "", associated)
-        return self._one(change, "associate", customer_id, partner_id)
+        return self._one(change, "AssociateCustomer", customer_id, partner_id)
 
     def disassociate(self, caller: Caller, customer_id: str, reason: str, code: str, request_id: str) -> Changed:
         """Makes a customer unknown, from any state. Raises CustomerNotFound."""
@@ -73,7 +86,7 @@ class FreezeService:
             freezing.disassociate(customer_id, before)
 
         change = Change(caller, FreezeEventAction.DISASSOCIATED, None, reason, request_id, code, disassociated)
-        return self._one(change, "disassociate", customer_id)
+        return self._one(change, "DisassociateCustomer", customer_id)
 
     def freeze(
         self,
@@ -88,7 +101,7 @@ class FreezeService:
     ) -> Changed:
         """Freezes a customer, or freezes it further. Raises CustomerNotFound, AlreadyFrozen."""
         change = self._freezing(caller, scope, reason, code, request_id)
-        return self._foreseen(change, customer_id) if validate_only else self._one(change, "freeze", customer_id)
+        return self._one(change, "FreezeCustomer", customer_id, validate_only=validate_only)
 
     def unfreeze(
         self,
@@ -103,19 +116,21 @@ class FreezeService:
     ) -> Changed:
         """Unfreezes a customer. Raises CustomerNotFound, NotFrozen, ScopeMismatch."""
         change = self._unfreezing(caller, scope, reason, code, request_id)
-        return self._foreseen(change, customer_id) if validate_only else self._one(change, "unfreeze", customer_id)
+        return self._one(change, "UnfreezeCustomer", customer_id, validate_only=validate_only)
 
     def batch_freeze(
         self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, code: str, request_id: str
     ) -> BatchChanged:
         """Freezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
-        return self._many(self._freezing(caller, scope, reason, code, request_id), "batch_freeze", customer_ids)
+        change = self._freezing(caller, scope, reason, code, request_id)
+        return self._many(change, "BatchFreezeCustomers", customer_ids)
 
     def batch_unfreeze(
         self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, code: str, request_id: str
     ) -> BatchChanged:
         """Unfreezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
-        return self._many(self._unfreezing(caller, scope, reason, code, request_id), "batch_unfreeze", customer_ids)
+        change = self._unfreezing(caller, scope, reason, code, request_id)
+        return self._many(change, "BatchUnfreezeCustomers", customer_ids)
 
     def customer(self, caller: Caller, customer_id: str) -> Customer:
         """The customer. Raises CustomerNotFound."""
@@ -181,7 +196,12 @@ class FreezeService:
             raise VerificationCodeRequired(partner_id=step.partner_id)
         return Changed(step.after, at.revision, step.partner_id)
 
-    def _one(self, change: Change, method: str, customer_id: str, *more_content: str) -> Changed:
+    def _one(
+        self, change: Change, method: str, customer_id: str, *more_content: str, validate_only: bool = False
+    ) -> Changed:
+        if validate_only:
+            return self._foreseen(change, customer_id)
+
         def plan(transaction: Transaction) -> Plan[Changed]:
             at = Moment(transaction.revision() + 1, self._clock())
             step = change.step(customer_id, transaction.customer(customer_id), at)
@@ -210,7 +230,11 @@ class FreezeService:
 
             return Plan(change.purpose(transaction, steps, customer_ids), carry_out)
 
-        return self._once(change, method, [customer_ids, change.scope, change.reason], plan, read_batch)
+        batch = self._once(change, method, [customer_ids, change.scope, change.reason], plan, read_batch)
+        mismatches = [result for _, result in batch.results if isinstance(result, PartnerMismatch)]
+        if mismatches:
+            self._refusals.note(change.caller.principal, method, mismatches[0], len(mismatches) - 1)
+        return batch
 
     def _once(
         self,

@@ -148,10 +148,10 @@ def export_period(text: str) -> timedelta:
 
 
 def code_lifetime(text: str) -> timedelta:
-    """A minute to an hour."""
+    """A second to an hour."""
     value = _duration(text, timedelta(hours=1))
-    if value < timedelta(minutes=1):
-        raise ValueError("must be at least 1m")
+    if value < timedelta(seconds=1):
+        raise ValueError("must be at least 1s")
     return value
 
 

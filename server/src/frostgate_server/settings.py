@@ -174,7 +174,7 @@ class Settings:
         timedelta(minutes=5),
         values.code_lifetime,
         values.shown_duration,
-        "How long a verification code is good: 1m to 1h.",
+        "How long a verification code is good: 1s to 1h.",
     )
     code_tries: int = _setting(
         5, values.code_count, str, "How often a verification code may be tried, 1 to 100: then it is good for nothing."

@@ -1,9 +1,10 @@
 """The store on SQLite.
 
 Its doors: `claim_database` and `prepare_store` once for a server, `join_store` in each of its processes, `open_store`
-for who is alone, and `backup`, `recover` and `verify`.
+for who is alone, and `audit_entries`, `backup`, `recover` and `verify`.
 """
 
+from .audit_log import audit_entries
 from .backup import backup
 from .claim import Claim
 from .opening import Prepared, claim_database, join_store, open_store, prepare_store
@@ -15,6 +16,7 @@ __all__ = [
     "Prepared",
     "Recovered",
     "Verified",
+    "audit_entries",
     "backup",
     "claim_database",
     "current_head",

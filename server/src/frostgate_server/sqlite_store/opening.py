@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frostgate_server.errors import StartupError
-from frostgate_server.event_chain import chained
+from frostgate_server.event_chain import chained, chained_entry
 
 from .claim import Claim
 from .connections import Connections, FileIdentity, connect, identity
 from .head_file import Head, HeadFile, HeadFileDamaged
 from .library import ensure_sound, sqlite3
 from .migrations import APPLICATION_ID, migrate
-from .rows import EVENT_COLUMNS, event_of
+from .rows import ENTRY_COLUMNS, EVENT_COLUMNS, entry_of, event_of
 from .store import SqliteStore
 from .transaction import read_head
 
@@ -103,7 +103,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.OperationalError, OSError) as error:
         raise StartupError(f"database {path} cannot be used now: {error}; {_MEND}") from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StartupError(f"database {path} cannot be used: {error}; {_RESTORE}") from error
 
 
@@ -209,23 +209,37 @@ def _verify_size(path: Path, connection: sqlite3.Connection) -> None:
 def _verify_history(path: Path, connection: sqlite3.Connection, head: Head, remembered: Head | None) -> None:
     """The history contains what the head file remembers, and from there on its chain holds up to the head."""
     if remembered is None:
-        if head.revision > 0:
+        if head.place > (0, 0):
             raise StartupError(
                 f"database {path} is at revision {head.revision}, but its -head file is gone: {_RESTORE}"
             )
         return
     if remembered.database_id != head.database_id:
         raise StartupError(f"database {path} was replaced: its -head file belongs to another one; {_RESTORE}")
-    if head.revision < remembered.revision:
-        raise StartupError(
-            f"database {path} lost its tail: it ends at revision {head.revision}, "
-            f"but revision {remembered.revision} was acknowledged; {_RESTORE}"
-        )
+    _ensure_no_tail_is_lost(path, head, remembered)
     sql = f"SELECT hash, {EVENT_COLUMNS} FROM events WHERE revision > ? ORDER BY revision"
     hash_ = remembered.hash
     for claimed, *row in connection.execute(sql, (remembered.revision,)).fetchall():
         hash_ = chained(hash_, event_of(tuple(row)))
         if hash_ != claimed:
             raise StartupError(f"database {path}: event {row[0]} does not follow the one before; {_RESTORE}")
-    if hash_ != head.hash:
+    sql = f"SELECT hash, {ENTRY_COLUMNS} FROM audit_entries WHERE sequence > ? ORDER BY sequence"
+    audit_hash = remembered.audit_hash
+    for claimed, *row in connection.execute(sql, (remembered.audit_sequence,)).fetchall():
+        audit_hash = chained_entry(audit_hash, entry_of(tuple(row)))
+        if audit_hash != claimed:
+            raise StartupError(f"database {path}: audit entry {row[0]} does not follow the one before; {_RESTORE}")
+    if (hash_, audit_hash) != (head.hash, head.audit_hash):
         raise StartupError(f"database {path} holds another history than its -head file remembers: {_RESTORE}")
+
+
+def _ensure_no_tail_is_lost(path: Path, head: Head, remembered: Head) -> None:
+    for name, stands, was in (
+        ("revision", head.revision, remembered.revision),
+        ("audit entry", head.audit_sequence, remembered.audit_sequence),
+    ):
+        if stands < was:
+            raise StartupError(
+                f"database {path} lost its tail: it ends at {name} {stands}, but {name} {was} was acknowledged; "
+                f"{_RESTORE}"
+            )

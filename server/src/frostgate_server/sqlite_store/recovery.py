@@ -5,7 +5,7 @@ none is ever used twice.
 """
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from frostgate_server.errors import StartupError
@@ -58,20 +58,22 @@ def _recover(path: Path, connection: sqlite3.Connection) -> Recovered:
     migrate(connection)
     verified = verified_content(connection)
     head = verified.head
-    floor = max(head.revision, _remembered_revision(path)) + REVISION_JUMP
-    connection.execute("UPDATE head SET revision = ?", (floor,))
-    _write_head_anew(path, Head(head.database_id, floor, head.hash))
+    revision, sequence = _remembered_place(path)
+    floor = max(head.revision, revision) + REVISION_JUMP
+    audit_floor = max(head.audit_sequence, sequence) + REVISION_JUMP
+    connection.execute("UPDATE head SET revision = ?, audit_sequence = ?", (floor, audit_floor))
+    _write_head_anew(path, replace(head, revision=floor, audit_sequence=audit_floor))
     return Recovered(verified.customers, verified.events, head.revision, floor)
 
 
-def _remembered_revision(path: Path) -> int:
+def _remembered_place(path: Path) -> tuple[int, int]:
     if not head_path(path).exists():
-        return 0
+        return 0, 0
     try:
         with closing(HeadFile(head_path(path))) as head_file:
-            return head_file.head.revision if head_file.head else 0
+            return head_file.head.place if head_file.head else (0, 0)
     except HeadFileDamaged:
-        return 0
+        return 0, 0
 
 
 def _write_head_anew(path: Path, head: Head) -> None:

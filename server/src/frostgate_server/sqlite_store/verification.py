@@ -1,4 +1,5 @@
-"""Whether a database tells one story: its events in their chain, its customers, its head, and heads exported earlier.
+"""Whether a database tells one story: its events and audit entries in their chains, its customers and partners, its
+head, and heads exported earlier.
 
 Whoever can write to the file can recompute every hash in it. What they cannot change is a head that was exported to a
 place of which they know nothing: it must be found in the history again.
@@ -13,8 +14,9 @@ from itertools import groupby
 from pathlib import Path
 
 from frostgate_server.errors import StartupError, StorageUnavailable
-from frostgate_server.event_chain import GENESIS, chained
+from frostgate_server.event_chain import GENESIS, chained, chained_entry
 from frostgate_server.freezing import Customer, FreezeEvent, replayed
+from frostgate_server.partners import Partner
 from frostgate_server.vocabulary import FreezeEventAction
 
 from .connections import connect, identity
@@ -22,11 +24,23 @@ from .head_file import REVISION_JUMP, Head, HeadFile, HeadFileDamaged
 from .library import ensure_sound, sqlite3
 from .migrations import migrate
 from .opening import Prepared, ensure_frostgates, head_path
-from .rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, Row, customer_of, event_of
+from .rows import (
+    CUSTOMER_COLUMNS,
+    ENTRY_COLUMNS,
+    EVENT_COLUMNS,
+    PARTNER_COLUMNS,
+    Row,
+    customer_of,
+    entry_of,
+    event_of,
+    partner_of,
+)
 from .transaction import read_head
 
 _EVENTS = f"SELECT hash, {EVENT_COLUMNS} FROM events ORDER BY revision"
 _EVENTS_BY_CUSTOMER = f"SELECT {EVENT_COLUMNS} FROM events ORDER BY customer_id, revision"
+_ENTRIES = f"SELECT hash, {ENTRY_COLUMNS} FROM audit_entries ORDER BY sequence"
+_PARTNERS = f"SELECT {PARTNER_COLUMNS} FROM partners ORDER BY partner_id"
 _CUSTOMERS = f"SELECT {CUSTOMER_COLUMNS} FROM customers ORDER BY customer_id"
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_*' ORDER BY type, name"
 
@@ -37,6 +51,7 @@ class Verified:
 
     customers: int
     events: int
+    audit_entries: int
     head: Head
 
 
@@ -61,7 +76,7 @@ def verify(path: Path, exported: Iterable[Head] = ()) -> Verified:
             return verified_content(connection, [*exported, *remembered])
     except sqlite3.OperationalError as error:
         raise StartupError(f"database {path} cannot be read now: {error}") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise DoesNotFit(str(error)) from error
 
 
@@ -81,15 +96,21 @@ def _verified(connection: sqlite3.Connection, heads: list[Head]) -> Verified:
         raise DoesNotFit(f"the pages: {verdict}")
     _verify_schema(connection)
     head = read_head(connection)
+    for known in heads:
+        if known.database_id != head.database_id:
+            raise DoesNotFit(f"the database: it is {head.database_id}, but a head of {known.database_id} is known")
     events = _verify_chain(connection, head, heads)
-    return Verified(_verify_customers(connection), events, head)
+    partners, entries = _verify_audit_log(connection, head, heads)
+    customers = _verify_customers(connection, partners)
+    _verify_partners(connection, partners)
+    return Verified(customers, events, entries, head)
 
 
 def read_heads(file: Path) -> list[Head]:
     """The heads in a file that they were exported to. Raises StartupError."""
     try:
         lines = [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
-        return [Head(line["database_id"], line["revision"], line["hash"]) for line in lines]
+        return [Head(**{name: line[name] for name in Head.__slots__}) for line in lines]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StartupError(f"exported heads cannot be read from {file}: {error}") from error
 
@@ -126,52 +147,89 @@ def _verify_schema(connection: sqlite3.Connection) -> None:
 
 def _verify_chain(connection: sqlite3.Connection, head: Head, heads: list[Head]) -> int:
     """Every event is chained to the one before, the last is the head, and the history went through all known heads."""
-    for known in heads:
-        if known.database_id != head.database_id:
-            raise DoesNotFit(f"the database: it is {head.database_id}, but a head of {known.database_id} is known")
-    expected = deque(sorted(heads, key=lambda known: known.revision))
-    hash_, revision, count = GENESIS, 0, 0
+    chain = _Chain("event", "revision", [(known.revision, known.hash) for known in heads])
     for claimed, *row in connection.execute(_EVENTS):
-        _verify_heads_before(expected, row[0], hash_)
-        hash_, revision, count = chained(hash_, event_of(tuple(row))), row[0], count + 1
-        if hash_ != claimed:
-            raise DoesNotFit(f"event {revision}: its hash does not follow from it and the event before")
-    if head.hash != hash_ or not (head.revision == revision or head.revision >= revision + REVISION_JUMP):
-        raise DoesNotFit(f"the head: revision {head.revision} does not stand where the last event, {revision}, ends")
-    _verify_heads_before(expected, head.revision + 1, hash_)
-    if expected:
-        raise DoesNotFit(f"the history: it ends at revision {head.revision}, but {expected[0].revision} was there")
-    return count
+        chain.follow(row[0], claimed, chained(chain.hash, event_of(tuple(row))))
+    chain.end(head.revision, head.hash)
+    return chain.count
 
 
-def _verify_heads_before(expected: deque[Head], next_revision: int, hash_: str) -> None:
-    """Until the next event the history stands at one hash."""
-    while expected and expected[0].revision < next_revision:
-        known = expected.popleft()
-        if known.hash != hash_:
-            raise DoesNotFit(f"the history: revision {known.revision} is not the one that was there before")
+def _verify_audit_log(connection: sqlite3.Connection, head: Head, heads: list[Head]) -> tuple[dict[str, Partner], int]:
+    """The same of the audit log. Gives what its entries make of partners, and how many entries there are."""
+    chain = _Chain("audit entry", "entry", [(known.audit_sequence, known.audit_hash) for known in heads])
+    partners = {}
+    for claimed, *row in connection.execute(_ENTRIES):
+        entry = entry_of(tuple(row))
+        chain.follow(row[0], claimed, chained_entry(chain.hash, entry))
+        if entry.note.partner:
+            partners[entry.note.partner.partner_id] = entry.note.partner
+    chain.end(head.audit_sequence, head.audit_hash)
+    return partners, chain.count
 
 
-def _verify_customers(connection: sqlite3.Connection) -> int:
-    """Every customer is what its events make of it, and every partner has or had one. Gives how many there are."""
+class _Chain:
+    """A chain of hashes as far as it was followed, through all of its heads that are known: (number, hash)."""
+
+    def __init__(self, link: str, number: str, heads: list[tuple[int, str]]) -> None:
+        self.hash = GENESIS
+        self.count = 0
+        self._link = link
+        self._number = number
+        self._last = 0
+        self._expected = deque(sorted(heads))
+
+    def follow(self, number: int, claimed: str, made: str) -> None:
+        """Goes on to the next link. Raises DoesNotFit unless the hash it claims is the one that it makes."""
+        self._pass_heads_before(number)
+        if made != claimed:
+            raise DoesNotFit(f"{self._link} {number}: its hash does not follow from it and the {self._link} before")
+        self.hash, self._last, self.count = made, number, self.count + 1
+
+    def end(self, number: int, hash_: str) -> None:
+        """Raises DoesNotFit unless the head of the database stands where the chain ends, and all known heads before."""
+        if self.hash != hash_ or not (number == self._last or number >= self._last + REVISION_JUMP):
+            raise DoesNotFit(
+                f"the head: {self._number} {number} does not stand where the last {self._link}, {self._last}, ends"
+            )
+        self._pass_heads_before(number + 1)
+        if self._expected:
+            was, _ = self._expected[0]
+            raise DoesNotFit(f"the history: it ends at {self._number} {number}, but {was} was there")
+
+    def _pass_heads_before(self, next_number: int) -> None:
+        """Until the next link the chain stands at one hash."""
+        while self._expected and self._expected[0][0] < next_number:
+            number, hash_ = self._expected.popleft()
+            if hash_ != self.hash:
+                raise DoesNotFit(f"the history: {self._number} {number} is not the one that was there before")
+
+
+def _verify_customers(connection: sqlite3.Connection, partners: dict[str, Partner]) -> int:
+    """Every customer is what its events make of it. Gives how many there are; adds partners that they were given."""
     rows = map(customer_of, connection.execute(_CUSTOMERS))
     row = next(rows, None)
-    count, partners = 0, set()
+    count = 0
     for customer_id, events in _histories(connection):
         made = None
         for event in events:
             made = _replayed(made, event)
             if event.action is FreezeEventAction.ASSOCIATED:
-                partners.add(event.partner_id)
+                partners.setdefault(event.partner_id, Partner(event.partner_id))
         if made is None:
             continue
         _ensure_same(made, row, customer_id)
         row, count = next(rows, None), count + 1
     if row is not None:
         raise DoesNotFit(f"customer {row.customer_id}: no event tells of it")
-    if {partner for (partner,) in connection.execute("SELECT partner_id FROM partners")} != partners:
-        raise DoesNotFit("the partners: they are not those that customers were associated with")
     return count
+
+
+def _verify_partners(connection: sqlite3.Connection, made: dict[str, Partner]) -> None:
+    """Every partner is what the audit log and its customers make of it."""
+    found = {partner.partner_id: partner for partner in map(partner_of, connection.execute(_PARTNERS))}
+    for partner_id in sorted({*found, *made}):
+        if found.get(partner_id) != made.get(partner_id):
+            raise DoesNotFit(f"partner {partner_id}: it is not what the audit log and its customers make of it")
 
 
 def _histories(connection: sqlite3.Connection) -> Iterator[tuple[str, Iterator[FreezeEvent]]]:

@@ -1,0 +1,155 @@
+"""A long random life of verification codes, beside a model of what they may do, on a clock that the test moves.
+
+The model is written from the rules alone: it shares no code with the server.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from frostgate_server.caller import Caller
+from frostgate_server.code_gate import CodeGate
+from frostgate_server.codes import CodeKey, Limits, Purpose
+from frostgate_server.errors import FrostgateError
+from frostgate_server.partner_service import PartnerService
+from frostgate_server.partners import PartnerUpdate
+from frostgate_server.service import FreezeService
+from frostgate_server.sqlite_store import open_store, verify
+from frostgate_server.vocabulary import FreezeScope, VerificationAction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from subjects import NoRefusals
+
+NAMES = ["c0", "c1", "c2"]
+HOUR = timedelta(hours=1)
+ACTIONS = {"freeze": VerificationAction.FREEZE, "unfreeze": VerificationAction.UNFREEZE}
+
+names = st.sampled_from(NAMES)
+actions = st.sampled_from(sorted(ACTIONS))
+scopes = st.sampled_from(list(FreezeScope))
+times = st.sampled_from([timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=31)])
+
+
+@dataclass
+class Model:
+    """What is known of the one partner: its customers' frozen scopes, its last code, and what counts against it."""
+
+    frozen: dict[str, FreezeScope | None] = field(default_factory=lambda: dict.fromkeys(NAMES, FreezeScope.ACCOUNT))
+    code: tuple[str, Any, datetime] | None = None
+    tries: int = 0
+    failures: list[datetime] = field(default_factory=list)
+    sendings: list[datetime] = field(default_factory=list)
+
+    def refused(self, action: str, name: str, scope: FreezeScope) -> str | None:
+        frozen = self.frozen[name]
+        if action == "freeze":
+            return "ALREADY_FROZEN" if frozen is not None and scope <= frozen else None
+        if frozen is None:
+            return "NOT_FROZEN"
+        return None if scope == frozen else "SCOPE_MISMATCH"
+
+    def tried(self, purpose: Any, code: str, now: datetime) -> str | None:
+        """Why a code is not taken; it is spent if it is."""
+        if not code:
+            return "VERIFICATION_CODE_REQUIRED"
+        if sum(now - HOUR < time for time in self.failures) >= Limits().failures:
+            return "VERIFICATION_RATE_LIMITED"
+        if self.code is not None and now < self.code[2] and self.tries < Limits().tries:
+            self.tries += 1
+            if self.code[:2] == (code, purpose):
+                self.code = None
+                return None
+        self.failures.append(now)
+        return "VERIFICATION_CODE_INVALID"
+
+
+class Life(RuleBasedStateMachine):
+    """Anything may happen in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.mailed: list[str] = []
+        self.model = Model()
+        self.directory = TemporaryDirectory()
+        self.path = Path(self.directory.name) / "frostgate.db"
+        self.store = open_store(self.path, create=True)
+        gate = CodeGate(self.store, CodeKey(b"k" * 32), Limits(), self.clock)
+        self.freezes = FreezeService(self.store, gate, NoRefusals(), timedelta(days=15), self.clock)
+        self.partners = PartnerService(self.store, gate, self, self.clock)
+        self.caller = Caller(waits=lambda: True)
+        for name in NAMES:
+            self.freezes.associate(self.caller, name, "p", "")
+        self.partners.update(self.caller, PartnerUpdate("p", True, "a@example.org"), "")
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def send(self, _: str, code: str, __: Purpose, ___: datetime) -> None:
+        """Mails a code, as a Mailer."""
+        self.mailed.append(code)
+
+    def teardown(self) -> None:
+        with closing(self.store):
+            assert self.store.revision() >= len(NAMES)
+        verify(self.path)
+        self.directory.cleanup()
+
+    @rule(step=times)
+    def time_goes_by(self, step: timedelta) -> None:
+        self.now += step
+
+    @rule(action=actions, name=names, scope=scopes)
+    def a_code_is_sent(self, action: str, name: str, scope: FreezeScope) -> None:
+        purpose = Purpose.of("p", ACTIONS[action], [name], scope)
+        mailed = len(self.mailed)
+        refused = outcome(lambda: self.partners.send_code(self.caller, purpose))
+        if sum(self.now - HOUR < time for time in self.model.sendings) >= Limits().sendings:
+            assert (refused, len(self.mailed)) == ("VERIFICATION_RATE_LIMITED", mailed)
+            return
+        assert (refused, len(self.mailed)) == (None, mailed + 1)
+        self.model.sendings.append(self.now)
+        self.model.code = self.mailed[-1], (action, name, scope), self.now + Limits().lifetime
+        self.model.tries = 0
+
+    @rule(action=actions, name=names, scope=scopes, which=st.sampled_from(["", "wrong", "first", "last"]))
+    def a_change_is_asked_for(self, action: str, name: str, scope: FreezeScope, which: str) -> None:
+        code = {"first": self.mailed[:1], "last": self.mailed[-1:]}.get(which, [which])
+        self._change(action, name, scope, code[0] if code else "none yet")
+
+    @rule()
+    def the_change_is_made_that_the_code_is_for(self) -> None:
+        if self.model.code is not None:
+            code, (action, name, scope), _ = self.model.code
+            self._change(action, name, scope, code)
+
+    def _change(self, action: str, name: str, scope: FreezeScope, code: str) -> None:
+        change: Callable[..., object] = getattr(self.freezes, action)
+        expected = self.model.refused(action, name, scope) or self.model.tried((action, name, scope), code, self.now)
+        asked = (self.caller, name, scope, "reason", code, "")
+        assert outcome(lambda: change(*asked, validate_only=False)) == expected
+        if expected is None:
+            self.model.frozen[name] = scope if action == "freeze" else None
+
+
+def outcome(call: Callable[[], object]) -> str | None:
+    """The reason for which a call is refused."""
+    try:
+        call()
+    except FrostgateError as error:
+        return error.reason
+    return None
+
+
+def test_a_long_life_of_codes_is_like_its_model() -> None:
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=60, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -1,0 +1,131 @@
+"""Where codes are mailed to, and what keeps a server from starting that could not, or not safely."""
+
+import smtplib
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from frostgate_server.codes import CodeKey, Purpose
+from frostgate_server.errors import StartupError
+from frostgate_server.key_file import code_key
+from frostgate_server.mail import LogMailer, SmtpMailer, body, ensure_mail, mailer_of
+from frostgate_server.settings import Settings, configure
+from frostgate_server.vocabulary import FreezeScope, VerificationAction
+from mail_server import MailServer, code_in
+from server_process import refused_start
+
+EXPIRES = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PURPOSE = Purpose.of("p-1", VerificationAction.FREEZE, ["b", "a"], FreezeScope.ACCOUNT)
+
+
+def settings_of(*flags: str) -> Settings:
+    """Of flags as --a-setting=value."""
+    split = [flag.removeprefix("--").split("=", 1) for flag in flags]
+    return configure({name.replace("-", "_"): value for name, value in split}, {}, None).settings
+
+
+def test_a_mail_says_what_its_code_is_for(tmp_path: Path) -> None:
+    with MailServer(tmp_path) as server:
+        SmtpMailer(settings_of(*server.flags())).send("a@example.org", "01234567", PURPOSE, EXPIRES)
+        recipient, mail = server.mail()
+    assert (recipient, mail["From"], code_in(mail)) == ("a@example.org", "codes@frostgate.test", "01234567")
+    for told in ("freeze a, b, scope ACCOUNT", "partner p-1", "2026-01-02 03:04:05 UTC"):
+        assert told in mail.get_content()
+
+
+@pytest.mark.parametrize(
+    ("action", "ids", "scope", "told"),
+    [
+        (VerificationAction.UNFREEZE, ["a"], FreezeScope.ACCOUNT, "unfreeze a, scope ACCOUNT, on behalf"),
+        (VerificationAction.DISASSOCIATE, ["a"], None, "end the association of a, on behalf"),
+        (VerificationAction.UPDATE_PARTNER, [], None, "change its own verification settings, on behalf of partner p"),
+        (VerificationAction.FREEZE, [f"c-{n:02d}" for n in range(12)], FreezeScope.ACCOUNT, "c-09 and 2 more, scope"),
+    ],
+)
+def test_every_action_has_its_words(
+    action: VerificationAction, ids: list[str], scope: FreezeScope | None, told: str
+) -> None:
+    assert told in body("01234567", Purpose.of("p", action, ids, scope), EXPIRES)
+
+
+@pytest.mark.parametrize(
+    ("flag", "error"),
+    [
+        ("--mail-user=somebody", smtplib.SMTPAuthenticationError),
+        ("--mail-security=none", smtplib.SMTPException),
+        ("--mail-ca=", OSError),
+        ("--mail-password-file=/does/not/exist", FileNotFoundError),
+        ("--mail-server=localhost:1", ConnectionRefusedError),
+    ],
+)
+def test_what_the_mail_server_does_not_take_is_an_error(tmp_path: Path, flag: str, error: type[OSError]) -> None:
+    with MailServer(tmp_path) as server:
+        mailer = SmtpMailer(settings_of(*server.flags(), flag))
+        with pytest.raises(error):
+            mailer.send("a@example.org", "01234567", PURPOSE, EXPIRES)
+        assert server.is_empty()
+
+
+def test_a_mail_server_is_none_the_log_or_a_real_one() -> None:
+    assert mailer_of(settings_of()) is None
+    assert isinstance(mailer_of(settings_of("--mail-server=log")), LogMailer)
+    assert isinstance(mailer_of(settings_of("--mail-server=mail.example.org:587")), SmtpMailer)
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--mail-server=log", "--listen=192.0.2.1:1"], "others can reach 192.0.2.1:1: mail_server = log is for"),
+        (["--mail-server=a:25"], "mail_server needs mail_sender"),
+        (["--mail-server=a:25", "--mail-sender=b@c", "--mail-user=d"], "mail_user needs mail_password_file"),
+        (["--mail-server=a:25", "--mail-sender=b@c", "--mail-security=none"], "others can read what is mailed"),
+        (["--mail-server=a:25", "--mail-sender=b@c", "--mail-ca=/none"], "mail cannot be sent"),
+    ],
+)
+def test_mail_that_cannot_go_or_could_be_read_keeps_a_server_from_starting(flags: list[str], why: str) -> None:
+    with pytest.raises(StartupError, match=why):
+        ensure_mail(settings_of(*flags))
+
+
+@pytest.mark.parametrize("flag", ["--mail-server=a", "--mail-server=a:0", "--mail-security=ssl", "--code-tries=0"])
+def test_values_that_cannot_be_are_refused(tmp_path: Path, flag: str) -> None:
+    assert "must be" in refused_start("serve", "--database", str(tmp_path / "f.db"), "--create", flag)
+
+
+def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    database = tmp_path / "frostgate.db"
+    digests = [code_key(None, database).digest("id", PURPOSE, "01234567") for _ in range(2)]
+    assert digests[0] == digests[1]
+    key = tmp_path / "frostgate.db-key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert digests[0] != code_key(None, tmp_path / "other.db").digest("id", PURPOSE, "01234567")
+    assert key.read_text().strip() not in repr(code_key(None, database))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "No such file"), (b"short\n", "must have at least 32 bytes but has 5")]
+)
+def test_a_key_that_is_named_must_be_there_and_long_enough(tmp_path: Path, content: bytes | None, why: str) -> None:
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StartupError, match=why):
+        code_key(path, tmp_path / "frostgate.db")
+
+
+def test_a_digest_depends_on_all_that_a_code_is_good_for() -> None:
+    key = CodeKey(b"k" * 32)
+    others: list[dict[str, Any]] = [
+        {"partner_id": "p-2"},
+        {"action": VerificationAction.UNFREEZE},
+        {"customer_ids": ["a"]},
+        {"scope": FreezeScope.ACCOUNT_AND_RESOURCES},
+    ]
+    fields = {"partner_id": "p-1", "action": PURPOSE.action, "customer_ids": ["a", "b"], "scope": PURPOSE.scope}
+    purposes = [Purpose.of(**{**fields, **other}) for other in others]
+    digests = {key.digest("id", purpose, "01234567") for purpose in [PURPOSE, *purposes]}
+    digests |= {key.digest("id", PURPOSE, "76543210"), key.digest("other", PURPOSE, "01234567")}
+    digests.add(CodeKey(b"l" * 32).digest("id", PURPOSE, "01234567"))
+    assert len(digests) == 8
