@@ -25,7 +25,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from subjects import NoRefusals
 
-NAMES = ["c0", "c1", "c2"]
+NAMES = ["c0", "c1"]
+LIMITS = Limits(tries=2, failures=4, sendings=8)
+"""Smaller than they are, so that a life runs into them."""
 HOUR = timedelta(hours=1)
 ACTIONS = {"freeze": VerificationAction.FREEZE, "unfreeze": VerificationAction.UNFREEZE}
 
@@ -57,9 +59,9 @@ class Model:
         """Why a code is not taken; it is spent if it is."""
         if not code:
             return "VERIFICATION_CODE_REQUIRED"
-        if sum(now - HOUR < time for time in self.failures) >= Limits().failures:
+        if sum(now - HOUR < time for time in self.failures) >= LIMITS.failures:
             return "VERIFICATION_RATE_LIMITED"
-        if self.code is not None and now < self.code[2] and self.tries < Limits().tries:
+        if self.code is not None and now < self.code[2] and self.tries < LIMITS.tries:
             self.tries += 1
             if self.code[:2] == (code, purpose):
                 self.code = None
@@ -79,7 +81,7 @@ class Life(RuleBasedStateMachine):
         self.directory = TemporaryDirectory()
         self.path = Path(self.directory.name) / "frostgate.db"
         self.store = open_store(self.path, create=True)
-        gate = CodeGate(self.store, CodeKey(b"k" * 32), Limits(), self.clock)
+        gate = CodeGate(self.store, CodeKey(b"k" * 32), LIMITS, self.clock)
         self.freezes = FreezeService(self.store, gate, NoRefusals(), timedelta(days=15), self.clock)
         self.partners = PartnerService(self.store, gate, self, self.clock)
         self.caller = Caller(waits=lambda: True)
@@ -104,29 +106,45 @@ class Life(RuleBasedStateMachine):
     def time_goes_by(self, step: timedelta) -> None:
         self.now += step
 
-    @rule(action=actions, name=names, scope=scopes)
-    def a_code_is_sent(self, action: str, name: str, scope: FreezeScope) -> None:
+    @rule(name=names, choice=st.integers(0, 1))
+    def a_code_is_sent(self, name: str, choice: int) -> None:
+        action, scope = self._possible(name, choice)
         purpose = Purpose.of("p", ACTIONS[action], [name], scope)
         mailed = len(self.mailed)
         refused = outcome(lambda: self.partners.send_code(self.caller, purpose))
-        if sum(self.now - HOUR < time for time in self.model.sendings) >= Limits().sendings:
+        if sum(self.now - HOUR < time for time in self.model.sendings) >= LIMITS.sendings:
             assert (refused, len(self.mailed)) == ("VERIFICATION_RATE_LIMITED", mailed)
             return
         assert (refused, len(self.mailed)) == (None, mailed + 1)
         self.model.sendings.append(self.now)
-        self.model.code = self.mailed[-1], (action, name, scope), self.now + Limits().lifetime
+        self.model.code = self.mailed[-1], (action, name, scope), self.now + LIMITS.lifetime
         self.model.tries = 0
 
-    @rule(action=actions, name=names, scope=scopes, which=st.sampled_from(["", "wrong", "first", "last"]))
-    def a_change_is_asked_for(self, action: str, name: str, scope: FreezeScope, which: str) -> None:
-        code = {"first": self.mailed[:1], "last": self.mailed[-1:]}.get(which, [which])
-        self._change(action, name, scope, code[0] if code else "none yet")
+    @rule(action=actions, name=names, scope=scopes, number=st.integers(0, 99))
+    def any_change_is_asked_for_with_any_code(self, action: str, name: str, scope: FreezeScope, number: int) -> None:
+        self._change(action, name, scope, self.mailed[number % len(self.mailed)] if self.mailed else "none yet")
 
-    @rule()
-    def the_change_is_made_that_the_code_is_for(self) -> None:
+    @rule(name=names, choice=st.integers(0, 1), code=st.sampled_from(["", "wrong", "wrong", "last", "last"]))
+    def a_change_is_asked_for_that_could_be_made(self, name: str, choice: int, code: str) -> None:
+        last = self.mailed[-1] if self.mailed else "none yet"
+        action, scope = self._possible(name, choice)
+        self._change(action, name, scope, last if code == "last" else code)
+
+    @rule(code=st.sampled_from(["wrong", "right", "right"]))
+    def the_change_is_asked_for_that_the_code_is_for(self, code: str) -> None:
         if self.model.code is not None:
-            code, (action, name, scope), _ = self.model.code
-            self._change(action, name, scope, code)
+            right, (action, name, scope), _ = self.model.code
+            self._change(action, name, scope, right if code == "right" else code)
+
+    def _possible(self, name: str, choice: int) -> tuple[str, FreezeScope]:
+        """A change that the customer's state permits."""
+        possible = [
+            (action, scope)
+            for action in sorted(ACTIONS)
+            for scope in FreezeScope
+            if self.model.refused(action, name, scope) is None
+        ]
+        return possible[choice % len(possible)]
 
     def _change(self, action: str, name: str, scope: FreezeScope, code: str) -> None:
         change: Callable[..., object] = getattr(self.freezes, action)
@@ -150,6 +168,6 @@ def test_a_long_life_of_codes_is_like_its_model() -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=60, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=100, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
