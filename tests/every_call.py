@@ -27,7 +27,7 @@ METHODS: dict[str, MethodDescriptor] = {
 
 REFLECTION = "ServerReflectionInfo"
 
-_change = {"scope": FREEZE_SCOPE_ACCOUNT, "reason": "why"}
+_change: dict[str, Any] = {"scope": FREEZE_SCOPE_ACCOUNT, "reason": "why"}
 
 REQUESTS: dict[str, Callable[[], Message]] = {
     "CheckOperation": lambda: check_of(customer_id="a"),
@@ -62,8 +62,8 @@ def outcome(connection: Connection, method: str, metadata: Any = None) -> str:
         _call(connection, method, metadata)
     except grpc.RpcError as error:
         call: Any = error
-        if call.code() is grpc.StatusCode.UNAVAILABLE:
-            return "UNAVAILABLE"
+        if call.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNIMPLEMENTED}:
+            return str(call.code().name)
         code, status = status_of(error)
         reason = str(error_info(status).reason)
         if reason in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:

@@ -11,10 +11,14 @@ from typing import Any
 import grpc
 import pytest
 from access import EXPIRED, Access
-from calls import new_id
+from calls import new_id, refusal
 from credentials import bearer, claims, public_pem, signing_key, token
 from every_call import ADMITTED, METHODS, REFLECTION, REQUESTS, outcome
-from frostgate.v1.customer_freeze_service_pb2 import AssociateCustomerRequest, ListFreezeEventsRequest
+from frostgate.v1.customer_freeze_service_pb2 import (
+    AssociateCustomerRequest,
+    GetCustomerRequest,
+    ListFreezeEventsRequest,
+)
 from frostgate_server.roles import ROLES_OF_METHOD, Role
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
@@ -22,7 +26,7 @@ from server_process import Connection, ServerProcess
 
 EVERY = [*METHODS, REFLECTION]
 
-_SPEECH = {
+_MAY = {
     Role.PARTNER_CENTER: {
         *("AssociateCustomer", "DisassociateCustomer", "FreezeCustomer", "UnfreezeCustomer", "BatchFreezeCustomers"),
         *("BatchUnfreezeCustomers", "GetCustomer", "ListCustomers", "ListFreezeEvents"),
@@ -54,7 +58,7 @@ def outcomes(connection: Connection, metadata: Any = None) -> dict[str, str]:
 
 
 def those_of(role: Role) -> dict[str, str]:
-    may = _SPEECH[role] | {REFLECTION}
+    may = _MAY[role] | {REFLECTION}
     return {method: ADMITTED if method in may else "PERMISSION_DENIED" for method in EVERY}
 
 
@@ -207,11 +211,31 @@ def test_the_issuers_clock_may_be_off_by_the_leeway(access: Access, server: Serv
     assert outcome(server, "ListRules", access.token("operator", nbf=int(time()) + 5)) == ADMITTED
 
 
+def test_a_long_token_is_taken_every_time(access: Access, server: ServerProcess) -> None:
+    metadata = access.token("operator", more="x" * 5500)
+    assert 7800 < len(metadata[0][1]) < 8192
+    assert {outcome(server, "ListRules", metadata) for _ in range(50)} == {ADMITTED}
+
+
 def test_the_request_is_looked_at_before_its_caller(server: ServerProcess) -> None:
-    with pytest.raises(grpc.RpcError) as refused:
-        server.channel.unary_unary("/frostgate.v1.CustomerFreezeService/GetCustomer")(b"", timeout=10)
-    error: Any = refused.value
-    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    refused = refusal(lambda: server.freezes.GetCustomer(GetCustomerRequest(), timeout=10))
+    assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(refused.violations) == {"customer_id"}
+
+
+def test_a_refusal_names_the_caller_and_the_method_and_nothing_of_a_bad_token(
+    access: Access, server: ServerProcess
+) -> None:
+    request = GetCustomerRequest(customer_id="a")
+    with access.by_certificate(server, hosts=["other.test", "control-plane.test"]) as caller:
+        denied = refusal(lambda: caller.freezes.GetCustomer(request, timeout=10))
+    assert denied.metadata == {"principal": "dns:control-plane.test", "method": "GetCustomer"}
+    assert denied.message == "dns:control-plane.test may not call GetCustomer."
+    messages = set()
+    for bad in BAD_TOKENS.values():
+        metadata = bad(access)
+        messages.add(refusal(lambda: server.freezes.GetCustomer(request, timeout=10, metadata=metadata)).message)  # noqa: B023
+    assert messages == {"The caller must identify itself: send a valid bearer token over TLS."}
 
 
 def test_everybody_may_ask_for_health(access: Access, server: ServerProcess) -> None:

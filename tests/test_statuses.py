@@ -8,6 +8,7 @@ import pytest
 from frostgate.v1 import customer_pb2, error_reason_pb2, policy_pb2
 from frostgate.v1.policy_decision_service_pb2 import ListRulesRequest
 from frostgate_server import vocabulary
+from frostgate_server.door import OpenDoor
 from frostgate_server.errors import (
     FieldViolation,
     FrostgateError,
@@ -23,7 +24,6 @@ from frostgate_server.errors import (
     VerificationRateLimited,
 )
 from frostgate_server.handlers import Reception, _answering
-from frostgate_server.identities import OpenDoor
 from frostgate_server.lanes import Lane
 from frostgate_server.refusals import Refusals
 from frostgate_server.statuses import status_of

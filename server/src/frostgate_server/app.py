@@ -17,9 +17,10 @@ from .code_gate import CodeGate
 from .codes import Limits
 from .customer_freeze_servicer import CustomerFreezeServicer
 from .decisions import DecisionService
+from .door import Door, OpenDoor
 from .errors import StartupError
 from .handlers import Reception, add_service
-from .identities import Door, Identities, OpenDoor
+from .identities import Identities
 from .lanes import Lanes, open_lanes, set_gate
 from .mail import mailer_of
 from .orders import Orders
@@ -39,6 +40,9 @@ _log = logging.getLogger(__name__)
 
 LARGEST_REQUEST = 512 * 1024
 """Bytes of a request message: gRPC itself refuses more, with RESOURCE_EXHAUSTED."""
+
+LARGEST_HEADERS = 16 * 1024
+"""Bytes of a call's metadata: room for the longest token. By default gRPC refuses some beyond 8 KiB, by chance."""
 
 CALLS_OF_A_CONNECTION = 128
 """At once; more wait at the caller. Bounds what a caller who reads no answers can make the server hold."""
@@ -113,6 +117,7 @@ def _server(orders: Orders, store: Store, reception: Reception, streams: Streams
         options=[
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", LARGEST_REQUEST),
+            ("grpc.max_metadata_size", LARGEST_HEADERS),
             ("grpc.max_concurrent_streams", CALLS_OF_A_CONNECTION),
         ],
     )

@@ -77,7 +77,7 @@ def credential_of(pem: bytes) -> Credential | BadCredential:
     except BadCredential as error:
         return error
     except Exception as error:  # noqa: BLE001 - a stranger's bytes: whatever is wrong with them, they prove nothing
-        return BadCredential(f"a certificate cannot be read: {error}")
+        return BadCredential(f"a certificate cannot be read: {type(error).__name__}")
 
 
 def _principals(certificate: x509.Certificate) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
 from .caller import Caller
+from .door import Door
 from .errors import (
     Bug,
     FieldViolation,
@@ -23,7 +24,6 @@ from .errors import (
     StorageUnavailable,
     VerificationCodeNotSent,
 )
-from .identities import Door
 from .lanes import LANE_OF_METHOD, RETRY_AFTER_SECONDS, Lanes, in_lane
 from .refusals import Refusals
 from .statuses import status_of

@@ -1,16 +1,15 @@
 """Who calls: from what a call shows to a caller with a role, or a refusal."""
 
 import logging
-from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from time import time
-from typing import Any, Protocol
 
 from .access_files import AccessFiles
 from .caller import Caller
 from .callers import KnownCaller
 from .certificates import credential_of
 from .credential import BadCredential, Credential
+from .door import Admission, Call
 from .errors import FrostgateError, PermissionDenied, Unauthenticated
 from .refusals_log import RefusalsLog
 from .roles import may_call
@@ -23,57 +22,8 @@ _CERTIFICATE = "show a client certificate, not expired, with a SPIFFE URI or the
 _TOKEN = "send a valid bearer token over TLS"  # noqa: S105 - advice
 _ELSEWHERE = "call the address that asks for client certificates"
 
-Metadata = Sequence[tuple[str, str | bytes]] | None
-Connection = Mapping[str, Any]
-"""What gRPC knows of a call's connection: names, each with a sequence of bytes."""
-
 verified_before: ContextVar[Credential | FrostgateError | None] = ContextVar("verified_before", default=None)
 """What became of a call's token, where it was verified before the call's turn. Set in the context of the call."""
-
-
-class Call(Protocol):
-    """What is looked at of a call."""
-
-    def auth_context(self) -> Connection:
-        """Of its connection."""
-
-    def invocation_metadata(self) -> Metadata:
-        """Its headers."""
-
-    def is_active(self) -> bool:
-        """Whether its caller still waits."""
-
-
-class Door(Protocol):
-    """Finds out who calls."""
-
-    def caller(self, call: Call, method: str) -> Caller:
-        """Raises Unauthenticated, PermissionDenied, or Overloaded if there was no time to find out."""
-
-    def admission(self, call: Call, method: str) -> "Admission":
-        """The same for a stream, to be asked again while it is open."""
-
-
-class Admission(Protocol):
-    """A stream's right to be open."""
-
-    def ensure_holds(self) -> None:
-        """Raises Unauthenticated or PermissionDenied if it has ended."""
-
-
-class OpenDoor:
-    """For servers without callers: everybody is anonymous, and may do all."""
-
-    def caller(self, call: Call, _: str) -> Caller:
-        """Anybody."""
-        return Caller(waits=call.is_active)
-
-    def admission(self, _: Call, __: str) -> Admission:
-        """For ever."""
-        return self
-
-    def ensure_holds(self) -> None:
-        """It does."""
 
 
 class Identities:

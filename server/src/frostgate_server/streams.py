@@ -12,8 +12,8 @@ import grpc
 from grpc import _common, _server
 from grpc_status import rpc_status
 
+from .door import Admission, Door
 from .errors import FrostgateError
-from .identities import Admission, Door
 from .statuses import status_of
 
 TURN = 0.5

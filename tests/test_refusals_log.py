@@ -1,0 +1,18 @@
+"""Refusals of strangers in the log: a line a second, with the number of those left out."""
+
+import logging
+from itertools import chain, repeat
+
+import pytest
+from frostgate_server import refusals_log
+from frostgate_server.refusals_log import RefusalsLog
+
+
+def test_no_stranger_can_fill_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    clock = chain(repeat(10.0, 12), repeat(11.5))
+    monkeypatch.setattr(refusals_log, "monotonic", lambda: next(clock))
+    log = RefusalsLog(logging.getLogger("test"))
+    with caplog.at_level(logging.INFO):
+        for number in range(13):
+            log.note(f"number {number}")
+    assert caplog.messages == ["refused: number 0", "refused: number 11 (and 10 more since the last line)"]
