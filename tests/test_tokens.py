@@ -103,7 +103,7 @@ def test_only_so_many_tokens_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"kty": "OKP", "crv": "X25519", "x": "AAAA"}, "is for none of "),
         ({"kty": "other"}, "is for none of "),
         ({}, "is for none of "),
-        (jwk(ONE, use="enc"), "is not for signatures"),
+        (jwk(ONE, use="other"), "is not for signatures"),
         (jwk(ONE, key_ops=["sign"]), "is not for signatures"),
         (jwk(ONE, key_ops="verify"), "is not for signatures"),
         (jwk(ONE, alg="RSA-OAEP"), "is for none of "),
@@ -148,3 +148,11 @@ def test_what_is_no_bearer_token_is_refused(values: list[str]) -> None:
     with pytest.raises(BadCredential) as refused:
         bearer_token([("authorization", value) for value in values])
     assert "aaaa" not in str(refused.value)
+
+
+def test_keys_for_encryption_are_passed_over() -> None:
+    signs, encrypts = jwk(ONE, kid="one"), jwk(signing_key("other"), kid="one", use="enc")
+    keys = token_keys(json.dumps({"keys": [encrypts, signs]}).encode(), ["RS256"])
+    assert keys.find("one") is not None
+    assert len(keys.thumbprints) == 1
+    assert problem_of(encrypts) == "there is no key for signatures"

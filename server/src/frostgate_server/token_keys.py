@@ -62,6 +62,9 @@ def token_keys(jwks: bytes, allowed: Sequence[str]) -> TokenKeys:
     keys: dict[str | None, TokenKey] = {}
     problems = []
     for number, entry in enumerate(entries, start=1):
+        if isinstance(entry, dict) and entry.get("use") == "enc":
+            # Issuers publish keys for encryption in the same set: no token is verified by one.
+            continue
         try:
             kid = _kid(entry, is_only=len(entries) == 1)
             if kid in keys:
@@ -69,6 +72,8 @@ def token_keys(jwks: bytes, allowed: Sequence[str]) -> TokenKeys:
             keys[kid] = _key(entry, allowed)
         except ValueError as error:
             problems.append(f"key {number}: {error}")
+    if not keys and not problems:
+        problems.append("there is no key for signatures")
     if problems:
         raise StartupError("; ".join(problems))
     return TokenKeys(keys)
