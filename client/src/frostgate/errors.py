@@ -4,10 +4,10 @@
     ├── InvalidRequest       the request is malformed: mend it
     ├── NotFound             no such customer or partner
     ├── AlreadyExists        the customer is associated already
-    ├── FailedPrecondition   the customer's state does not permit the change
+    ├── FailedPrecondition   the state does not permit it, or a verification code is needed
     ├── Unauthenticated      no identity, or a bad one
-    ├── PermissionDenied     this caller may not
-    ├── ResourceExhausted    too much load, or a request too large
+    ├── PermissionDenied     this caller may not, or not with this code
+    ├── ResourceExhausted    too much load, too many codes, or a request too large
     ├── Unavailable          no server answered, or its storage cannot be reached
     ├── DeadlineExceeded     a read was not answered in time
     └── OutcomeUnknown       a change may have been made or not
@@ -82,7 +82,8 @@ class AlreadyExists(FrostgateError):
 
 
 class FailedPrecondition(FrostgateError):
-    """The customer's state does not permit the change: ALREADY_FROZEN, NOT_FROZEN, SCOPE_MISMATCH."""
+    """The state does not permit it: ALREADY_FROZEN, NOT_FROZEN, SCOPE_MISMATCH; or it needs a verification code, or no
+    code can be sent: VERIFICATION_CODE_REQUIRED, VERIFICATION_NOT_ENABLED, VERIFICATION_NOT_CONFIGURED."""
 
 
 class Unauthenticated(FrostgateError):
@@ -90,11 +91,12 @@ class Unauthenticated(FrostgateError):
 
 
 class PermissionDenied(FrostgateError):
-    """This caller may not do this."""
+    """This caller may not do this, or not with this code: PERMISSION_DENIED, PARTNER_MISMATCH,
+    VERIFICATION_CODE_INVALID."""
 
 
 class ResourceExhausted(FrostgateError):
-    """Too much load, or a request over the server's limit. Nothing was changed."""
+    """Too much load, too many verification codes, or a request over the server's limit. Nothing was changed."""
 
 
 class Unavailable(FrostgateError):
