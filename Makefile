@@ -5,9 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PROTO_VENV := .venv-proto
 GENERATED  := client/src/frostgate/v1
+TRIAL ?= build/trial
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run demo test lint proto check-proto check-breaking bench freshness profile clean
+.PHONY: help setup tools run demo certificates test lint proto check-proto check-breaking bench freshness profile clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ run: setup ## Serve on 127.0.0.1:50051, with the database under data/
 
 demo: setup ## Tell the story of one customer, with a real server and the real client
 	@$(BIN)/python client/examples/demo.py
+
+certificates: setup ## Make certificates, tokens and settings for a trial, in build/trial or TRIAL=DIRECTORY
+	@$(BIN)/python docs/trial/make_certificates.py '$(TRIAL)'
 
 test: setup ## Run all tests; those with grpcurl need Go, to build it
 	@if command -v go > /dev/null; then $(MAKE) --no-print-directory tools; fi
