@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from frostgate_server.settings import all_settings
 from frostgate_server.statuses import CODES
 from frostgate_server.vocabulary import Decision
 from server_process import ServerProcess, environment
+from trial import TRIAL, as_documented, serve_trial
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("client/*.md")])
@@ -28,6 +30,8 @@ FIRST_CALLS = (ROOT / "docs" / "first-calls.txt").read_text().splitlines()
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _COMMAND = re.compile(r"^\$ ", re.MULTILINE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_CONTENT = re.compile(r"\$\(cat ([^)]+)\)")
+_MAILED_CODE = re.compile(r"^Verification code: (\d+)$", re.MULTILINE)
 
 
 def name_of(page: Path) -> str:
@@ -47,13 +51,34 @@ def console_steps(page: Path) -> list[tuple[str, str]]:
 RUN_PAGES = [page for page in PAGES if console_steps(page)]
 
 
-def run(command: str, server: ServerProcess, directory: Path, grpcurl: str) -> str:
+def started(page: Path, directory: Path) -> ServerProcess:
+    """The server that the page's commands call: that of the trial, if they made one."""
+    if (directory / TRIAL).exists():
+        return serve_trial(directory)
+    mail = ["--mail-server", "log"] if page.name == "grpcurl.md" else []
+    server = ServerProcess(directory / "frostgate.db", *mail)
+    if page.name == "operators.md":
+        Calls(server).associate(customer_id="c-1001")
+    return server
+
+
+def as_typed(command: str, server: ServerProcess | None, directory: Path) -> str:
+    """The command for this server, with the contents of the files that it names, and the code that was mailed last."""
+    command = _CONTENT.sub(lambda named: (directory / named[1]).read_text(), command)
+    if server is None:
+        return command
+    if "<code>" in command:
+        command = command.replace("<code>", _MAILED_CODE.findall(server.log.read_text())[-1])
+    return as_documented(command, server)
+
+
+def run(command: str, server: ServerProcess | None, directory: Path, grpcurl: str) -> str:
     """What the command prints, with times and trailing space made the same for every run."""
-    words = shlex.split(command.replace(DOCUMENTED_ADDRESS, server.address))
+    words = shlex.split(as_typed(command, server, directory))
     programs = {
         "grpcurl": [grpcurl],
         "frostgate-server": [sys.executable, "-m", "frostgate_server"],
-        "make": ["make", "--silent", "--no-print-directory", "--directory", str(ROOT)],
+        "make": ["make", "--silent", "--no-print-directory", "--directory", str(ROOT), f"TRIAL={directory / TRIAL}"],
     }
     done = subprocess.run(
         [*programs[words[0]], *words[1:]],
@@ -70,10 +95,11 @@ def run(command: str, server: ServerProcess, directory: Path, grpcurl: str) -> s
 
 @pytest.mark.parametrize("page", RUN_PAGES, ids=name_of)
 def test_console_blocks_print_what_the_page_shows(page: Path, tmp_path: Path, tool: Callable[[str], str]) -> None:
-    with ServerProcess(tmp_path / "frostgate.db") as server:
-        if page.name == "operators.md":
-            Calls(server).associate(customer_id="c-1001")
+    server: ServerProcess | None = None
+    with ExitStack() as running:
         for command, shown in console_steps(page):
+            if server is None and not command.startswith("make "):
+                server = running.enter_context(started(page, tmp_path))
             printed = run(command, server, tmp_path, tool("grpcurl"))
             beginning, cut, _ = shown.partition("\n...\n")
             assert printed.startswith(beginning) if cut else printed == shown.rstrip(), f"{command}\n{printed}"
@@ -86,6 +112,7 @@ def test_the_pages_with_commands_are_known() -> None:
         "docs/demo.md",
         "docs/grpcurl.md",
         "docs/operators.md",
+        "docs/security.md",
     ]
 
 

@@ -1,0 +1,22 @@
+"""The trial of the docs: what `make certificates` makes, in a directory of a test, and a server that serves from it."""
+
+from pathlib import Path
+
+from server_process import ServerProcess
+
+TRIAL = "build/trial"
+"""Where it is, from where the docs' commands run."""
+
+DOCUMENTED_ADDRESS = "127.0.0.1:50051"
+DOCUMENTED_MTLS_ADDRESS = "127.0.0.1:50052"
+
+
+def serve_trial(directory: Path, *flags: str) -> ServerProcess:
+    """Serves from the directory's trial, at addresses that are free."""
+    config = ["--config", str(directory / TRIAL / "frostgate.toml"), "--mtls-listen", "127.0.0.1:0"]
+    return ServerProcess(directory / TRIAL / "frostgate.db", *config, *flags)
+
+
+def as_documented(text: str, server: ServerProcess) -> str:
+    """A command or a program of the docs, for this server."""
+    return text.replace(DOCUMENTED_ADDRESS, server.address).replace(DOCUMENTED_MTLS_ADDRESS, server.mtls_address)
