@@ -13,9 +13,12 @@ import pytest
 from calls import new_id
 from frostgate import BillingMode, FreezeScope, FreezeState, Operation
 from server_process import ServerProcess
+from trial import as_documented, make_trial, serve_trial
 
 PAGE = Path(__file__).parent.parent / "docs" / "callers.md"
-MAY, FREEZE, CREDENTIALS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+MAY, FREEZE, BY_TOKEN, BY_CERTIFICATE, BY_CURRENT_TOKEN = re.findall(
+    r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL
+)
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +88,30 @@ def test_freeze_finds_out_what_became_of_a_lost_answer(client: frostgate.Client)
     assert freeze(client, customer_id, "unpaid again") == customer
 
 
-def test_the_credentials_are_those_that_grpc_takes(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("no certificate, but no connection is made either")
-    made = made_by(CREDENTIALS.replace('"ca.pem"', repr(f"{tmp_path}/ca.pem")), grpc=grpc, Path=Path)
-    assert isinstance(made["client"], frostgate.Client)
-    made["client"].close()
+@pytest.fixture
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerProcess]:
+    """The server of a trial, which was made where the page's programs look for it."""
+    make_trial(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with serve_trial(tmp_path) as server:
+        yield server
+
+
+def test_credentials_of_the_page_are_those_of_callers(trial: ServerProcess) -> None:
+    known = {"grpc": grpc, "Path": Path}
+    made = made_by(as_documented(BY_CERTIFICATE, trial), **known)
+    assert (made["customer"].customer_id, made["customer"].partner_id) == ("c-1001", "p-1")
+    assert made_by(as_documented(BY_TOKEN, trial), **known)["decision"].allowed
+
+
+def test_a_token_is_read_for_each_call(trial: ServerProcess) -> None:
+    file = Path("build/trial/billing.token")
+    good = file.read_text()
+    tls = grpc.ssl_channel_credentials(Path("build/trial/ca.pem").read_bytes())
+    token = made_by(BY_CURRENT_TOKEN, grpc=grpc, Path=Path)["token"]
+    with frostgate.Client(trial.address, credentials=grpc.composite_channel_credentials(tls, token)) as client:
+        file.write_text("expired")
+        with pytest.raises(frostgate.Unauthenticated):
+            client.list_rules()
+        file.write_text(good)
+        assert client.list_rules().rules

@@ -1,14 +1,24 @@
 """The trial of the docs: what `make certificates` makes, in a directory of a test, and a server that serves from it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from server_process import ServerProcess
+
+PROGRAM = Path(__file__).parent.parent / "docs" / "trial" / "make_certificates.py"
 
 TRIAL = "build/trial"
 """Where it is, from where the docs' commands run."""
 
 DOCUMENTED_ADDRESS = "127.0.0.1:50051"
 DOCUMENTED_MTLS_ADDRESS = "127.0.0.1:50052"
+
+
+def make_trial(directory: Path) -> subprocess.CompletedProcess[str]:
+    """Makes a trial in the directory, as `make certificates` does."""
+    command = [sys.executable, str(PROGRAM), str(directory / TRIAL)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def serve_trial(directory: Path, *flags: str) -> ServerProcess:
