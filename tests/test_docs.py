@@ -20,11 +20,10 @@ from frostgate_server.settings import all_settings
 from frostgate_server.statuses import CODES
 from frostgate_server.vocabulary import Decision
 from server_process import ServerProcess, environment
-from trial import TRIAL, as_documented, serve_trial
+from trial import DOCUMENTED_ADDRESS, TRIAL, as_documented, serve_trial
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("client/*.md")])
-DOCUMENTED_ADDRESS = "127.0.0.1:50051"
 FIRST_CALLS = (ROOT / "docs" / "first-calls.txt").read_text().splitlines()
 
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
