@@ -58,6 +58,7 @@ def test_every_action_has_its_words(
         ("--mail-ca=", OSError),
         ("--mail-password-file=/does/not/exist", FileNotFoundError),
         ("--mail-server=localhost:1", ConnectionRefusedError),
+        ("--mail-user=näme", OSError),
     ],
 )
 def test_what_the_mail_server_does_not_take_is_an_error(tmp_path: Path, flag: str, error: type[OSError]) -> None:

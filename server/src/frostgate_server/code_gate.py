@@ -6,7 +6,7 @@ back and makes the change, or does nothing of it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from math import ceil
@@ -40,6 +40,15 @@ class Try:
     try_id: str
     purpose: Purpose
     sent: SentCode | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """A code, how it is kept, and the partner's code before, if there was one."""
+
+    code: str = field(repr=False)
+    sent: SentCode
+    before: SentCode | None
 
 
 class CodeGate:
@@ -77,21 +86,25 @@ class CodeGate:
             raise VerificationCodeInvalid(begun.purpose.partner_id)
         return self._store.write(partial(finish, begun))
 
-    def make(self, transaction: Transaction, purpose: Purpose) -> tuple[str, SentCode]:
-        """A new code, and how it is kept: in the place of the partner's code before. Raises VerificationRateLimited."""
+    def make(self, transaction: Transaction, purpose: Purpose) -> NewCode:
+        """A new code, kept in the place of the partner's code before. Raises VerificationRateLimited."""
         partner_id, now = purpose.partner_id, self._clock()
         self._ensure_below(transaction, partner_id, CountKind.SENT, now)
         code, code_id = new_code(), str(uuid4())
         sent = SentCode(code_id, self._key.digest(code_id, purpose, code), now + self._limits.lifetime)
+        before = transaction.code(partner_id)
         transaction.put_code(partner_id, sent)
         transaction.count(partner_id, CountKind.SENT, code_id, now)
-        return code, sent
+        return NewCode(code, sent, before)
 
-    def unmake(self, transaction: Transaction, partner_id: str, sent: SentCode) -> None:
-        """Takes back a code that could not be sent: it does not count."""
-        transaction.uncount(partner_id, CountKind.SENT, sent.code_id)
-        if _is_still(sent, transaction.code(partner_id)):
-            transaction.drop_code(partner_id)
+    def unmake(self, transaction: Transaction, partner_id: str, new: NewCode) -> None:
+        """Takes back a code that could not be sent: it does not count, and the one before is good again."""
+        transaction.uncount(partner_id, CountKind.SENT, new.sent.code_id)
+        if not _is_still(new.sent, transaction.code(partner_id)):
+            return
+        transaction.drop_code(partner_id)
+        if new.before is not None:
+            transaction.put_code(partner_id, new.before)
 
     def _begin(self, transaction: Transaction, purpose: Purpose, code: str) -> Try:
         """Counts a try, as one that failed."""

@@ -110,7 +110,7 @@ class PartnerNotFound(FrostgateError):
     """No such partner."""
 
     reason = "PARTNER_NOT_FOUND"
-    template = "Partner {partner_id} is not known: a partner exists from its first customer on."
+    template = "Partner {partner_id} is not known: a partner exists from its first customer or update on."
 
 
 class CustomerAlreadyAssociated(FrostgateError):

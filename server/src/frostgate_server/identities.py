@@ -88,7 +88,7 @@ class Identities:
         except BadCredential as bad:
             raise self._refused(_TOKEN, bad) from None
         if token is None:
-            raise Unauthenticated(_TOKEN)
+            raise self._refused(_TOKEN, BadCredential("a call without a token"))
         return self.verified(token)
 
     def _admitted(self, credential: Credential, method: str) -> KnownCaller:

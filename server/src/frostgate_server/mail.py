@@ -89,6 +89,13 @@ class SmtpMailer:
         message["Date"] = formatdate()
         message["Message-ID"] = make_msgid(domain=self._settings.mail_sender.rpartition("@")[2])
         message.set_content(body(code, purpose, expire_time))
+        try:
+            self._hand_over(message)
+        except ValueError as error:
+            # Such as a password that is not ASCII, or no UTF-8. Its text could quote it.
+            raise OSError(f"{type(error).__name__} in the user, the password or an address") from None
+
+    def _hand_over(self, message: EmailMessage) -> None:
         smtp = self._connected()
         try:
             if self._settings.mail_security == "starttls":

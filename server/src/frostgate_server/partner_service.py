@@ -7,8 +7,8 @@ from typing import Protocol
 
 from .audit import AuditNote
 from .caller import Caller
-from .code_gate import CodeGate, Plan, utc_now
-from .codes import Purpose, SentCode
+from .code_gate import CodeGate, NewCode, Plan, utc_now
+from .codes import Purpose
 from .errors import (
     CallerGone,
     PartnerNotFound,
@@ -67,7 +67,7 @@ class PartnerService:
             def carry_out() -> Partner:
                 transaction.put_partner(after)
                 transaction.drop_code(partner_id)
-                self._note(transaction, caller, "UpdatePartner", partner_id, after)
+                transaction.note(replace(self._note(caller, "UpdatePartner", partner_id), partner=after))
                 return _shown(after)
 
             needs_code = before is not None and before.verification_code_enabled
@@ -84,7 +84,7 @@ class PartnerService:
         partner_id = purpose.partner_id
         mailer = self._mailer
 
-        def make(transaction: Transaction) -> tuple[Partner, str, SentCode]:
+        def make(transaction: Transaction) -> tuple[Partner, NewCode]:
             _ensure_waits(caller)
             caller.ensure_sees(partner_id)
             partner = _known(transaction.partner(partner_id), partner_id)
@@ -92,23 +92,26 @@ class PartnerService:
                 raise VerificationNotEnabled(partner_id=partner_id)
             if mailer is None:
                 raise VerificationNotConfigured
-            code, sent = self._gate.make(transaction, purpose)
-            self._note(transaction, caller, "SendVerificationCode", partner_id, None)
-            return partner, code, sent
+            new = self._gate.make(transaction, purpose)
+            transaction.note(self._note(caller, "SendVerificationCode", partner_id))
+            return partner, new
 
-        partner, code, sent = self._store.write(make)
+        def unmake(transaction: Transaction) -> None:
+            self._gate.unmake(transaction, partner_id, new)
+            note = self._note(caller, "SendVerificationCode", partner_id)
+            transaction.note(replace(note, reason=VerificationCodeNotSent.reason))
+
+        partner, new = self._store.write(make)
         assert mailer is not None, "without a mailer no code is made"
         try:
-            mailer.send(partner.verification_contact, code, purpose, sent.expire_time)
+            mailer.send(partner.verification_contact, new.code, purpose, new.sent.expire_time)
         except OSError as error:
-            self._store.write(lambda transaction: self._gate.unmake(transaction, partner_id, sent))
+            self._store.write(unmake)
             raise VerificationCodeNotSent(str(error)) from error
-        return sent.expire_time, masked(partner.verification_contact)
+        return new.sent.expire_time, masked(partner.verification_contact)
 
-    def _note(
-        self, transaction: Transaction, caller: Caller, method: str, partner_id: str, partner: Partner | None
-    ) -> None:
-        transaction.note(AuditNote(caller.principal, method, "", partner_id, self._clock(), partner=partner))
+    def _note(self, caller: Caller, method: str, partner_id: str) -> AuditNote:
+        return AuditNote(caller.principal, method, "", partner_id, self._clock())
 
 
 def _ensure_waits(caller: Caller) -> None:
