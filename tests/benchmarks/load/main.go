@@ -133,10 +133,10 @@ func run(o options) error {
 		}
 	}
 	outcome, err := load.measured(o, cancel)
-	if err != nil {
-		return err
+	if few := bearer.ensureEnough(); few != nil {
+		return few
 	}
-	if err := bearer.ensureEnough(); err != nil {
+	if err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(outcome)
