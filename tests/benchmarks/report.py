@@ -7,13 +7,14 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import figures, plots
-from benchmarks.figures import Bar, Result, Series, Spread
+from benchmarks.figures import Bar, Result, Run, Series, Spread
 
 _ROOT = Path(__file__).parent.parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -269,7 +270,7 @@ the server has not seen and has to verify. `make bench` measures it, `--identiti
 {tables}
 
 - It has {options["rounds"]} rounds; a run counts {options["seconds"]:g} s, after {options["warmup"]:g} s of warm-up.
-  Servers have {result["workers"]} workers and {min(options["customers"]):,} customers. All else is as told below.
+- Servers have {result["workers"]} workers and {min(options["customers"]):,} customers. All else is as told below.
 - Connections stay open: what a handshake costs is not in the figures.
 - The load shares the cores with the server, so that what it spends on TLS itself is missing for calls.
 - New tokens are verified by threads that give way to checks: callers who send them wait for that too.
@@ -286,21 +287,25 @@ def _identities_table(result: Result, scenario: str) -> str:
     return f"""\
 ### {title}
 
-| what | calls/s | calls/s, to plaintext | p50 ms | p99 ms | server CPU µs/call | load CPU µs/call |
-|------|--------:|----------------------:|-------:|-------:|-------------------:|-----------------:|
+| what | calls/s | to plaintext | p50 ms | p99 ms | server CPU µs/call | to plaintext | load CPU µs/call |
+|------|--------:|-------------:|-------:|-------:|-------------------:|-------------:|-----------------:|
 {rows}
 
 ![{title}](benchmarks/{_plot(scenario).name})"""
 
 
 def _identities_row(one: Series, plaintext: Series) -> str:
+    def to_plaintext(figure: Callable[[Run], float]) -> str:
+        return "" if one is plaintext else _spread(figures.ratio(one, plaintext, figure), 2)
+
     cells = [
         one.label,
         _spread(figures.of(one, figures.rate), 0),
-        "" if one is plaintext else _spread(figures.ratio(one, plaintext, figures.rate), 2),
+        to_plaintext(figures.rate),
         _spread(figures.of(one, lambda run: run["measured"]["latency_p50_ns"] / 1e6), 2),
         _spread(figures.of(one, figures.p99_ms), 2),
         _spread(figures.of(one, figures.cpu_us), 0),
+        to_plaintext(figures.cpu_us),
         _spread(figures.of(one, figures.load_cpu_us), 0),
     ]
     return f"| {' | '.join(cells)} |"
