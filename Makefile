@@ -51,7 +51,7 @@ check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is that of
 check-breaking: setup ## Check that the last change of the protos breaks no caller
 	proto/check-breaking $(BIN)/buf
 
-bench: setup ## Measure against a bare gRPC server, and write down the results
+bench: setup ## Measure against a bare gRPC server and what identities cost, and write down the results
 	$(BIN)/python tests/benchmarks/run.py
 
 freshness: setup ## Change on one worker and check on another, a million times

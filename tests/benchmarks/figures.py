@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from .identified import PLAINTEXT
+
 Run = dict[str, Any]
 Result = dict[str, Any]
 
@@ -27,6 +29,11 @@ class Series:
     calls: dict[str, Any]
     beside: dict[str, Any] | None
     runs: list[Run]
+
+    @property
+    def is_yardstick(self) -> bool:
+        """Whether others are held against it."""
+        return self.customers is None or self.subject.endswith(f", {PLAINTEXT.name}")
 
     @property
     def label(self) -> str:
@@ -72,6 +79,11 @@ def items(run: Run) -> float:
 def cpu_us(run: Run) -> float:
     """Microseconds of all the server's processes for a call."""
     return float(run["server_cpu_seconds"]) * 1e6 / (rate(run) * float(run["seconds"]))
+
+
+def load_cpu_us(run: Run) -> float:
+    """Microseconds of the load for a call."""
+    return float(run["load_cpu_seconds"]) * 1e6 / (rate(run) * float(run["seconds"]))
 
 
 def p99_ms(run: Run) -> float:

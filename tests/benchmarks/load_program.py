@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class Load:
     warmup: float
     seconds: float
     seed: int
+    shown: Sequence[str] = ()
+    """Flags that say what callers show of themselves, and what they hold the server against."""
 
     def flags(self) -> list[str]:
         """The program's flags."""
@@ -46,7 +48,7 @@ class Load:
             **asdict(self.calls),
             **{f"beside-{name}": value for name, value in (asdict(self.beside) if self.beside else {}).items()},
         }
-        return [f"-{name}={value}" for name, value in values.items()]
+        return [*(f"-{name}={value}" for name, value in values.items()), *self.shown]
 
 
 def built(cache: Path) -> Path:

@@ -34,6 +34,8 @@ def versions() -> dict[str, str]:
         "grpcio": version("grpcio"),
         "protobuf": version("protobuf"),
         "uvloop": version("uvloop"),
+        "pyjwt": version("pyjwt"),
+        "cryptography": version("cryptography"),
         "sqlite": sqlite3.sqlite_version,
         "go": go_version(),
     }

@@ -14,7 +14,7 @@ _BLUE, _GREY, _GREEN, _RED = "#2b6cb0", "#a0aec0", "#2f855a", "#c53030"
 def horizontal(path: Path, title: str, unit: str, shown: list[Series], figure: Callable[[Run], float]) -> None:
     """A bar for each series: its median, with the smallest and the largest."""
     spreads = [of(one, figure) for one in shown]
-    colours = [_GREY if one.customers is None else _BLUE for one in shown]
+    colours = [_GREY if one.is_yardstick else _BLUE for one in shown]
     _draw(path, title, unit, [one.label for one in shown], spreads, colours)
 
 

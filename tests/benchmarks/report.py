@@ -7,13 +7,14 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import figures, plots
-from benchmarks.figures import Bar, Result, Series, Spread
+from benchmarks.figures import Bar, Result, Run, Series, Spread
 
 _ROOT = Path(__file__).parent.parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -62,6 +63,13 @@ def write(raw: Path) -> None:
     PAGE.write_text(page(raw, result), "utf-8")
     PLOTS.mkdir(exist_ok=True)
     plots.bars(PLOTS / "bars.svg", figures.bars(result))
+    _plot_scenarios(result)
+    identities = newest("identities-*.json")
+    if identities:
+        _plot_scenarios(json.loads(identities.read_text("utf-8")))
+
+
+def _plot_scenarios(result: Result) -> None:
     for scenario in figures.scenarios(result):
         figure, unit = (figures.items, "checks/s") if scenario == "batches" else (figures.rate, "calls/s")
         plots.horizontal(_plot(scenario), scenario.capitalize(), unit, figures.series(result, scenario), figure)
@@ -133,7 +141,8 @@ def _cpu(server: dict[str, Any]) -> float:
 def page(raw: Path, result: Result) -> str:
     """The page that a raw result makes."""
     sections = [_section(result, scenario) for scenario in figures.scenarios(result)]
-    parts = [_introduction(raw, result), _bars(result), *sections, _starts(result), *_freshness(), _method(result)]
+    parts = [_introduction(raw, result), _bars(result), *sections, _starts(result)]
+    parts += [*_freshness(), *_identities(), _method(result)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -239,10 +248,71 @@ seen by a check on another that begins later? `make freshness` measures it, and
     ]
 
 
+def _identities() -> list[str]:
+    """The newest measurement of identities, if there is one."""
+    raw = newest("identities-*.json")
+    return [identities(raw, json.loads(raw.read_text("utf-8")))] if raw else []
+
+
+def identities(raw: Path, result: Result) -> str:
+    """What it costs to know who calls, of a raw result of run.py."""
+    options, runs = result["options"], result["runs"]
+    tables = "\n\n".join(_identities_table(result, scenario) for scenario in figures.scenarios(result))
+    calls = sum(sum(run["measured"]["statuses"].values()) for run in runs)
+    return f"""\
+## Identities
+
+What it costs to know who calls: the same checks in plaintext, over TLS to anybody, and by callers of the role
+control-plane, who show a client certificate (mTLS), one token for all of them, or a new token with each call: one that
+the server has not seen and has to verify. `make bench` measures it, `--identities` it alone, and
+[the raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]} says:
+
+{tables}
+
+- It has {options["rounds"]} rounds; a run counts {options["seconds"]:g} s, after {options["warmup"]:g} s of warm-up.
+- Servers have {result["workers"]} workers and {min(options["customers"]):,} customers. All else is as told below.
+- Connections stay open: what a handshake costs is not in the figures.
+- The load shares the cores with the server, so that what it spends on TLS itself is missing for calls.
+- New tokens are verified by threads that give way to checks: callers who send them wait for that too.
+- Before each run a call had to be answered OK, and that of a caller who shows nothing as it should be there.
+- Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or without a decision
+  on a customer that exists.
+{_measured_on(result)}"""
+
+
+def _identities_table(result: Result, scenario: str) -> str:
+    plaintext, *_ = every = figures.series(result, scenario)
+    title = scenario.capitalize()
+    rows = "\n".join(_identities_row(one, plaintext) for one in every)
+    return f"""\
+### {title}
+
+| what | calls/s | to plaintext | p50 ms | p99 ms | server CPU µs/call | to plaintext | load CPU µs/call |
+|------|--------:|-------------:|-------:|-------:|-------------------:|-------------:|-----------------:|
+{rows}
+
+![{title}](benchmarks/{_plot(scenario).name})"""
+
+
+def _identities_row(one: Series, plaintext: Series) -> str:
+    def to_plaintext(figure: Callable[[Run], float]) -> str:
+        return "" if one is plaintext else _spread(figures.ratio(one, plaintext, figure), 2)
+
+    cells = [
+        one.label,
+        _spread(figures.of(one, figures.rate), 0),
+        to_plaintext(figures.rate),
+        _spread(figures.of(one, lambda run: run["measured"]["latency_p50_ns"] / 1e6), 2),
+        _spread(figures.of(one, figures.p99_ms), 2),
+        _spread(figures.of(one, figures.cpu_us), 0),
+        to_plaintext(figures.cpu_us),
+        _spread(figures.of(one, figures.load_cpu_us), 0),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
 def _method(result: Result) -> str:
     options, machine, runs = result["options"], result["machine"], result["runs"]
-    changes = ", with changes that were not committed" if result["dirty"] else ""
-    versions = ", ".join(f"{name} {version.removeprefix('go')}" for name, version in result["versions"].items())
     load = figures.spread(run["load_cpu_seconds"] / run["seconds"] for run in runs)
     calls = sum(sum(run["measured"]["statuses"].values()) for run in runs)
     return f"""\
@@ -267,6 +337,14 @@ def _method(result: Result) -> str:
 
 ## What it was measured on
 
+{_measured_on(result)}"""
+
+
+def _measured_on(result: Result) -> str:
+    machine = result["machine"]
+    changes = ", with changes that were not committed" if result["dirty"] else ""
+    versions = ", ".join(f"{name} {version.removeprefix('go')}" for name, version in result["versions"].items())
+    return f"""\
 - Commit {result["commit"][:9]}{changes}: `{result["command"]}`
 - {machine["cpu"]}, {machine["cores"]} cores, {machine["memory_bytes"] / 2**30:.0f} GiB of memory, {machine["system"]}
 - {versions}

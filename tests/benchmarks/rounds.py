@@ -8,15 +8,16 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from time import monotonic
 from typing import Any
 
 from . import load_program, scenarios
+from .identified import WORKERS, Papers
 from .load_program import Load
-from .scenarios import CALLERS, Calls, Entry, Known, Scenario
+from .scenarios import CALLERS, IDENTIFIED_CALLERS, Calls, Entry, Known, Scenario
 from .servers import checks_that_exist, running, typical_answer
 from .subjects import ECHOES, THREADS, Echo, Frostgate
 
@@ -67,6 +68,12 @@ class Measurement:
             "runs": self.runs,
         }
 
+    def identities(self, papers: Papers) -> dict[str, Any]:
+        """All runs of the scenarios of identities, and what they have in common. Raises CannotMeasure."""
+        for callers in IDENTIFIED_CALLERS:
+            self._measure(scenarios.identities(min(self._databases), callers), papers)
+        return {"workers": WORKERS, "tokens": papers.tokens, "checks": len(self._checks), "runs": self.runs}
+
     def _rate(self, scenario: str, subject: str) -> float:
         """The median of the calls that were answered OK in a second."""
         runs = [run for run in self.runs if (run["scenario"], run["subject"]) == (scenario, subject)]
@@ -81,21 +88,25 @@ class Measurement:
             print(f"start with {size:,} customers: {took:.2f} s", flush=True)
             return {"customers": size, "seconds": took, "processes": len(server.pids)}
 
-    def _measure(self, scenario: Scenario) -> None:
+    def _measure(self, scenario: Scenario, papers: Papers | None = None) -> None:
         for number in range(1, self._plan.rounds + 1):
             for entry in scenario.entries if number % 2 else reversed(scenario.entries):
-                self.runs.append(self._run(scenario.name, number, entry))
+                self.runs.append(self._run(scenario.name, number, entry, papers))
                 print(_shown(self.runs[-1]), flush=True)
 
-    def _run(self, scenario: str, number: int, entry: Entry) -> Run:
+    def _run(self, scenario: str, number: int, entry: Entry, papers: Papers | None) -> Run:
         subject = entry.subject
         customers = subject.customers if isinstance(subject, Frostgate) else max(self._databases)
         load = Load(customers, self._checks, entry.calls, entry.beside, self._plan.warmup, self._plan.seconds, number)
+        more: list[str] = []
+        if papers and isinstance(subject, Frostgate) and subject.way:
+            more, load = papers.of_server(subject.way), replace(load, shown=papers.of_callers(subject.way))
         with ExitStack() as stack:
             if isinstance(subject, Echo):
                 command, variables = subject.command(self._answer), {}
             else:
-                command, variables = subject.command(self._database(subject, stack)), subject.variables()
+                command = [*subject.command(self._database(subject, stack)), *more]
+                variables = subject.variables()
             server = stack.enter_context(running(command, variables, self._log))
             told = load_program.outcome(self._program, server, load)
         return {

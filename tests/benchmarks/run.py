@@ -1,10 +1,15 @@
-"""`make bench`: measures the real server against a bare one, and writes down the results."""
+"""`make bench`: measures the real server against a bare one, and what it costs to know who calls.
+
+Writes the raw results, one of each, and the page that is made of them.
+"""
 
 import argparse
 import json
 import shlex
 import signal
 import sys
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import load_program, machine, report
 from benchmarks.fill import filled_database
+from benchmarks.identified import Papers
 from benchmarks.rounds import Measurement, Plan
 from benchmarks.servers import CannotMeasure
 
@@ -27,16 +33,17 @@ def main() -> int:
     # However this is interrupted, what was started is ended on the way out.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    wrong = 0
     try:
-        result = _measured(options)
+        for kind, result in _results(options):
+            _write(kind, result)
+            wrong += sum(run["wrong"] for run in result["runs"])
     except CannotMeasure as error:
         print(f"make bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("make bench: interrupted, nothing is written down", file=sys.stderr)
+        print("make bench: interrupted, nothing more is written down", file=sys.stderr)
         return 130
-    _write(result)
-    wrong = sum(run["wrong"] for run in result["runs"])
     if wrong:
         print(f"make bench: {wrong} calls were not answered as they should be", file=sys.stderr)
     return 1 if wrong else 0
@@ -47,16 +54,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="that each run counts")
     parser.add_argument("--warmup", type=float, default=1.0, help="seconds before them that do not count")
     parser.add_argument("--rounds", type=int, default=5, help="how often each scenario is measured")
+    parser.add_argument("--identities", action="store_true", help="measure only what it costs to know who calls")
     parser.add_argument("--customers", type=int, nargs="+", default=SIZES, help="of each database")
     return parser.parse_args()
 
 
-def _measured(options: argparse.Namespace) -> dict[str, Any]:
+def _results(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The raw results, as soon as each is there, with what their names begin with."""
     _CACHE.mkdir(parents=True, exist_ok=True)
     log = _CACHE / "servers.log"
     log.unlink(missing_ok=True)
     program = load_program.built(_CACHE)
-    databases = {size: filled_database(_CACHE, size) for size in sorted(options.customers)}
     about = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.orig_argv),
@@ -67,15 +75,24 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
         "versions": machine.versions(),
     }
     plan = Plan(options.rounds, options.warmup, options.seconds)
-    return about | Measurement(program, databases, plan, log).everything()
+    sizes = [min(options.customers)] if options.identities else sorted(options.customers)
+    databases = {size: filled_database(_CACHE, size) for size in sizes}
+    if not options.identities:
+        yield "", about | Measurement(program, databases, plan, log).everything()
+    with tempfile.TemporaryDirectory(dir=_CACHE) as directory:
+        papers = Papers(Path(directory), options.warmup + options.seconds)
+        yield "identities-", about | Measurement(program, databases, plan, log).identities(papers)
 
 
-def _write(result: dict[str, Any]) -> None:
-    raw = report.RESULTS / f"{result['started'][:10]}-{result['commit'][:9]}.json"
+def _write(kind: str, result: dict[str, Any]) -> None:
+    """Writes a raw result, and the page anew."""
+    raw = report.RESULTS / f"{kind}{result['started'][:10]}-{result['commit'][:9]}.json"
     raw.parent.mkdir(exist_ok=True)
     raw.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    report.write(raw)
-    print(f"Wrote {raw.relative_to(_ROOT)} and {report.PAGE.relative_to(_ROOT)}")
+    print(f"Wrote {raw.relative_to(_ROOT)}")
+    if newest := report.newest():
+        report.write(newest)
+        print(f"Wrote {report.PAGE.relative_to(_ROOT)}")
 
 
 if __name__ == "__main__":

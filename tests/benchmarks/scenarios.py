@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .identified import WAYS
 from .subjects import ECHOES, Echo, Frostgate, Subject
 
 CALLERS = (1, 8, 64)
 BATCHES = (10, 100, 1000)
+IDENTIFIED_CALLERS = (8, 64)
 BESIDE = ("batch", "change", "list", "reflect")
 """What 64 callers do beside those that check."""
 
@@ -93,8 +95,14 @@ def checks_beside_others(smallest: int) -> Scenario:
     return Scenario("beside others", [Entry(subject, calls), *(Entry(subject, calls, other) for other in others)])
 
 
+def identities(smallest: int, callers: int) -> Scenario:
+    """Checks in plaintext, and by callers that are known in every other way."""
+    entries = [Entry(Frostgate(smallest, way=way), Calls("check", callers)) for way in WAYS]
+    return Scenario(f"identities, {callers} at once", entries)
+
+
 def after(sizes: list[int]) -> list[Callable[[Known], Scenario]]:
-    """Every scenario for which something has to be known."""
+    """Every scenario for which something has to be known, except those of identities."""
     smallest, *_ = sizes
     return [
         lambda known: half_load(smallest, known),

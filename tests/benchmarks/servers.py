@@ -21,7 +21,7 @@ from .fill import ID_FORMAT, STATES
 Check = tuple[BillingMode.ValueType, Operation.ValueType]
 """What is asked about a customer."""
 
-_READY = re.compile(r"\S+ is ready on (127\.0\.0\.1:\d+): ")
+_READY = re.compile(r"\S+ is ready on (?:mTLS on )?(127\.0\.0\.1:\d+): ")
 _PATIENCE = 60.0
 
 

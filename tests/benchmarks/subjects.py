@@ -4,6 +4,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from .identified import Way
+
 THREADS = 2
 """For checks, of each of frostgate's workers by default."""
 
@@ -33,18 +35,20 @@ class Frostgate:
     """The real server with its default settings, on a database with so many customers.
 
     `own` says that it changes them, so that each run has a copy of its own. `one_change_a_group` takes from it what
-    group commit does.
+    group commit does. `way` is how it knows its callers, where that is what is measured.
     """
 
     customers: int
     own: bool = False
     one_change_a_group: bool = False
+    way: Way | None = None
 
     @property
     def name(self) -> str:
-        """Such as "frostgate 1,000"."""
+        """Such as "frostgate 1,000" or "frostgate 1,000, mTLS"."""
         each = ", each change alone" if self.one_change_a_group else ""
-        return f"frostgate {self.customers:,}{each}"
+        way = f", {self.way.name}" if self.way else ""
+        return f"frostgate {self.customers:,}{each}{way}"
 
     def command(self, database: Path) -> list[str]:
         """How to start it."""

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
 )
 
 // patience is how long calls that are under way at the end may still take.
@@ -34,6 +34,7 @@ type options struct {
 	warmup      time.Duration
 	duration    time.Duration
 	seed        uint64
+	identity    identity
 }
 
 // group is callers that do the same: how many at once, each waiting for its answer.
@@ -73,6 +74,7 @@ func parsedOptions() options {
 	flag.DurationVar(&o.warmup, "warmup", time.Second, "how long to call before anything is counted")
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "how long to count")
 	flag.Uint64Var(&o.seed, "seed", 0, "of what is drawn")
+	identityFlags(&o.identity)
 	flag.Parse()
 	return o
 }
@@ -82,6 +84,15 @@ func groupFlags(g *group, prefix string, callers int) {
 	flag.IntVar(&g.callers, prefix+"callers", callers, "how many call at once")
 	flag.IntVar(&g.batch, prefix+"batch", 100, "how many checks a batch has")
 	flag.Float64Var(&g.rate, prefix+"rate", 0, "calls begun in a second; 0: each when the one before is answered")
+}
+
+func identityFlags(i *identity) {
+	flag.StringVar(&i.ca, "ca", "", "PEM file of the server's authorities: connect by TLS; plaintext without it")
+	flag.StringVar(&i.certificate, "certificate", "", "PEM file of the callers' certificate")
+	flag.StringVar(&i.key, "key", "", "PEM file of its key")
+	flag.StringVar(&i.tokens, "tokens", "", "file of bearer tokens, one a line: each call sends the next one, in turn")
+	flag.BoolVar(&i.eachOnce, "each-token-once", false, "fail if there are fewer tokens than calls")
+	flag.StringVar(&i.stranger, "stranger", "", "the status for a caller who shows nothing, tried first; none: not tried")
 }
 
 func main() {
@@ -102,32 +113,50 @@ func run(o options) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	defer time.AfterFunc(o.warmup+o.duration+patience, cancel).Stop()
+	transport, bearer, err := o.identity.credentials()
+	if err != nil {
+		return err
+	}
 	load := &load{}
 	for _, g := range []group{o.measured, o.beside} {
-		connections, err := connected(o.target, min(o.connections, g.callers))
+		connections, err := connected(o.target, min(o.connections, g.callers), transport, bearer)
 		if err != nil {
 			return err
+		}
+		if len(connections) > 0 {
+			if err := o.identity.ensureExpected(ctx, o.target, connections[0], requests.checkOf(0)); err != nil {
+				return err
+			}
 		}
 		if err := load.start(ctx, connections, requests, g, o.seed); err != nil {
 			return err
 		}
 	}
 	outcome, err := load.measured(o, cancel)
+	if few := bearer.ensureEnough(); few != nil {
+		return few
+	}
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(outcome)
 }
 
-func connected(target string, count int) ([]*grpc.ClientConn, error) {
+// connected gives connections that are made with the first call. Without a bearer, calls carry no token.
+func connected(
+	target string, count int, transport credentials.TransportCredentials, bearer *bearer,
+) ([]*grpc.ClientConn, error) {
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		grpc.WithNoProxy(),
+		grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})),
+	}
+	if bearer != nil {
+		options = append(options, grpc.WithPerRPCCredentials(bearer))
+	}
 	connections := make([]*grpc.ClientConn, count)
 	for i := range connections {
-		connection, err := grpc.NewClient(
-			"passthrough:///"+target,
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithNoProxy(),
-			grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})),
-		)
+		connection, err := grpc.NewClient("passthrough:///"+target, options...)
 		if err != nil {
 			return nil, err
 		}
