@@ -2,11 +2,21 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from .caller import Caller
 from .codes import Purpose
-from .errors import PartnerMismatch
+from .errors import (
+    AlreadyFrozen,
+    CustomerNotFound,
+    FieldViolation,
+    FrostgateError,
+    InvalidFields,
+    NotFrozen,
+    PartnerMismatch,
+    ScopeMismatch,
+)
 from .freezing import Customer, FreezeEvent, Moment
 from .partners import Partner
 from .store import Transaction
@@ -102,3 +112,32 @@ class Change:
         """Raises PartnerMismatch alike for a stranger's customer and for nobody's."""
         if self.caller.partners is not None and (customer is None or not self.caller.may_see(customer.partner_id)):
             raise PartnerMismatch(customer_id)
+
+
+def steps_of(
+    change: Change, customers: dict[str, Customer | None], revision: int, time: datetime
+) -> list[Step | FrostgateError]:
+    """The step of each customer, in the order asked, from a revision on; or why there is none."""
+    outcomes: list[Step | FrostgateError] = []
+    for customer_id, before in customers.items():
+        try:
+            outcomes.append(change.step(customer_id, before, Moment(revision + 1, time)))
+            revision += 1
+        except (CustomerNotFound, PartnerMismatch, AlreadyFrozen, NotFrozen, ScopeMismatch) as refusal:
+            outcomes.append(refusal)
+    return outcomes
+
+
+def ensure_one_partner_with_codes(caller: Caller, partners: Partners, customers: Iterable[Customer | None]) -> None:
+    """One code speaks for one partner. Raises InvalidFields for a batch over several of whom one has codes enabled.
+
+    Customers that the caller may not see count for nothing: they must not be told of.
+    """
+    partner_ids = {customer.partner_id for customer in customers if customer and caller.may_see(customer.partner_id)}
+    if len(partner_ids) < 2:
+        return
+    for partner_id in sorted(partner_ids):
+        partner = partners.partner(partner_id)
+        if partner and partner.verification_code_enabled:
+            problem = f"must be customers of one partner, since {partner_id} has enabled verification codes"
+            raise InvalidFields([FieldViolation("customer_ids", problem)])

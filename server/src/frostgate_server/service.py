@@ -6,7 +6,7 @@ required → code compared.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -14,20 +14,15 @@ from typing import Protocol, TypeVar
 from . import freezing, paging
 from .answers import BatchChanged, Changed, partners_of, read_batch, read_changed, written
 from .caller import Caller
-from .changes import Change, Step
+from .changes import Change, Step, ensure_one_partner_with_codes, steps_of
 from .code_gate import CodeGate, Plan, utc_now
 from .errors import (
-    AlreadyFrozen,
     CallerGone,
     CustomerNotFound,
-    FieldViolation,
     FrostgateError,
-    InvalidFields,
-    NotFrozen,
     PartnerMismatch,
     PartnerNotFound,
     RequestIdReused,
-    ScopeMismatch,
     VerificationCodeRequired,
 )
 from .freezing import Customer, FreezeEvent, Moment
@@ -218,8 +213,8 @@ class FreezeService:
     def _many(self, change: Change, method: str, customer_ids: list[str]) -> BatchChanged:
         def plan(transaction: Transaction) -> Plan[BatchChanged]:
             before = {customer_id: transaction.customer(customer_id) for customer_id in customer_ids}
-            _ensure_one_partner_with_codes(change.caller, transaction, before.values())
-            outcomes = _steps(change, before, transaction.revision(), self._clock())
+            ensure_one_partner_with_codes(change.caller, transaction, before.values())
+            outcomes = steps_of(change, before, transaction.revision(), self._clock())
             steps = [outcome for outcome in outcomes if isinstance(outcome, Step)]
 
             def carry_out() -> BatchChanged:
@@ -276,39 +271,8 @@ class FreezeService:
         return self._gate.write(plan_once, change.code)
 
 
-def _steps(
-    change: Change, customers: dict[str, Customer | None], revision: int, time: datetime
-) -> list[Step | FrostgateError]:
-    """The step of each customer, in the order asked, from a revision on; or why there is none."""
-    outcomes: list[Step | FrostgateError] = []
-    for customer_id, before in customers.items():
-        try:
-            outcomes.append(change.step(customer_id, before, Moment(revision + 1, time)))
-            revision += 1
-        except (CustomerNotFound, PartnerMismatch, AlreadyFrozen, NotFrozen, ScopeMismatch) as refusal:
-            outcomes.append(refusal)
-    return outcomes
-
-
 def _result(outcome: Step | FrostgateError) -> Customer | FrostgateError:
     if isinstance(outcome, FrostgateError):
         return outcome
     assert outcome.after is not None, "freezing and unfreezing leave a customer"
     return outcome.after
-
-
-def _ensure_one_partner_with_codes(
-    caller: Caller, transaction: Transaction, customers: Iterable[Customer | None]
-) -> None:
-    """One code speaks for one partner. Raises InvalidFields for a batch over several of whom one has codes enabled.
-
-    Customers that the caller may not see count for nothing: they must not be told of.
-    """
-    partner_ids = {customer.partner_id for customer in customers if customer and caller.may_see(customer.partner_id)}
-    if len(partner_ids) < 2:
-        return
-    for partner_id in sorted(partner_ids):
-        partner = transaction.partner(partner_id)
-        if partner and partner.verification_code_enabled:
-            problem = f"must be customers of one partner, since {partner_id} has enabled verification codes"
-            raise InvalidFields([FieldViolation("customer_ids", problem)])
