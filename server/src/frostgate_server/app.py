@@ -61,10 +61,7 @@ class App:
     _server: grpc.Server
     _health: HealthServicer
     _lanes: Lanes
-    _store: Store
-    _watch: Watch
-    _streams: Streams
-    _refusals: Refusals
+    _parts: ExitStack
 
     def drain(self, period: timedelta) -> None:
         """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
@@ -72,32 +69,28 @@ class App:
         self._server.stop(period.total_seconds()).wait((period + DRAIN_GRACE).total_seconds())
         for lane in self._lanes.values():
             lane.shutdown(cancel_futures=True)
-        self._streams.end()
-        self._watch.end()
-        self._refusals.close()
-        self._store.close()
+        self._parts.close()
 
 
 def start(orders: Orders) -> App:
     """Builds the server, joins its database and listens. Raises StartupError with one line that says why not."""
-    with ExitStack() as undo:
+    with ExitStack() as parts:
         lanes = open_lanes(orders.settings.check_threads)
         store = join_store(orders.database, around_group=lanes["checks"].given_way)
-        undo.callback(store.close)
+        parts.callback(store.close)
         files = AccessFiles(orders.settings, orders.callers_file, orders.last_good)
         watch = Watch(files, lambda _, line: _log.debug(line))
-        undo.callback(watch.end)
+        parts.callback(watch.end)
         door = _door(orders.settings, files, lanes)
         streams = Streams(door)
-        undo.callback(streams.end)
+        parts.callback(streams.end)
         refusals = Refusals(store)
-        undo.callback(refusals.close)
+        parts.callback(refusals.close)
         reception = Reception(orders.number, lanes, door, refusals)
         server, health = _server(orders, store, reception, streams)
         _listen(server, orders, files)
         server.start()
-        undo.pop_all()
-    return App(server, health, lanes, store, watch, streams, refusals)
+        return App(server, health, lanes, parts.pop_all())
 
 
 def _door(settings: Settings, files: AccessFiles, lanes: Lanes) -> Door:
