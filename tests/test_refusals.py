@@ -15,13 +15,20 @@ from frostgate_server.errors import (
     FrostgateError,
     PartnerMismatch,
     PermissionDenied,
+    StartupError,
     StorageUnavailable,
     VerificationCodeInvalid,
 )
 from frostgate_server.refusals import AT_ONCE, PERIOD, Refusals
-from frostgate_server.sqlite_store import audit_entries, open_store, verify
+from frostgate_server.sqlite_store import audit_entries, open_store, recover, verify
+from frostgate_server.sqlite_store.library import sqlite3
 from frostgate_server.sqlite_store.store import SqliteStore
 from server_process import COMMAND, ServerProcess, environment, refused_start
+
+_TRIGGER = """CREATE TRIGGER audit_entries_are_not_removed BEFORE DELETE ON audit_entries
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END"""
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -145,3 +152,37 @@ def test_the_audit_command_tells_what_was_done_and_refused(tmp_path: Path) -> No
     later = subprocess.run([*command, "--after=2"], capture_output=True, text=True, check=True, env=environment())
     assert later.stdout == lines.splitlines(keepends=True)[2]
     assert "does not exist" in refused_start("audit", "--database", str(tmp_path / "other.db"))
+
+
+def test_an_audit_log_that_lost_its_tail_is_noticed_and_taken_up_far_ahead(path: Path) -> None:
+    note = AuditNote("sub:a", "UpdatePartner", "", "p", NOW)
+    with closing(open_store(path, create=True)) as store:
+        for _ in range(3):
+            store.write(lambda transaction: transaction.note(note))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TRIGGER audit_entries_are_not_removed")
+        connection.execute("DELETE FROM audit_entries WHERE sequence = 3")
+        ((hash_,),) = connection.execute("SELECT hash FROM audit_entries WHERE sequence = 2").fetchall()
+        connection.execute("UPDATE head SET audit_sequence = 2, audit_hash = ?", (hash_,))
+        connection.execute(_TRIGGER)
+        connection.commit()
+    with pytest.raises(StartupError, match="it ends at audit entry 2, but audit entry 3 was acknowledged"):
+        open_store(path, create=False)
+    recover(path)
+    with closing(open_store(path, create=False)) as store:
+        store.write(lambda transaction: transaction.note(note))
+    assert [entry.sequence for entry in audit_entries(path, 0)] == [1, 2, 10**9 + 4]
+    assert verify(path).audit_entries == 3
+
+
+def test_an_audit_log_that_was_bent_keeps_a_server_from_starting(path: Path) -> None:
+    with closing(open_store(path, create=True)) as store:
+        head = path.with_name("frostgate.db-head").read_bytes()
+        store.write(lambda transaction: transaction.note(AuditNote("sub:a", "UpdatePartner", "", "p", NOW)))
+    path.with_name("frostgate.db-head").write_bytes(head)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TRIGGER audit_entries_are_not_edited")
+        connection.execute("UPDATE audit_entries SET principal = 'sub:b'")
+        connection.commit()
+    with pytest.raises(StartupError, match="audit entry 1 does not follow the one before"):
+        open_store(path, create=False)
