@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from queue import Queue
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -23,7 +23,11 @@ _CODE = re.compile(r"^Verification code: ([0-9]{8})\r?$", re.MULTILINE)
 
 
 class MailServer:
-    """Takes mails from who logs in, after STARTTLS. `refuses` makes it refuse them, when they are sent."""
+    """Takes mails from who logs in, after STARTTLS.
+
+    `refuses` makes it refuse them when they are sent, `refuses_recipient` before; if it `vanishes` it takes them and is
+    gone; `holds` them until it is set, where there is such an event.
+    """
 
     def __init__(self, directory: Path) -> None:
         """Serves when this returns. Leaves the files that a client needs in the directory."""
@@ -33,7 +37,9 @@ class MailServer:
         (directory / "mail-password").write_text(PASSWORD + "\n")
         self._directory = directory
         self._mails: Queue[tuple[str, EmailMessage]] = Queue()
-        self.refuses = False
+        self.refuses = self.refuses_recipient = self.vanishes = False
+        self.holds: Event | None = None
+        self.held = Event()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(directory / "mail.pem", directory / "mail.key")
         self._loop = asyncio.new_event_loop()
@@ -98,7 +104,16 @@ class MailServer:
     def _done(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
-    async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:  # noqa: N802 - the name is the library's
+    async def handle_RCPT(  # noqa: N802 - the name is the library's
+        self, _: Any, __: Any, envelope: Any, address: str, ___: Any
+    ) -> str:
+        """Takes a recipient."""
+        if self.refuses_recipient:
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, __: Any, envelope: Any) -> str:  # noqa: N802 - the name is the library's
         """Takes a mail."""
         if self.refuses:
             return "451 try again later"
@@ -106,6 +121,11 @@ class MailServer:
         assert isinstance(mail, EmailMessage)
         (recipient,) = envelope.rcpt_tos
         self._mails.put((recipient, mail))
+        if self.vanishes:
+            server.transport.abort()
+        if self.holds is not None:
+            self.held.set()
+            await asyncio.to_thread(self.holds.wait, PATIENCE)
         return "250 OK"
 
 

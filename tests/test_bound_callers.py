@@ -10,6 +10,9 @@ import pytest
 from access import Access
 from calls import ACCOUNT, RESOURCES, Calls, Refusal, new_id, refusal
 from frostgate.v1.partner_pb2 import VerificationAction
+from frostgate_server.answers import BatchChanged, ensure_may_be_told
+from frostgate_server.caller import Caller
+from frostgate_server.errors import CustomerNotFound, PartnerMismatch
 from frostgate_server.sqlite_store import audit_entries
 from server_process import ServerProcess
 from subjects import error_info, status_of
@@ -152,6 +155,29 @@ def test_a_first_answer_is_given_again_only_while_its_partner_is_the_callers(tmp
         access.config.write_text(text.replace('partners = ["partner"]', 'partners = ["another"]'))
         again = eventually(lambda: _reason(lambda: calls.associate(**change)), "refused")
     assert again == "PARTNER_MISMATCH"
+
+
+def test_a_first_answer_of_refusals_is_given_again_only_while_its_customers_are_the_callers(tmp_path: Path) -> None:
+    access = Access(tmp_path)
+    names = ["spiffe://test/partner-center"]
+    with access.server("--workers=1") as server, access.by_certificate(server, uris=names) as connection:
+        calls = Calls(connection)
+        frozen = calls.associate(customer_id=new_id()).customer.customer_id
+        change = {"customer_ids": [frozen], "scope": ACCOUNT, "request_id": str(uuid4())}
+        first = calls.batch_freeze(**change)
+        assert first.results[0].HasField("error")
+        assert calls.batch_freeze(**change) == first
+        text = access.config.read_text()
+        access.config.write_text(text.replace('partners = ["partner"]', 'partners = ["another"]'))
+        again = eventually(lambda: _reason(lambda: calls.batch_freeze(**change)), "refused")
+    assert again == "PARTNER_MISMATCH"
+
+
+def test_that_a_customer_is_nobodys_is_told_again_only_to_who_may_know() -> None:
+    answer = BatchChanged((("c", CustomerNotFound(customer_id="c")),), 1, ())
+    ensure_may_be_told(Caller(lambda: True), answer)
+    with pytest.raises(PartnerMismatch):
+        ensure_may_be_told(Caller(lambda: True, "sub:a", frozenset({"p"})), answer)
 
 
 def test_what_a_known_caller_is_refused_is_in_the_audit_log_and_what_a_stranger_is_is_not(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Verification codes end to end: a real server, a real mail server, and the codes that went through it."""
 
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 from uuid import uuid4
 
@@ -17,8 +18,10 @@ from calls import ACCOUNT, RESOURCES, Calls, check_of, new_id, refusal
 from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.customer_pb2 import FREEZE_EVENT_ACTION_FROZEN
 from frostgate.v1.partner_pb2 import VerificationAction
+from frostgate_server.sqlite_store import audit_entries, verify
+from google.protobuf.field_mask_pb2 import FieldMask
 from mail_server import MailServer, code_in
-from server_process import Connection, ServerProcess
+from server_process import COMMAND, Connection, ServerProcess, environment, refused_start
 from subjects import error_info, status_of
 from worker_processes import checked
 
@@ -265,6 +268,7 @@ def test_codes_need_a_contact_and_a_partner_exists_from_its_update_on(calls: Cal
         ({"verification_contact": "nobody"}, "partner.verification_contact", "must be an e-mail address"),
         ({"verification_contact": "a@b\nBcc: c@d"}, "partner.verification_contact", "must be an e-mail address"),
         ({"verification_contact": "a" * 251 + "@b.c"}, "partner.verification_contact", "at most 254"),
+        ({"verification_contact": "=?utf-8?q?a?=@b.c"}, "partner.verification_contact", "must be an e-mail address"),
         ({}, "update_mask", "must name at least one"),
     ],
 )
@@ -332,6 +336,92 @@ def test_a_code_that_the_mail_server_does_not_take_does_not_count(desk: Desk) ->
         desk.mails.refuses = False
     desk.calls.update_partner(desk.partner, before, verification_contact=desk.contact)
     assert desk.sent(UPDATE, scope=None)
+
+
+def test_a_code_that_may_have_been_mailed_stays_good_and_counts(desk: Desk) -> None:
+    customer_id = desk.customer()
+    desk.mails.vanishes = True
+    try:
+        found = refusal(lambda: desk.calls.send_code(desk.partner, FREEZE, customer_id, scope=RESOURCES))
+    finally:
+        desk.mails.vanishes = False
+    assert found.reason == "VERIFICATION_CODE_NOT_SENT"
+    code = desk.mails.code(desk.contact)
+    assert desk.calls.freeze(customer_id=customer_id, scope=RESOURCES, verification_code=code).revision
+    for _ in range(4):
+        desk.sent(UPDATE, scope=None)
+    assert refused(lambda: desk.calls.send_code(desk.partner, UPDATE)) == LIMITED
+
+
+def test_what_no_mail_server_takes_is_asked_for_twenty_times_in_an_hour(desk: Desk) -> None:
+    desk.mails.refuses = True
+    try:
+        reasons = [refused(lambda: desk.calls.send_code(desk.partner, UPDATE))[1] for _ in range(21)]
+    finally:
+        desk.mails.refuses = False
+    assert reasons == ["VERIFICATION_CODE_NOT_SENT"] * 20 + ["VERIFICATION_RATE_LIMITED"]
+
+
+def test_a_mailbox_is_not_flooded_through_many_partners(calls: Calls, mails: MailServer) -> None:
+    contact = f"{new_id()}@example.org"
+    partners = [new_id() for _ in range(5)]
+    for partner in partners:
+        calls.update_partner(partner, verification_code_enabled=True, verification_contact=contact)
+    for number in range(20):
+        calls.send_code(partners[number // 4], UPDATE)
+        mails.code(contact)
+    assert refused(lambda: calls.send_code(partners[4], UPDATE)) == LIMITED
+
+
+def test_one_code_at_a_time_is_on_its_way_to_a_partner(tmp_path: Path, mails: MailServer) -> None:
+    with ServerProcess(tmp_path / "frostgate.db", "--workers=1", *mails.flags()) as server:
+        desk = Desk(Calls(server), mails)
+        mails.holds = Event()
+        with ThreadPoolExecutor(1) as elsewhere:
+            first = elsewhere.submit(desk.calls.send_code, desk.partner, UPDATE)
+            try:
+                assert mails.held.wait(30)
+                assert refused(lambda: desk.calls.send_code(desk.partner, UPDATE))[1] == "OVERLOADED"
+                assert Desk(desk.calls, mails).customer()
+            finally:
+                mails.holds.set()
+                mails.holds = None
+            assert first.result(30).sent_to
+        assert mails.code(desk.contact)
+
+
+def test_codes_that_reach_nobody_are_disabled_by_who_has_the_machine(tmp_path: Path) -> None:
+    database = tmp_path / "frostgate.db"
+    disable = ["disable-codes", "--database", str(database), "--partner", "p"]
+    with ServerProcess(database, "--mail-server=log") as server:
+        Calls(server).update_partner("p", verification_code_enabled=True, verification_contact="nobody@example.org")
+        assert "is in use by process" in refused_start(*disable)
+        assert server.stop() == 0
+    assert "Partner q is not known" in refused_start(*disable[:-1], "q")
+    subprocess.run([*COMMAND, *disable], check=True, stdout=subprocess.DEVNULL, env=environment(), timeout=30)
+    with ServerProcess(database) as server:
+        assert Calls(server).update_partner("p", verification_contact="a@example.org").verification_contact
+        assert server.stop() == 0
+    (_, note, _) = [entry.note for entry in audit_entries(database, 0)]
+    assert (note.principal, note.method, note.subject) == ("frostgate-server", "disable-codes", "p")
+    assert verify(database).audit_entries == 3
+
+
+def test_an_update_that_changes_nothing_is_not_written_down(tmp_path: Path) -> None:
+    database = tmp_path / "frostgate.db"
+    with ServerProcess(database) as server:
+        for contact in ("a@example.org", "a@example.org", "b@example.org", "b@example.org"):
+            Calls(server).update_partner("p", verification_contact=contact)
+        assert server.stop() == 0
+    contacts = [entry.note.partner and entry.note.partner.verification_contact for entry in audit_entries(database, 0)]
+    assert contacts == ["a@example.org", "b@example.org"]
+
+
+def test_a_long_path_in_a_mask_is_quoted_in_part(calls: Calls) -> None:
+    request = pb.UpdatePartnerRequest(update_mask=FieldMask(paths=["x" * 100_000]))
+    request.partner.partner_id = "p"
+    found = refusal(lambda: calls._server.freezes.UpdatePartner(request, timeout=30))
+    assert len(found.violations["update_mask"]) < 300
 
 
 def test_an_expired_code_is_good_for_nothing(tmp_path: Path, mails: MailServer) -> None:

@@ -1,7 +1,8 @@
 """Where codes are mailed to, and what keeps a server from starting that could not, or not safely."""
 
-import smtplib
+import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from frostgate_server.codes import CodeKey, Purpose
 from frostgate_server.errors import StartupError
 from frostgate_server.key_file import code_key
 from frostgate_server.mail import LogMailer, SmtpMailer, body, ensure_mail, mailer_of
+from frostgate_server.partner_service import MailLost
 from frostgate_server.settings import Settings, configure
 from frostgate_server.vocabulary import FreezeScope, VerificationAction
 from mail_server import MailServer, code_in
@@ -51,22 +53,54 @@ def test_every_action_has_its_words(
 
 
 @pytest.mark.parametrize(
-    ("flag", "error"),
+    ("flag", "told"),
     [
-        ("--mail-user=somebody", smtplib.SMTPAuthenticationError),
-        ("--mail-security=none", smtplib.SMTPException),
-        ("--mail-ca=", OSError),
-        ("--mail-password-file=/does/not/exist", FileNotFoundError),
-        ("--mail-server=localhost:1", ConnectionRefusedError),
-        ("--mail-user=näme", OSError),
+        ("--mail-user=somebody", "the mail server answers 535"),
+        ("--mail-security=none", "SMTPNotSupportedError"),
+        ("--mail-ca=", "SSLCertVerificationError"),
+        ("--mail-password-file=/does/not/exist", "FileNotFoundError No such file"),
+        ("--mail-server=localhost:1", "ConnectionRefusedError"),
+        ("--mail-user=näme", "UnicodeEncodeError"),
     ],
 )
-def test_what_the_mail_server_does_not_take_is_an_error(tmp_path: Path, flag: str, error: type[OSError]) -> None:
+def test_what_the_mail_server_does_not_take_is_an_error(tmp_path: Path, flag: str, told: str) -> None:
     with MailServer(tmp_path) as server:
         mailer = SmtpMailer(settings_of(*server.flags(), flag))
-        with pytest.raises(error):
+        with pytest.raises(OSError, match=f"^{told}"):
             mailer.send("a@example.org", "01234567", PURPOSE, EXPIRES)
         assert server.is_empty()
+
+
+@pytest.mark.parametrize("word", ["refuses_recipient", "refuses"])
+def test_a_refusal_is_told_without_the_contact(tmp_path: Path, word: str) -> None:
+    with MailServer(tmp_path) as server:
+        setattr(server, word, True)
+        with pytest.raises(OSError, match=r"^the mail server answers \d+$"):
+            SmtpMailer(settings_of(*server.flags())).send("a@example.org", "01234567", PURPOSE, EXPIRES)
+
+
+def test_a_mail_of_which_nobody_knows_whether_it_was_taken_is_lost(tmp_path: Path) -> None:
+    with MailServer(tmp_path) as server:
+        server.vanishes = True
+        with pytest.raises(MailLost, match="did not say whether it took a mail"):
+            SmtpMailer(settings_of(*server.flags())).send("a@example.org", "01234567", PURPOSE, EXPIRES)
+        assert server.mail()[0] == "a@example.org"
+
+
+def test_a_mail_server_that_dribbles_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("frostgate_server.mail.DEADLINE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        settings = settings_of(f"--mail-server={address}", "--mail-sender=a@b.c", "--mail-security=none")
+        with ThreadPoolExecutor(1) as elsewhere:
+            sending = elsewhere.submit(SmtpMailer(settings).send, "a@example.org", "01234567", PURPOSE, EXPIRES)
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"220 slow\r\n")
+                while connection.recv(1000):
+                    connection.sendall(b"250-still here\r\n")
+                with pytest.raises(OSError, match="SMTP"):
+                    sending.result(5)
 
 
 def test_a_mail_server_is_none_the_log_or_a_real_one() -> None:
@@ -83,6 +117,7 @@ def test_a_mail_server_is_none_the_log_or_a_real_one() -> None:
         (["--mail-server=a:25", "--mail-sender=b@c", "--mail-user=d"], "mail_user needs mail_password_file"),
         (["--mail-server=a:25", "--mail-sender=b@c", "--mail-security=none"], "others can read what is mailed"),
         (["--mail-server=a:25", "--mail-sender=b@c", "--mail-ca=/none"], "mail cannot be sent"),
+        (["--mail-server=a:25", "--mail-sender=b@c", f"--mail-password-file={__file__}"], "the password must be ASCII"),
     ],
 )
 def test_mail_that_cannot_go_or_could_be_read_keeps_a_server_from_starting(flags: list[str], why: str) -> None:
@@ -90,7 +125,9 @@ def test_mail_that_cannot_go_or_could_be_read_keeps_a_server_from_starting(flags
         ensure_mail(settings_of(*flags))
 
 
-@pytest.mark.parametrize("flag", ["--mail-server=a", "--mail-server=a:0", "--mail-security=ssl", "--code-tries=0"])
+@pytest.mark.parametrize(
+    "flag", ["--mail-server=a", "--mail-server=a:0", "--mail-security=ssl", "--code-tries=0", "--mail-sender=a"]
+)
 def test_values_that_cannot_be_are_refused(tmp_path: Path, flag: str) -> None:
     assert "must be" in refused_start("serve", "--database", str(tmp_path / "f.db"), "--create", flag)
 

@@ -95,6 +95,7 @@ def test_one_who_is_refused_over_and_over_gets_an_entry_now_and_then(
     for number in range(AT_ONCE + 5):
         refusals.note("sub:a", "FreezeCustomer", VerificationCodeInvalid(f"p-{number}"))
     refusals.note("sub:b", "FreezeCustomer", VerificationCodeInvalid("p"))
+    refusals.note("sub:a", "GetCustomer", PartnerMismatch("c"))
     moments.now += PERIOD
     refusals.note("sub:a", "FreezeCustomer", VerificationCodeInvalid("p-later"), more=2)
     refusals.note("sub:a", "FreezeCustomer", VerificationCodeInvalid("p-at-last"))
@@ -103,6 +104,7 @@ def test_one_who_is_refused_over_and_over_gets_an_entry_now_and_then(
     assert written == [
         *[("sub:a", f"p-{number}", 0) for number in range(AT_ONCE)],
         ("sub:b", "p", 0),
+        ("sub:a", "c", 0),
         ("sub:a", "p-later", 2 + 5),
         ("sub:a", "p-at-last", 0),
     ]

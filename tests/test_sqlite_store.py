@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from calls import Calls, refusal
+from frostgate_server.codes import SentCode
 from frostgate_server.errors import OutcomeUnknown, StartupError, StorageUnavailable
 from frostgate_server.sqlite_store import backup, claim_database, open_store, recover
 from frostgate_server.sqlite_store.head_file import REVISION_JUMP, SLOT_SIZE, Head, HeadFile, HeadFileDamaged
@@ -479,3 +481,12 @@ def test_commits_are_on_disk_before_they_return(path: Path) -> None:
         ],
         1,
     )
+
+
+def test_recovery_leaves_no_code_that_may_have_been_used_since(tmp_path: Path) -> None:
+    path = tmp_path / "frostgate.db"
+    with closing(open_store(path, create=True)) as store:
+        store.write(lambda transaction: transaction.put_code("p", SentCode("1", "d", datetime.now(UTC))))
+    recover(path)
+    with closing(open_store(path, create=False)) as store:
+        assert store.write(lambda transaction: transaction.code("p")) is None

@@ -1,4 +1,4 @@
-"""The command line: frostgate-server serve, rules, audit, backup, verify, recover."""
+"""The command line: frostgate-server serve, rules, audit, backup, verify, recover, disable-codes."""
 
 import argparse
 import os
@@ -6,12 +6,14 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
 from . import policy_file, rules_table
 from .audit import as_json
-from .errors import StartupError
+from .errors import FrostgateError, StartupError
+from .partner_service import disable_codes
 from .settings import Configuration, all_settings, configure
 
 _STDOUT = 1
@@ -67,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     verify = command("verify", _verify, "hold all that a database says against all else that it says")
     verify.add_argument("--heads", metavar="FILE", type=Path, help="heads that were exported earlier")
     _add_settings(verify, only={"database"})
+    disable = command("disable-codes", _disable_codes, "disable a partner's verification codes, while nobody serves")
+    disable.add_argument("--partner", metavar="ID", required=True, help="whose codes reach nobody")
+    _add_settings(disable, only={"database"})
     recover = command("recover", _recover, "take up a database after a loss: restored, or short of its tail")
     _add_settings(recover, only={"database"})
     return parser
@@ -151,6 +156,18 @@ def _recover(options: argparse.Namespace) -> None:
         f"{database} holds {recovered.customers} customers and {recovered.events} events "
         f"up to revision {recovered.last_revision}, and goes on from revision {recovered.floor}"
     )
+
+
+def _disable_codes(options: argparse.Namespace) -> None:
+    from .sqlite_store import claim_database, open_store  # noqa: PLC0415 - the other commands need no database to start
+
+    database = _configuration(options).settings.database
+    with closing(claim_database(database, create=False)), closing(open_store(database, create=False)) as store:
+        try:
+            disable_codes(store, options.partner)
+        except FrostgateError as error:
+            raise StartupError(str(error)) from error
+    print(f"partner {options.partner} needs no verification codes from now on")
 
 
 if __name__ == "__main__":

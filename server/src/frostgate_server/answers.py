@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from .caller import Caller
 from .errors import AlreadyFrozen, CustomerNotFound, FrostgateError, NotFrozen, PartnerMismatch, ScopeMismatch
 from .freezing import Customer
 from .vocabulary import FreezeState
@@ -23,10 +24,12 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class BatchChanged:
-    """A batch of changes: what became of each customer, in the order asked, and the last revision."""
+    """A batch of changes: what became of each customer, in the order asked, the last revision, and the partners whose
+    customers it tells of."""
 
     results: tuple[tuple[str, Customer | FrostgateError], ...]
     revision: int
+    partner_ids: tuple[str, ...]
 
 
 _REFUSALS: dict[str, Callable[..., FrostgateError]] = {
@@ -42,7 +45,7 @@ def written(answer: Changed | BatchChanged) -> str:
         content: dict[str, Any] = {"customer": customer, "revision": answer.revision, "partner_id": answer.partner_id}
     else:
         results = [[customer_id, _written_result(result)] for customer_id, result in answer.results]
-        content = {"results": results, "revision": answer.revision}
+        content = {"results": results, "revision": answer.revision, "partner_ids": answer.partner_ids}
     return json.dumps(content, separators=(",", ":"))
 
 
@@ -58,14 +61,17 @@ def read_batch(text: str) -> BatchChanged:
     """A kept answer to a batch."""
     content = json.loads(text)
     results = tuple((customer_id, _read_result(result)) for customer_id, result in content["results"])
-    return BatchChanged(results, content["revision"])
+    return BatchChanged(results, content["revision"], tuple(content["partner_ids"]))
 
 
-def partners_of(answer: Changed | BatchChanged) -> set[str]:
-    """The partners whose customers an answer tells of."""
-    if isinstance(answer, Changed):
-        return {answer.partner_id}
-    return {result.partner_id for _, result in answer.results if isinstance(result, Customer)}
+def ensure_may_be_told(caller: Caller, answer: Changed | BatchChanged) -> None:
+    """Raises PartnerMismatch if an answer that was given earlier tells more than the caller may know now."""
+    for partner_id in (answer.partner_id,) if isinstance(answer, Changed) else answer.partner_ids:
+        caller.ensure_sees(partner_id)
+    if isinstance(answer, BatchChanged) and caller.partners is not None:
+        for customer_id, result in answer.results:
+            if isinstance(result, CustomerNotFound):
+                raise PartnerMismatch(customer_id)
 
 
 def _written_result(result: Customer | FrostgateError) -> dict[str, Any]:

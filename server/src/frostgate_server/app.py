@@ -67,8 +67,9 @@ class App:
         """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
         self._health.enter_graceful_shutdown()
         self._server.stop(period.total_seconds()).wait((period + DRAIN_GRACE).total_seconds())
-        for lane in self._lanes.values():
-            lane.shutdown(cancel_futures=True)
+        for name, lane in self._lanes.items():
+            # A mail server that takes its time keeps nobody else waiting.
+            lane.shutdown(wait=name != "mail", cancel_futures=True)
         self._parts.close()
 
 
@@ -98,8 +99,7 @@ def _door(settings: Settings, files: AccessFiles, lanes: Lanes) -> Door:
     if files.callers is None:
         return OpenDoor()
     identities = Identities(settings, files)
-    if identities.takes_tokens():
-        set_gate(lanes, TokenGate(identities, lanes["identities"]))
+    set_gate(lanes, TokenGate(identities, lanes["identities"]))
     return identities
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import PartnerMismatch
+from .errors import CallerGone, PartnerMismatch
 
 ANONYMOUS = "anonymous"
 """The principal where nobody had to say who they are."""
@@ -23,6 +23,11 @@ class Caller:
     def may_see(self, partner_id: str) -> bool:
         """Whether the partner is one of the caller's."""
         return self.partners is None or partner_id in self.partners
+
+    def ensure_waits(self) -> None:
+        """Raises CallerGone if nobody waits for the answer any more."""
+        if not self.waits():
+            raise CallerGone
 
     def ensure_sees(self, partner_id: str) -> None:
         """Raises PartnerMismatch unless the partner is one of the caller's."""

@@ -103,6 +103,10 @@ class Change:
         )
         transaction.record(event, step.after)
 
+    def sees(self, customer: Customer) -> bool:
+        """Whether the customer is one of the caller's partners'."""
+        return self.caller.may_see(customer.partner_id)
+
     def _is_grave(self, step: Step) -> bool:
         """Nothing is lost with a customer of which nothing is frozen."""
         normal = step.before is not None and step.before.freeze_state is FreezeState.NORMAL
@@ -110,7 +114,7 @@ class Change:
 
     def _ensure_sees(self, customer_id: str, customer: Customer | None) -> None:
         """Raises PartnerMismatch alike for a stranger's customer and for nobody's."""
-        if self.caller.partners is not None and (customer is None or not self.caller.may_see(customer.partner_id)):
+        if self.caller.partners is not None and (customer is None or not self.sees(customer)):
             raise PartnerMismatch(customer_id)
 
 

@@ -13,11 +13,15 @@ from math import ceil
 from typing import Generic, TypeVar
 from uuid import uuid4
 
+from .caller import Caller
 from .codes import WINDOW, CodeKey, Limits, Purpose, SentCode, new_code
 from .errors import VerificationCodeInvalid, VerificationCodeRequired, VerificationRateLimited
 from .store import CountKind, Store, Transaction
 
 _Answer = TypeVar("_Answer")
+
+TRIES_OF_A_SENDING = 4
+"""As many times more codes may be asked for as may be sent."""
 
 
 def utc_now() -> datetime:
@@ -61,14 +65,15 @@ class CodeGate:
         self._limits = limits
         self._clock = clock
 
-    def write(self, plan: Callable[[Transaction], Plan[_Answer]], code: str) -> _Answer:
+    def write(self, caller: Caller, plan: Callable[[Transaction], Plan[_Answer]], code: str) -> _Answer:
         """Carries a plan out in a transaction, once the code is found good for its purpose, if it has one.
 
-        The plan is made anew for each transaction; what it raises changes nothing. Raises VerificationCodeRequired,
-        VerificationCodeInvalid, VerificationRateLimited.
+        The plan is made anew for each transaction; what it raises changes nothing. Raises CallerGone if nobody waits
+        any more when the first one begins; VerificationCodeRequired, VerificationCodeInvalid, VerificationRateLimited.
         """
 
         def begin(transaction: Transaction) -> _Answer | Try:
+            caller.ensure_waits()
             planned = plan(transaction)
             return planned.carry_out() if planned.purpose is None else self._begin(transaction, planned.purpose, code)
 
@@ -86,10 +91,17 @@ class CodeGate:
             raise VerificationCodeInvalid(begun.purpose.partner_id)
         return self._store.write(partial(finish, begun))
 
-    def make(self, transaction: Transaction, purpose: Purpose) -> NewCode:
-        """A new code, kept in the place of the partner's code before. Raises VerificationRateLimited."""
+    def make(self, transaction: Transaction, purpose: Purpose, contact: str) -> NewCode:
+        """A new code, kept in the place of the partner's code before. Raises VerificationRateLimited.
+
+        What is sent counts for the partner. What is tried to be sent counts too, for partner and contact: nobody's
+        mailbox is flooded through many partners, and nobody's mail server by what it does not take.
+        """
         partner_id, now = purpose.partner_id, self._clock()
         self._ensure_below(transaction, partner_id, CountKind.SENT, now)
+        for tried in (partner_id, f"@{contact.casefold()}"):
+            self._ensure_below(transaction, tried, CountKind.TRIED, now)
+            transaction.count(tried, CountKind.TRIED, str(uuid4()), now)
         code, code_id = new_code(), str(uuid4())
         sent = SentCode(code_id, self._key.digest(code_id, purpose, code), now + self._limits.lifetime)
         before = transaction.code(partner_id)
@@ -138,6 +150,7 @@ class CodeGate:
     def _ensure_below(self, transaction: Transaction, partner_id: str, kind: CountKind, now: datetime) -> None:
         most, what = {
             CountKind.SENT: (self._limits.sendings, "sent"),
+            CountKind.TRIED: (TRIES_OF_A_SENDING * self._limits.sendings, "asked for"),
             CountKind.FAILED: (self._limits.failures, "wrong"),
         }[kind]
         times = transaction.counted(partner_id, kind, now - WINDOW)

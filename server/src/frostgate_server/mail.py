@@ -6,11 +6,14 @@ import ssl
 from contextlib import suppress
 from datetime import datetime
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import formatdate, make_msgid
+from socket import SHUT_RDWR, socket
+from threading import Timer
 
 from .codes import Purpose
 from .errors import StartupError
-from .partner_service import Mailer
+from .partner_service import Mailer, MailLost
 from .setting_values import is_loopback
 from .settings import Settings
 from .vocabulary import VerificationAction
@@ -20,8 +23,11 @@ _log = logging.getLogger(__name__)
 LOG = "log"
 """The mail server that is none: what would be mailed is logged."""
 
-TIMEOUT = 10.0
+TIMEOUT = 5.0
 """Seconds that each step of a conversation with the mail server may take."""
+
+DEADLINE = 10.0
+"""Seconds for all of them: a worker that drains waits no longer."""
 
 _MOST_NAMED = 10
 """Customers that a mail names."""
@@ -58,9 +64,11 @@ def ensure_mail(settings: Settings) -> None:
         )
     try:
         _trusted(settings)
-        _password(settings)
-    except (OSError, UnicodeDecodeError) as error:
+        _password(settings).encode("ascii")
+    except OSError as error:
         raise StartupError(f"mail cannot be sent: {error}") from error
+    except UnicodeError as error:
+        raise StartupError("mail cannot be sent: the password must be ASCII") from error
 
 
 class LogMailer:
@@ -82,38 +90,79 @@ class SmtpMailer:
 
     def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
         """See Mailer."""
-        message = EmailMessage()
+        try:
+            message = self._message(to, code, purpose, expire_time)
+            smtp = self._connected()
+        except (OSError, ValueError) as error:
+            raise OSError(_told(error)) from None
+        deadline = Timer(DEADLINE, _cut, [smtp.sock])
+        deadline.daemon = True
+        deadline.start()
+        try:
+            self._introduce(smtp, to)
+            _hand_over(smtp, message)
+        except (OSError, ValueError) as error:
+            raise OSError(_told(error)) from None
+        finally:
+            deadline.cancel()
+            smtp.close()
+
+    def _message(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> bytes:
+        message = EmailMessage(policy=SMTP)
         message["From"] = self._settings.mail_sender
         message["To"] = to
         message["Subject"] = f"Verification code for partner {purpose.partner_id}"
         message["Date"] = formatdate()
         message["Message-ID"] = make_msgid(domain=self._settings.mail_sender.rpartition("@")[2])
         message.set_content(body(code, purpose, expire_time))
-        try:
-            self._hand_over(message)
-        except ValueError as error:
-            # Such as a password that is not ASCII, or no UTF-8. Its text could quote it.
-            raise OSError(f"{type(error).__name__} in the user, the password or an address") from None
-
-    def _hand_over(self, message: EmailMessage) -> None:
-        smtp = self._connected()
-        try:
-            if self._settings.mail_security == "starttls":
-                smtp.starttls(context=_trusted(self._settings))
-            if self._settings.mail_user:
-                smtp.login(self._settings.mail_user, _password(self._settings))
-            smtp.send_message(message)
-            # The mail is on its way: what fails from here on, fails nothing.
-            with suppress(OSError):
-                smtp.quit()
-        finally:
-            smtp.close()
+        return message.as_bytes()
 
     def _connected(self) -> smtplib.SMTP:
         host = self._host.strip("[]")
         if self._settings.mail_security == "tls":
             return smtplib.SMTP_SSL(host, self._port, timeout=TIMEOUT, context=_trusted(self._settings))
         return smtplib.SMTP(host, self._port, timeout=TIMEOUT)
+
+    def _introduce(self, smtp: smtplib.SMTP, to: str) -> None:
+        """All that comes before the mail itself."""
+        if self._settings.mail_security == "starttls":
+            smtp.starttls(context=_trusted(self._settings))
+        if self._settings.mail_user:
+            smtp.login(self._settings.mail_user, _password(self._settings))
+        smtp.ehlo_or_helo_if_needed()
+        for code, _ in (smtp.mail(self._settings.mail_sender), smtp.rcpt(to)):
+            if code not in {250, 251}:
+                raise smtplib.SMTPResponseException(code, "")
+
+
+def _hand_over(smtp: smtplib.SMTP, message: bytes) -> None:
+    """Raises MailLost where the answer to the mail itself is missing: it may have been taken."""
+    try:
+        code, _ = smtp.data(message)
+    except smtplib.SMTPDataError as error:
+        code = error.smtp_code
+    except (OSError, ValueError) as error:
+        raise MailLost(f"the mail server did not say whether it took a mail: {_told(error)}") from None
+    if code != 250:
+        raise smtplib.SMTPResponseException(code, "")
+    with suppress(OSError):
+        smtp.quit()
+
+
+def _cut(connection: socket | None) -> None:
+    """Ends a conversation that takes too long, whoever waits in it."""
+    if connection is not None:
+        with suppress(OSError):
+            connection.shutdown(SHUT_RDWR)
+
+
+def _told(error: Exception) -> str:
+    """What of an error may stand in the log: its text may quote a contact, or the password."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"the mail server answers {error.smtp_code}"
+    return (
+        f"{type(error).__name__} {error.strerror or ''}".strip() if isinstance(error, OSError) else type(error).__name__
+    )
 
 
 def body(code: str, purpose: Purpose, expire_time: datetime) -> str:

@@ -1,6 +1,8 @@
 """The use cases on partners: who gets verification codes, and the sending of one. Knows no transport and no SQL."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -10,7 +12,7 @@ from .caller import Caller
 from .code_gate import CodeGate, NewCode, Plan, utc_now
 from .codes import Purpose
 from .errors import (
-    CallerGone,
+    Overloaded,
     PartnerNotFound,
     VerificationCodeNotSent,
     VerificationNotConfigured,
@@ -20,12 +22,21 @@ from .partners import Partner, PartnerUpdate, masked, updated
 from .store import Store, Transaction
 from .vocabulary import VerificationAction
 
+RETRY_AFTER_SECONDS = 1
+
+
+class MailLost(Exception):
+    """Nobody knows whether a mail was taken: its code stays good, and counts."""
+
 
 class Mailer(Protocol):
     """Brings codes to those who are to have them."""
 
     def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
-        """Mails a code. Returns once a mail server has taken it. Raises OSError if none does."""
+        """Mails a code. Returns once a mail server has taken it.
+
+        Raises MailLost if it may have been taken, OSError if it was not: neither ever tells the contact.
+        """
 
 
 class PartnerService:
@@ -42,6 +53,8 @@ class PartnerService:
         self._gate = gate
         self._mailer = mailer
         self._clock = clock
+        self._lock = threading.Lock()
+        self._sending: set[str] = set()
 
     def partner(self, caller: Caller, partner_id: str) -> Partner:
         """The partner. Raises PartnerNotFound."""
@@ -57,7 +70,6 @@ class PartnerService:
         partner_id = update.partner_id
 
         def plan(transaction: Transaction) -> Plan[Partner]:
-            _ensure_waits(caller)
             caller.ensure_sees(partner_id)
             before = transaction.partner(partner_id)
             after = updated(before, update)
@@ -67,56 +79,83 @@ class PartnerService:
             def carry_out() -> Partner:
                 transaction.put_partner(after)
                 transaction.drop_code(partner_id)
-                transaction.note(replace(self._note(caller, "UpdatePartner", partner_id), partner=after))
+                if after != before:
+                    transaction.note(replace(self._note(caller, "UpdatePartner", partner_id), partner=after))
                 return _shown(after)
 
             needs_code = before is not None and before.verification_code_enabled
             return Plan(Purpose(partner_id, VerificationAction.UPDATE_PARTNER) if needs_code else None, carry_out)
 
-        return self._gate.write(plan, code)
+        return self._gate.write(caller, plan, code)
 
     def send_code(self, caller: Caller, purpose: Purpose) -> tuple[datetime, str]:
         """Mails a code to the partner's contact. Gives until when it is good, and the contact.
 
-        Raises PartnerNotFound, VerificationNotEnabled, VerificationNotConfigured, VerificationRateLimited and
-        VerificationCodeNotSent: that one does not count as sent.
+        Raises PartnerNotFound, VerificationNotEnabled, VerificationNotConfigured, VerificationRateLimited; Overloaded
+        while another code is being sent to this partner; and VerificationCodeNotSent, which does not count as sent,
+        unless the mail server may have taken it.
         """
-        partner_id = purpose.partner_id
-        mailer = self._mailer
+        partner_id, mailer = purpose.partner_id, self._mailer
+        caller.ensure_sees(partner_id)
 
-        def make(transaction: Transaction) -> tuple[Partner, NewCode]:
-            _ensure_waits(caller)
-            caller.ensure_sees(partner_id)
+        def make(transaction: Transaction) -> tuple[str, NewCode]:
+            caller.ensure_waits()
             partner = _known(transaction.partner(partner_id), partner_id)
             if not partner.verification_code_enabled:
                 raise VerificationNotEnabled(partner_id=partner_id)
             if mailer is None:
                 raise VerificationNotConfigured
-            new = self._gate.make(transaction, purpose)
+            new = self._gate.make(transaction, purpose, partner.verification_contact)
             transaction.note(self._note(caller, "SendVerificationCode", partner_id))
-            return partner, new
+            return partner.verification_contact, new
 
         def unmake(transaction: Transaction) -> None:
             self._gate.unmake(transaction, partner_id, new)
             note = self._note(caller, "SendVerificationCode", partner_id)
             transaction.note(replace(note, reason=VerificationCodeNotSent.reason))
 
-        partner, new = self._store.write(make)
-        assert mailer is not None, "without a mailer no code is made"
+        with self._sending_alone(partner_id):
+            contact, new = self._store.write(make)
+            assert mailer is not None, "without a mailer no code is made"
+            try:
+                mailer.send(contact, new.code, purpose, new.sent.expire_time)
+            except MailLost as error:
+                raise VerificationCodeNotSent(str(error)) from error
+            except OSError as error:
+                self._store.write(unmake)
+                raise VerificationCodeNotSent(str(error)) from error
+        return new.sent.expire_time, masked(contact)
+
+    @contextmanager
+    def _sending_alone(self, partner_id: str) -> Iterator[None]:
+        """A partner takes one thread, however slow the mail server is. Raises Overloaded while it has one."""
+        with self._lock:
+            if partner_id in self._sending:
+                raise Overloaded(RETRY_AFTER_SECONDS)
+            self._sending.add(partner_id)
         try:
-            mailer.send(partner.verification_contact, new.code, purpose, new.sent.expire_time)
-        except OSError as error:
-            self._store.write(unmake)
-            raise VerificationCodeNotSent(str(error)) from error
-        return new.sent.expire_time, masked(partner.verification_contact)
+            yield
+        finally:
+            with self._lock:
+                self._sending.remove(partner_id)
 
     def _note(self, caller: Caller, method: str, partner_id: str) -> AuditNote:
         return AuditNote(caller.principal, method, "", partner_id, self._clock())
 
 
-def _ensure_waits(caller: Caller) -> None:
-    if not caller.waits():
-        raise CallerGone
+def disable_codes(store: Store, partner_id: str, clock: Callable[[], datetime] = utc_now) -> None:
+    """Disables codes without one, for who has the machine: a contact that nobody reads is no way out.
+
+    Raises PartnerNotFound.
+    """
+
+    def work(transaction: Transaction) -> None:
+        partner = replace(_known(transaction.partner(partner_id), partner_id), verification_code_enabled=False)
+        transaction.put_partner(partner)
+        transaction.drop_code(partner_id)
+        transaction.note(AuditNote("frostgate-server", "disable-codes", "", partner_id, clock(), partner=partner))
+
+    store.write(work)
 
 
 def _known(partner: Partner | None, partner_id: str) -> Partner:

@@ -1,10 +1,13 @@
 """Partners, and what may become of them by an update. Pure."""
 
+import re
 from dataclasses import dataclass, replace
 
 from .errors import FieldViolation, InvalidFields
 
 MASK = "***"
+
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ def updated(before: Partner | None, update: PartnerUpdate) -> Partner:
             [FieldViolation("partner.verification_contact", "must be set, since verification codes are sent there")]
         )
     return after
+
+
+def is_address(text: str) -> bool:
+    """Whether it is an e-mail address as it stands: nothing that a mail program would read as something else."""
+    return _ADDRESS.fullmatch(text) is not None and "=?" not in text
 
 
 def masked(contact: str) -> str:

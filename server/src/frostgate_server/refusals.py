@@ -29,7 +29,7 @@ KEPT = (PermissionDenied, PartnerMismatch, VerificationCodeInvalid, Verification
 """What is no mistake of a caller, but more than they may."""
 
 AT_ONCE = 10
-"""Refusals of one caller that get an entry each, one right after the other."""
+"""Refusals of one caller for one reason that get an entry each, one right after the other."""
 
 PERIOD = 60.0
 """Seconds until one more gets an entry."""
@@ -37,7 +37,8 @@ PERIOD = 60.0
 
 @dataclass(slots=True)
 class _Allowance:
-    """How many entries a caller may still have, as of some moment, and what was left out since the last one."""
+    """How many entries a caller may still have for one reason, as of some moment, and what was left out since the last
+    one."""
 
     entries: float
     moment: float
@@ -65,7 +66,7 @@ class Refusals:
         self._clock = clock
         self._moments = moments
         self._lock = threading.Lock()
-        self._allowances: dict[str, _Allowance] = {}
+        self._allowances: dict[tuple[str, str], _Allowance] = {}
         self._to_write: SimpleQueue[AuditNote | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="refusals", daemon=True)
         self._thread.start()
@@ -85,7 +86,7 @@ class Refusals:
         note = AuditNote(principal, method, error.reason, subject, self._clock(), omitted=more)
         with self._lock:
             now = self._moments()
-            allowance = self._allowances.setdefault(principal, _Allowance(AT_ONCE, now))
+            allowance = self._allowances.setdefault((principal, error.reason), _Allowance(AT_ONCE, now))
             if not allowance.taken(now):
                 allowance.omitted += 1 + more
                 allowance.last_omitted = note

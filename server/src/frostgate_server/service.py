@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from . import freezing, paging
-from .answers import BatchChanged, Changed, partners_of, read_batch, read_changed, written
+from .answers import BatchChanged, Changed, ensure_may_be_told, read_batch, read_changed, written
 from .caller import Caller
 from .changes import Change, Step, ensure_one_partner_with_codes, steps_of
 from .code_gate import CodeGate, Plan, utc_now
 from .errors import (
-    CallerGone,
     CustomerNotFound,
     FrostgateError,
     PartnerMismatch,
@@ -221,7 +220,8 @@ class FreezeService:
                 for step in steps:
                     change.record(transaction, step)
                 results = zip(customer_ids, map(_result, outcomes), strict=True)
-                return BatchChanged(tuple(results), transaction.revision())
+                told_of = {customer.partner_id for customer in before.values() if customer and change.sees(customer)}
+                return BatchChanged(tuple(results), transaction.revision(), tuple(sorted(told_of)))
 
             return Plan(change.purpose(transaction, steps, customer_ids), carry_out)
 
@@ -247,13 +247,10 @@ class FreezeService:
             if earlier.fingerprint != fingerprint:
                 raise RequestIdReused(request_id=key.request_id)
             answer = read(earlier.answer)
-            for partner_id in partners_of(answer):
-                change.caller.ensure_sees(partner_id)
+            ensure_may_be_told(change.caller, answer)
             return answer
 
         def plan_once(transaction: Transaction) -> Plan[_Answer]:
-            if not change.caller.waits():
-                raise CallerGone
             if not key.request_id:
                 return plan(transaction)
             if earlier := transaction.answered(key):
@@ -268,7 +265,7 @@ class FreezeService:
 
             return Plan(planned.purpose, carry_out)
 
-        return self._gate.write(plan_once, change.code)
+        return self._gate.write(change.caller, plan_once, change.code)
 
 
 def _result(outcome: Step | FrostgateError) -> Customer | FrostgateError:

@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+from .partners import is_address
 from .vocabulary import Decision
 
 LONGEST_RETENTION = timedelta(days=3650)
@@ -169,6 +170,13 @@ def mail_server(text: str) -> str:
     match = _ADDRESS.fullmatch(text)
     if match is None or not 1 <= int(match["port"]) <= 65535:
         raise ValueError("must be HOST:PORT with a port from 1 to 65535, or log")
+    return text
+
+
+def mail_sender(text: str) -> str:
+    """An e-mail address, or nothing."""
+    if text and not is_address(text):
+        raise ValueError("must be an e-mail address, such as codes@example.org")
     return text
 
 

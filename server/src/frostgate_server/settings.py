@@ -202,7 +202,7 @@ class Settings:
         "How mail is kept from others on its way to the server: starttls, tls (from the first byte), or none (a server "
         "on loopback only).",
     )
-    mail_sender: str = _setting("", str, str, "The address that verification codes come from.")
+    mail_sender: str = _setting("", values.mail_sender, str, "The address that verification codes come from.")
     mail_user: str = _setting("", str, str, "Whom to log in as at the mail server. Nobody if empty.")
     mail_password_file: Path | None = _setting(
         None,

@@ -9,7 +9,7 @@ from typing import TypeVar
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from .errors import FieldViolation, InvalidFields
-from .partners import MASK
+from .partners import MASK, is_address
 from .vocabulary import BillingMode, FreezeScope, FreezeState, Operation, VerificationAction
 
 DEFAULT_PAGE_SIZE = 50
@@ -21,7 +21,6 @@ LONGEST_CODE = 64
 LONGEST_CONTACT = 254
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_CONTACT = re.compile(r"[A-Za-z0-9.!#$%&'+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _Word = TypeVar("_Word", FreezeScope, FreezeState, BillingMode, Operation, VerificationAction)
@@ -107,7 +106,7 @@ class Shape:
         """An e-mail address, or an empty string for none. One that was masked for an answer is none."""
         if MASK in value:
             self.wrong(field, "must be a whole e-mail address but is a masked one")
-        elif value and (len(value) > LONGEST_CONTACT or not _CONTACT.fullmatch(value)):
+        elif value and (len(value) > LONGEST_CONTACT or not is_address(value)):
             self.wrong(
                 field, f"must be an e-mail address of at most {LONGEST_CONTACT} characters, such as a@example.org"
             )
@@ -117,7 +116,7 @@ class Shape:
         """The paths of a field mask: at least one, of those known; * for all."""
         for path in paths:
             if path not in {*known, "*"}:
-                self.wrong(field, f"must name fields of {', '.join(known)}, or *, but names {path!r}")
+                self.wrong(field, f"must name fields of {', '.join(known)}, or *, but names {path[:64]!r}")
                 break
         if not paths:
             self.wrong(field, f"must name at least one of {', '.join(known)}, or *")

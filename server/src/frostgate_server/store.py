@@ -57,10 +57,11 @@ class EventFilter:
 
 
 class CountKind(IntEnum):
-    """What counts against the limits of a partner."""
+    """What counts against the limits of a partner: codes sent, tries that failed, sendings that were tried."""
 
     SENT = 1
     FAILED = 2
+    TRIED = 3
 
 
 class Transaction(Protocol):

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from .credential import BadCredential
+from .credential import BadCredential, Credential
 from .errors import FrostgateError, Overloaded
 from .identities import Identities, verified_before
 from .lanes import RETRY_AFTER_SECONDS, Lane
-from .messages_first import Queue, call_of
+from .messages_first import Queue, UnaryCall, call_of
 from .tokens import bearer_token
 
 
@@ -22,10 +22,11 @@ class TokenGate:
 
     def __call__(self, queue: Queue, run: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Queues the call, at once or when its token is verified. Gives a future that ends with the call."""
-        token = _token(arguments)
-        if token is None:
+        call = call_of(arguments)
+        if call.has_certificate():
             return queue(run, *arguments)
-        if known := self._identities.known(token):
+        token = _token(call)
+        if token is not None and (known := self._identities.known(token)):
             run(verified_before.set, known)
             return queue(run, *arguments)
         done: Future[Any] = Future()
@@ -33,7 +34,7 @@ class TokenGate:
         def verify() -> None:
             outcome = self._outcome(token)
             run(verified_before.set, outcome)
-            if isinstance(outcome, FrostgateError):
+            if outcome is None or isinstance(outcome, FrostgateError):
                 run(*arguments)
                 done.set_result(None)
             else:
@@ -42,21 +43,21 @@ class TokenGate:
         self._lane.queue(verify)
         return done
 
-    def _outcome(self, token: str) -> Any:
+    def _outcome(self, token: str | None) -> Credential | FrostgateError | None:
+        """None for a call that has no token: it will be refused for that."""
         if self._lane.crowded():
             return Overloaded(RETRY_AFTER_SECONDS)
+        if token is None:
+            return None
         try:
             return self._identities.verified(token)
         except FrostgateError as refusal:
             return refusal
 
 
-def _token(arguments: tuple[Any, ...]) -> str | None:
-    """The call's token, if it depends on one: what is no token at all is refused without further ado, and who shows a
-    certificate needs none."""
-    call = call_of(arguments)
+def _token(call: UnaryCall) -> str | None:
+    """The call's token, if it has one that could be good."""
     try:
-        token = bearer_token(call.metadata)
+        return bearer_token(call.metadata)
     except BadCredential:
         return None
-    return None if token is None or call.has_certificate() else token

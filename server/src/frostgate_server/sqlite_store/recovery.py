@@ -62,6 +62,8 @@ def _recover(path: Path, connection: sqlite3.Connection) -> Recovered:
     floor = max(head.revision, revision) + REVISION_JUMP
     audit_floor = max(head.audit_sequence, sequence) + REVISION_JUMP
     connection.execute("UPDATE head SET revision = ?, audit_sequence = ?", (floor, audit_floor))
+    # What was used since must not be good again.
+    connection.execute("DELETE FROM verification_codes")
     _write_head_anew(path, replace(head, revision=floor, audit_sequence=audit_floor))
     return Recovered(verified.customers, verified.events, head.revision, floor)
 

@@ -149,7 +149,9 @@ def entry_row(entry: AuditEntry) -> Row:
 def entry_of(row: Row) -> AuditEntry:
     """An entry of the audit log from ENTRY_COLUMNS."""
     sequence, principal, method, reason, subject, time, omitted, *partner = row
-    made = None if partner[0] is None else partner_of(tuple(partner))
+    made = None if partner == [None, None, None] else partner_of(tuple(partner))
+    if made is not None and None in partner:
+        raise ValueError(f"audit entry {sequence} tells of half a partner")
     return AuditEntry(sequence, AuditNote(principal, method, reason, subject, time_of(time), omitted, made))
 
 
