@@ -184,7 +184,7 @@ def test_rubbish_is_logged_once_and_what_was_there_before_counts_also_for_a_new_
 
     eventually(lets_in, "let in by the new worker")
     path.write_bytes(good)
-    assert logged(server, said) == 1
+    assert eventually(lambda: logged(server, said), "logged") == 1
 
 
 class Stream:

@@ -188,10 +188,10 @@ class VerificationNotConfigured(FrostgateError):
 
 
 class VerificationCodeNotSent(FrostgateError):
-    """The mail server did not take the code. `detail` is for the log, not for the caller."""
+    """The mail server did not take the code, or did not say so. `detail` is for the log, not for the caller."""
 
     reason = "VERIFICATION_CODE_NOT_SENT"
-    template = "The mail server did not take the verification code: ask for another one."
+    template = "The mail server did not confirm that it took the verification code: ask for another one."
 
     def __init__(self, detail: str) -> None:
         super().__init__()

@@ -257,7 +257,7 @@ class CustomerFreezeServiceServicer(object):
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
         VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
-        UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it).
+        UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it, or did not say so).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -124,7 +124,7 @@ class CustomerFreezeServiceStub:
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
     VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
-    UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it).
+    UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it, or did not say so).
     """
 
 @_typing.type_check_only
@@ -223,7 +223,7 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
     VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
-    UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it).
+    UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it, or did not say so).
     """
 
 class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -391,7 +391,7 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
         VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
-        UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it).
+        UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it, or did not say so).
         """
 
 def add_CustomerFreezeServiceServicer_to_server(servicer: CustomerFreezeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -79,7 +79,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_VERIFICATION_NOT_CONFIGURED: _ErrorReason.ValueType  # 25
     """FAILED_PRECONDITION: this deployment has no mail server, and so can send no codes."""
     ERROR_REASON_VERIFICATION_CODE_NOT_SENT: _ErrorReason.ValueType  # 26
-    """UNAVAILABLE: the mail server did not take the code. It may be asked for again, and does not count as sent."""
+    """UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was not
+    taken does not count as sent.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Every error carries one google.rpc.ErrorInfo with domain "frostgate" and, as its reason, one of
@@ -147,5 +149,7 @@ ERROR_REASON_VERIFICATION_NOT_ENABLED: ErrorReason.ValueType  # 24
 ERROR_REASON_VERIFICATION_NOT_CONFIGURED: ErrorReason.ValueType  # 25
 """FAILED_PRECONDITION: this deployment has no mail server, and so can send no codes."""
 ERROR_REASON_VERIFICATION_CODE_NOT_SENT: ErrorReason.ValueType  # 26
-"""UNAVAILABLE: the mail server did not take the code. It may be asked for again, and does not count as sent."""
+"""UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was not
+taken does not count as sent.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
