@@ -280,6 +280,7 @@ def test_what_is_no_update_is_said_so(calls: Calls, fields: dict[str, str], fiel
     ("action", "ids", "scope", "field"),
     [
         (0, ["a"], ACCOUNT, "action"),
+        (0, [], None, "action"),
         (FREEZE, [], ACCOUNT, "customer_ids"),
         (FREEZE, ["a", "a"], ACCOUNT, "customer_ids[1]"),
         (FREEZE, ["a"], None, "scope"),
@@ -371,6 +372,11 @@ def test_a_mailbox_is_not_flooded_through_many_partners(calls: Calls, mails: Mai
         calls.send_code(partners[number // 4], UPDATE)
         mails.code(contact)
     assert refused(lambda: calls.send_code(partners[4], UPDATE)) == LIMITED
+
+
+def test_all_that_is_wrong_with_a_sending_is_said_at_once(calls: Calls) -> None:
+    found = refusal(lambda: calls.send_code("p!", 99, "a", "a", "b!", scope=ACCOUNT))
+    assert list(found.violations) == ["partner_id", "action", "customer_ids[1]", "customer_ids[2]"]
 
 
 def test_one_code_at_a_time_is_on_its_way_to_a_partner(tmp_path: Path, mails: MailServer) -> None:

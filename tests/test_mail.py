@@ -1,13 +1,16 @@
 """Where codes are mailed to, and what keeps a server from starting that could not, or not safely."""
 
 import socket
+import ssl
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from credentials import Authority
 from frostgate_server.codes import CodeKey, Purpose
 from frostgate_server.errors import StartupError
 from frostgate_server.key_file import code_key
@@ -87,20 +90,52 @@ def test_a_mail_of_which_nobody_knows_whether_it_was_taken_is_lost(tmp_path: Pat
         assert server.mail()[0] == "a@example.org"
 
 
-def test_a_mail_server_that_dribbles_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frostgate_server.mail.DEADLINE", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        settings = settings_of(f"--mail-server={address}", "--mail-sender=a@b.c", "--mail-security=none")
-        with ThreadPoolExecutor(1) as elsewhere:
-            sending = elsewhere.submit(SmtpMailer(settings).send, "a@example.org", "01234567", PURPOSE, EXPIRES)
-            connection, _ = listener.accept()
-            with connection:
-                connection.sendall(b"220 slow\r\n")
-                while connection.recv(1000):
-                    connection.sendall(b"250-still here\r\n")
-                with pytest.raises(OSError, match="SMTP"):
-                    sending.result(5)
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+@pytest.mark.parametrize("greets", [True, False])
+def test_a_mail_server_that_dribbles_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, security: str, greets: bool
+) -> None:
+    monkeypatch.setattr("frostgate_server.mail.DEADLINE", 0.5)
+    authority = Authority("mail servers")
+    authority.issue(hosts=["localhost"]).write(tmp_path, "mail")
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "mail.pem", tmp_path / "mail.key")
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as elsewhere:
+        dribbling = elsewhere.submit(dribble, listener, security, tls, greets)
+        address = f"localhost:{listener.getsockname()[1]}"
+        flags = [f"--mail-server={address}", "--mail-sender=a@b.c", f"--mail-security={security}"]
+        mailer = SmtpMailer(settings_of(*flags, f"--mail-ca={tmp_path}/ca.pem"))
+        with pytest.raises(OSError, match=r"^(SMTP|Connection|SSL|Timeout)"):
+            mailer.send("a@example.org", "01234567", PURPOSE, EXPIRES)
+        assert dribbling.result(30) > 1
+
+
+def dribble(listener: socket.socket, security: str, tls: ssl.SSLContext, greets: bool) -> int:
+    """A server that goes on with an answer for as long as it is listened to. Gives how many lines that was."""
+    connection, _ = listener.accept()
+    lines = 0
+    with suppress(OSError), ExitStack() as held:
+        held.enter_context(connection)
+        if security == "tls":
+            connection = held.enter_context(tls.wrap_socket(connection, server_side=True))
+        if greets:
+            connection.sendall(b"220 slow\r\n")
+            connection.recv(1000)
+        if greets and security == "starttls":
+            connection.sendall(b"250-slow\r\n250 STARTTLS\r\n")
+            connection.recv(1000)
+            connection.sendall(b"220 go on\r\n")
+            connection = held.enter_context(tls.wrap_socket(connection, server_side=True))
+            connection.recv(1000)
+        connection.settimeout(0.05)
+        while True:
+            connection.sendall(b"250-still here\r\n" if greets else b"220-still here\r\n")
+            lines += 1
+            with suppress(TimeoutError):
+                if not connection.recv(1000):
+                    break
+    return lines
 
 
 def test_a_mail_server_is_none_the_log_or_a_real_one() -> None:

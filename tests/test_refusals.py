@@ -24,6 +24,7 @@ from frostgate_server.sqlite_store import audit_entries, open_store, recover, ve
 from frostgate_server.sqlite_store.library import sqlite3
 from frostgate_server.sqlite_store.store import SqliteStore
 from server_process import COMMAND, ServerProcess, environment, refused_start
+from worker_processes import eventually
 
 _TRIGGER = """CREATE TRIGGER audit_entries_are_not_removed BEFORE DELETE ON audit_entries
 BEGIN
@@ -108,6 +109,24 @@ def test_one_who_is_refused_over_and_over_gets_an_entry_now_and_then(
         ("sub:a", "p-later", 2 + 5),
         ("sub:a", "p-at-last", 0),
     ]
+
+
+def test_who_went_away_gets_an_entry_also_while_others_are_busy(
+    store: SqliteStore, moments: Moments, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frostgate_server.refusals.PERIOD", 0.05)
+    refusals = Refusals(store, lambda: NOW, moments)
+    for _ in range(AT_ONCE + 5):
+        refusals.note("sub:a", "GetCustomer", PartnerMismatch("c"))
+    moments.now += PERIOD
+
+    def is_told() -> bool:
+        refusals.note(f"sub:{moments.now}", "GetCustomer", PartnerMismatch("c"))
+        moments.now += PERIOD
+        return any(note.omitted for note in notes(path))
+
+    assert eventually(is_told, "told")
+    refusals.close()
 
 
 def test_what_is_left_out_is_told_at_the_end(refusals: Refusals, path: Path) -> None:

@@ -216,9 +216,9 @@ class Stream:
 def test_streams_end_with_their_token_and_give_their_threads_back(access: Access, server: ServerProcess) -> None:
     begun = time()
     # The leeway is 30 s.
-    streams = [Stream(server, access.token("auditor", exp=int(time()) - 27)) for _ in range(16)]
+    streams = [Stream(server, access.token("auditor", exp=int(time()) - 22)) for _ in range(16)]
     assert {stream.end() for stream in streams} == {grpc.StatusCode.UNAUTHENTICATED}
-    assert time() - begun > 1
+    assert time() - begun > 5
     assert outcome(server, "ServerReflectionInfo", access.token("auditor")) == ADMITTED
 
 
@@ -229,7 +229,7 @@ def test_streams_that_nobody_reads_are_cut_and_give_their_threads_back(access: A
             path, ServerReflectionRequest.SerializeToString, ServerReflectionResponse.FromString
         )
         ask = ServerReflectionRequest(file_containing_symbol="frostgate.v1.CustomerFreezeService")
-        metadata = access.token("auditor", exp=int(time()) - 27)
+        metadata = access.token("auditor", exp=int(time()) - 22)
         _streams = [reflect(repeat(ask, 10_000), metadata=metadata) for _ in range(16)]
 
         def is_answered() -> bool:

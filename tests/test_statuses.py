@@ -18,7 +18,6 @@ from frostgate_server.errors import (
     PartnerMismatch,
     PermissionDenied,
     StorageUnavailable,
-    Unauthenticated,
     VerificationCodeInvalid,
     VerificationCodeNotSent,
     VerificationRateLimited,
@@ -44,7 +43,6 @@ def example(kind: type[FrostgateError]) -> FrostgateError:
         VerificationCodeInvalid: VerificationCodeInvalid("a secret"),
         PartnerMismatch: PartnerMismatch("a secret"),
         PermissionDenied: PermissionDenied("sub:a", "GetCustomer", known=True),
-        Unauthenticated: Unauthenticated("show a token", "secret is wrong"),
     }
     if kind in special:
         return special[kind]

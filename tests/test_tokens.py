@@ -155,4 +155,5 @@ def test_keys_for_encryption_are_passed_over() -> None:
     keys = token_keys(json.dumps({"keys": [encrypts, signs]}).encode(), ["RS256"])
     assert keys.find("one") is not None
     assert len(keys.thumbprints) == 1
+    assert token_keys(json.dumps({"keys": [encrypts, jwk(ONE)]}).encode(), ["RS256"]).find(None) is not None
     assert problem_of(encrypts) == "there is no key for signatures"

@@ -22,8 +22,9 @@ class Client:
     """Calls a frostgate. Use it from as many threads as you like, and close it, or use it in a `with`.
 
     Every call ends within its timeout, retries included: what fails with UNAVAILABLE is tried again, with growing
-    pauses, and nothing else is. Changes carry a request_id, made here if none is given, so that a retry cannot act
-    twice. Every method raises FrostgateError where there is no answer; see frostgate.errors.
+    pauses, and nothing else is. Changes of customers carry a request_id, made here if none is given, so that a retry
+    cannot act twice; `update_partner` and `send_verification_code` have none, and are tried once. Every method raises
+    FrostgateError where there is no answer; see frostgate.errors.
     """
 
     def __init__(
@@ -224,7 +225,7 @@ class Client:
         """Enables or disables verification codes for a partner, or changes where they are sent to; None: no change.
 
         Is tried once: after Unavailable or DeadlineExceeded it may have been done. Raises FailedPrecondition,
-        PermissionDenied.
+        PermissionDenied, ResourceExhausted.
         """
         call = calls.update_partner(partner_id, verification_code_enabled, verification_contact, verification_code)
         return self._answer(call, timeout)
@@ -236,11 +237,12 @@ class Client:
         action: VerificationAction,
         customer_ids: Iterable[str] = (),
         scope: FreezeScope | None = None,
-        timeout: float | None = None,
+        timeout: float | None = 20.0,
     ) -> answers.SentCode:
         """Mails a code to the partner's contact, good for one such action. A code before it is good for nothing.
 
-        Is tried once, since each mail counts. Raises NotFound, FailedPrecondition, ResourceExhausted, Unavailable.
+        Is tried once, since each mail counts, and waits longer than other calls, as mail servers take their time.
+        Raises NotFound, FailedPrecondition, ResourceExhausted, Unavailable.
         """
         return self._answer(calls.send_verification_code(partner_id, action, customer_ids, scope), timeout)
 

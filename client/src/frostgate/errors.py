@@ -100,11 +100,12 @@ class ResourceExhausted(FrostgateError):
 
 
 class Unavailable(FrostgateError):
-    """No server answered until the deadline, or its storage cannot be reached. Nothing was changed."""
+    """No server answered until the deadline, or its storage cannot be reached. Nothing was changed, unless by
+    `update_partner` or `send_verification_code`, which have no request_id."""
 
 
 class DeadlineExceeded(FrostgateError):
-    """A read was not answered in time."""
+    """A read, or a call without a request_id, was not answered in time."""
 
 
 class OutcomeUnknown(FrostgateError):

@@ -166,7 +166,7 @@ def _disable_codes(options: argparse.Namespace) -> None:
         try:
             disable_codes(store, options.partner)
         except FrostgateError as error:
-            raise StartupError(str(error)) from error
+            raise StartupError(getattr(error, "detail", "") or str(error)) from error
     print(f"partner {options.partner} needs no verification codes from now on")
 
 

@@ -67,8 +67,7 @@ class Watch:
         self._say = say
         self._ended = threading.Event()
         files.look(say)
-        self._thread = threading.Thread(target=self._run, name="files", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="files", daemon=True).start()
 
     def end(self) -> None:
         """Looks no more."""

@@ -67,9 +67,8 @@ class App:
         """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
         self._health.enter_graceful_shutdown()
         self._server.stop(period.total_seconds()).wait((period + DRAIN_GRACE).total_seconds())
-        for name, lane in self._lanes.items():
-            # A mail server that takes its time keeps nobody else waiting.
-            lane.shutdown(wait=name != "mail", cancel_futures=True)
+        for lane in self._lanes.values():
+            lane.shutdown(cancel_futures=True)
         self._parts.close()
 
 

@@ -30,7 +30,7 @@ class AuditNote:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A note in its place: numbered from 1, without gaps."""
+    """A note in its place: numbered from 1; only recovery leaves a gap."""
 
     sequence: int
     note: AuditNote

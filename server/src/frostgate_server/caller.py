@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .errors import CallerGone, PartnerMismatch
+from .freezing import Customer
 
 ANONYMOUS = "anonymous"
 """The principal where nobody had to say who they are."""
@@ -28,6 +29,11 @@ class Caller:
         """Raises CallerGone if nobody waits for the answer any more."""
         if not self.waits():
             raise CallerGone
+
+    def ensure_sees_customer(self, customer_id: str, customer: Customer | None) -> None:
+        """Raises PartnerMismatch alike for a stranger's customer and for nobody's, if the caller is bound."""
+        if self.partners is not None and (customer is None or customer.partner_id not in self.partners):
+            raise PartnerMismatch(customer_id)
 
     def ensure_sees(self, partner_id: str) -> None:
         """Raises PartnerMismatch unless the partner is one of the caller's."""

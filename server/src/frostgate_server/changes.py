@@ -30,7 +30,7 @@ _VERIFIED = {
 """Actions that need a code, where the partner wants one."""
 
 
-class Partners(Protocol):
+class KnowsPartners(Protocol):
     """Where partners are found: a transaction, or a store."""
 
     def partner(self, partner_id: str) -> Partner | None:
@@ -66,13 +66,13 @@ class Change:
     def step(self, customer_id: str, before: Customer | None, at: Moment) -> Step:
         """What the change makes of a customer. Raises PartnerMismatch, and what the transition raises."""
         if self.action is not FreezeEventAction.ASSOCIATED:
-            self._ensure_sees(customer_id, before)
+            self.caller.ensure_sees_customer(customer_id, before)
         after = self.transition(customer_id, before, at)
         either = after or before
         assert either is not None, "a transition begins or ends with a customer"
         return Step(customer_id, either.partner_id, before, after, at)
 
-    def purpose(self, partners: Partners, steps: list[Step], customer_ids: Iterable[str]) -> Purpose | None:
+    def purpose(self, partners: KnowsPartners, steps: list[Step], customer_ids: Iterable[str]) -> Purpose | None:
         """What a code must be good for, so that these steps may be taken; None: they need none.
 
         All are customers of one partner, of those that were asked for.
@@ -103,19 +103,10 @@ class Change:
         )
         transaction.record(event, step.after)
 
-    def sees(self, customer: Customer) -> bool:
-        """Whether the customer is one of the caller's partners'."""
-        return self.caller.may_see(customer.partner_id)
-
     def _is_grave(self, step: Step) -> bool:
         """Nothing is lost with a customer of which nothing is frozen."""
         normal = step.before is not None and step.before.freeze_state is FreezeState.NORMAL
         return not (self.action is FreezeEventAction.DISASSOCIATED and normal)
-
-    def _ensure_sees(self, customer_id: str, customer: Customer | None) -> None:
-        """Raises PartnerMismatch alike for a stranger's customer and for nobody's."""
-        if self.caller.partners is not None and (customer is None or not self.sees(customer)):
-            raise PartnerMismatch(customer_id)
 
 
 def steps_of(
@@ -132,15 +123,17 @@ def steps_of(
     return outcomes
 
 
-def ensure_one_partner_with_codes(caller: Caller, partners: Partners, customers: Iterable[Customer | None]) -> None:
-    """One code speaks for one partner. Raises InvalidFields for a batch over several of whom one has codes enabled.
+def partners_seen(caller: Caller, customers: Iterable[Customer | None]) -> list[str]:
+    """The partners of these customers, as far as the caller may know of them."""
+    found = {customer.partner_id for customer in customers if customer is not None}
+    return sorted(filter(caller.may_see, found))
 
-    Customers that the caller may not see count for nothing: they must not be told of.
-    """
-    partner_ids = {customer.partner_id for customer in customers if customer and caller.may_see(customer.partner_id)}
+
+def ensure_one_partner_with_codes(partners: KnowsPartners, partner_ids: list[str]) -> None:
+    """One code speaks for one partner. Raises InvalidFields for a batch over several of whom one has codes enabled."""
     if len(partner_ids) < 2:
         return
-    for partner_id in sorted(partner_ids):
+    for partner_id in partner_ids:
         partner = partners.partner(partner_id)
         if partner and partner.verification_code_enabled:
             problem = f"must be customers of one partner, since {partner_id} has enabled verification codes"

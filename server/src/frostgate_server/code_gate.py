@@ -7,26 +7,29 @@ back and makes the change, or does nothing of it.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from math import ceil
 from typing import Generic, TypeVar
 from uuid import uuid4
 
 from .caller import Caller
+from .clock import utc_now
 from .codes import WINDOW, CodeKey, Limits, Purpose, SentCode, new_code
-from .errors import VerificationCodeInvalid, VerificationCodeRequired, VerificationRateLimited
+from .errors import (
+    FrostgateError,
+    OutcomeUnknown,
+    StorageUnavailable,
+    VerificationCodeInvalid,
+    VerificationCodeRequired,
+    VerificationRateLimited,
+)
 from .store import CountKind, Store, Transaction
 
 _Answer = TypeVar("_Answer")
 
 TRIES_OF_A_SENDING = 4
 """As many times more codes may be asked for as may be sent."""
-
-
-def utc_now() -> datetime:
-    """The time, UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,14 @@ class CodeGate:
             return begun
         if begun.sent is None or not self._key.fits(begun.sent, begun.purpose, code):
             raise VerificationCodeInvalid(begun.purpose.partner_id)
-        return self._store.write(partial(finish, begun))
+        try:
+            return self._store.write(partial(finish, begun))
+        except (VerificationCodeInvalid, StorageUnavailable, OutcomeUnknown):
+            raise
+        except FrostgateError:
+            # Refused for another reason since the try was begun: that spends no code.
+            self._store.write(lambda transaction: self._give_back(transaction, begun))
+            raise
 
     def make(self, transaction: Transaction, purpose: Purpose, contact: str) -> NewCode:
         """A new code, kept in the place of the partner's code before. Raises VerificationRateLimited.
@@ -98,10 +108,10 @@ class CodeGate:
         mailbox is flooded through many partners, and nobody's mail server by what it does not take.
         """
         partner_id, now = purpose.partner_id, self._clock()
-        self._ensure_below(transaction, partner_id, CountKind.SENT, now)
-        for tried in (partner_id, f"@{contact.casefold()}"):
-            self._ensure_below(transaction, tried, CountKind.TRIED, now)
-            transaction.count(tried, CountKind.TRIED, str(uuid4()), now)
+        self._ensure_below(transaction, partner_id, CountKind.SENT, now, partner_id)
+        for whom in (partner_id, f"@{contact.casefold()}"):
+            self._ensure_below(transaction, whom, CountKind.TRIED, now, partner_id)
+            transaction.count(whom, CountKind.TRIED, str(uuid4()), now)
         code, code_id = new_code(), str(uuid4())
         sent = SentCode(code_id, self._key.digest(code_id, purpose, code), now + self._limits.lifetime)
         before = transaction.code(partner_id)
@@ -123,7 +133,7 @@ class CodeGate:
         if not code:
             raise VerificationCodeRequired(partner_id=purpose.partner_id)
         now = self._clock()
-        self._ensure_below(transaction, purpose.partner_id, CountKind.FAILED, now)
+        self._ensure_below(transaction, purpose.partner_id, CountKind.FAILED, now, purpose.partner_id)
         begun = Try(str(uuid4()), purpose, transaction.code(purpose.partner_id))
         transaction.count(purpose.partner_id, CountKind.FAILED, begun.try_id, now)
         if begun.sent is None or not begun.sent.is_live(now, self._limits.tries):
@@ -143,17 +153,26 @@ class CodeGate:
             raise VerificationCodeInvalid(purpose.partner_id)
         transaction.drop_code(purpose.partner_id)
 
+    def _give_back(self, transaction: Transaction, begun: Try) -> None:
+        """Takes a try back that was right, and yet of no use."""
+        self._forgive(transaction, begun)
+        present = transaction.code(begun.purpose.partner_id)
+        if present is not None and _is_still(begun.sent, present):
+            transaction.put_code(begun.purpose.partner_id, replace(present, tries=present.tries - 1))
+
     def _forgive(self, transaction: Transaction, begun: Try) -> None:
         """Takes back the failure that a try was counted as."""
         transaction.uncount(begun.purpose.partner_id, CountKind.FAILED, begun.try_id)
 
-    def _ensure_below(self, transaction: Transaction, partner_id: str, kind: CountKind, now: datetime) -> None:
+    def _ensure_below(
+        self, transaction: Transaction, whom: str, kind: CountKind, now: datetime, partner_id: str
+    ) -> None:
         most, what = {
             CountKind.SENT: (self._limits.sendings, "sent"),
             CountKind.TRIED: (TRIES_OF_A_SENDING * self._limits.sendings, "asked for"),
             CountKind.FAILED: (self._limits.failures, "wrong"),
         }[kind]
-        times = transaction.counted(partner_id, kind, now - WINDOW)
+        times = transaction.counted(whom, kind, now - WINDOW)
         if len(times) >= most:
             wait = times[-most] + WINDOW - now
             raise VerificationRateLimited(what, max(1, ceil(wait.total_seconds())), partner_id)

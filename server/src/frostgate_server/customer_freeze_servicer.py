@@ -222,6 +222,9 @@ def _purpose(shape: Shape, request: pb.SendVerificationCodeRequest) -> Purpose:
     action = shape.word("action", request.action, VerificationAction)
     scope, customer_ids = None, list(request.customer_ids)
     if int(request.action) != int(action):
+        # Is wrong already. What it would need cannot be known, but ids have one shape for all.
+        if customer_ids:
+            shape.ids("customer_ids", customer_ids)
         return Purpose.of(partner_id, action, customer_ids, scope)
     if action in {VerificationAction.FREEZE, VerificationAction.UNFREEZE}:
         scope = shape.word("scope", request.scope, FreezeScope)

@@ -161,8 +161,8 @@ class VerificationCodeInvalid(FrostgateError):
 
 
 class VerificationRateLimited(FrostgateError):
-    """Too many codes were sent to a partner, or too many that were wrong came from it. `what` is "sent" or "wrong";
-    `subject` is the partner, for the audit log."""
+    """Too many codes were sent to a partner, or too many that were wrong came from it. `what` is "sent",
+    "asked for" or "wrong"; `subject` is the partner, for the audit log."""
 
     reason = "VERIFICATION_RATE_LIMITED"
     template = "Too many verification codes were {what} within an hour. Try again in {retry_after}."
@@ -199,14 +199,11 @@ class VerificationCodeNotSent(FrostgateError):
 
 
 class Unauthenticated(FrostgateError):
-    """The caller does not say who they are, or cannot prove it. `detail` is for the log, not for the caller."""
+    """The caller does not say who they are, or cannot prove it. `wanted` is what would be right; what was wrong is told
+    to nobody."""
 
     reason = "UNAUTHENTICATED"
     template = "The caller must identify itself: {wanted}."
-
-    def __init__(self, wanted: str, detail: str = "") -> None:
-        super().__init__(wanted=wanted)
-        self.detail = detail
 
 
 class PermissionDenied(FrostgateError):

@@ -46,10 +46,6 @@ class Identities:
         admission.ensure_holds()
         return admission
 
-    def takes_tokens(self) -> bool:
-        """Whether a call may have to wait until its token is verified."""
-        return self._files.token_keys is not None
-
     def known(self, token: str) -> Credential | None:
         """What a token proves that was verified before; None if it has to be."""
         tokens = self._current_tokens()
@@ -78,7 +74,7 @@ class Identities:
                 raise self._refused(_CERTIFICATE, credential)
             return credential
         if self._files.token_keys is None or b"ssl" not in connection.get("transport_security_type", ()):
-            raise Unauthenticated(_ELSEWHERE)
+            raise self._refused(_ELSEWHERE, BadCredential("a call without a certificate where no token is taken"))
         if (before := verified_before.get()) is not None:
             if isinstance(before, FrostgateError):
                 raise before
@@ -99,7 +95,8 @@ class Identities:
             self._files.token_keys is None or credential.key not in self._files.token_keys.value.thumbprints
         ):
             raise self._refused(wanted, BadCredential(f"the key of {credential.principals[0]}'s token is gone"))
-        callers = self._files.callers.value if self._files.callers else {}
+        assert self._files.callers is not None, "only a server with callers has identities"
+        callers = self._files.callers.value
         known = [callers[principal] for principal in credential.principals if principal in callers]
         if len(known) > 1:
             raise self._refused(wanted, BadCredential(f"a certificate of {len(known)} callers"))
@@ -121,7 +118,7 @@ class Identities:
 
     def _refused(self, wanted: str, bad: BadCredential) -> Unauthenticated:
         _log.note(str(bad))
-        return Unauthenticated(wanted, str(bad))
+        return Unauthenticated(wanted=wanted)
 
 
 class _StreamAdmission:

@@ -128,7 +128,7 @@ def open_lanes(check_threads: int) -> Lanes:
 
 
 def set_gate(lanes: Lanes, gate: Gate) -> None:
-    """Puts a gate before all lanes in which calls of a service are answered."""
+    """Puts a gate before all lanes in which calls are answered. Streams do not pass it."""
     for name in LANE_OF_METHOD.values():
         lanes[name].gate = gate
 

@@ -3,12 +3,13 @@
 import logging
 import smtplib
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
-from socket import SHUT_RDWR, socket
+from socket import SHUT_RDWR, gethostname, socket
 from threading import Timer
 
 from .codes import Purpose
@@ -27,7 +28,7 @@ TIMEOUT = 5.0
 """Seconds that each step of a conversation with the mail server may take."""
 
 DEADLINE = 10.0
-"""Seconds for all of them: a worker that drains waits no longer."""
+"""Seconds for all of them, once the server's address is found: a worker that drains waits no longer."""
 
 _MOST_NAMED = 10
 """Customers that a mail names."""
@@ -85,27 +86,19 @@ class SmtpMailer:
     def __init__(self, settings: Settings) -> None:
         """Takes the settings of mail."""
         self._settings = settings
-        self._host, _, port = settings.mail_server.rpartition(":")
+        host, _, port = settings.mail_server.rpartition(":")
+        self._host = host.strip("[]")
         self._port = int(port)
 
     def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
         """See Mailer."""
         try:
             message = self._message(to, code, purpose, expire_time)
-            smtp = self._connected()
+            with self._conversation() as smtp:
+                self._introduce(smtp, to)
+                _hand_over(smtp, message)
         except (OSError, ValueError) as error:
             raise OSError(_told(error)) from None
-        deadline = Timer(DEADLINE, _cut, [smtp.sock])
-        deadline.daemon = True
-        deadline.start()
-        try:
-            self._introduce(smtp, to)
-            _hand_over(smtp, message)
-        except (OSError, ValueError) as error:
-            raise OSError(_told(error)) from None
-        finally:
-            deadline.cancel()
-            smtp.close()
 
     def _message(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> bytes:
         message = EmailMessage(policy=SMTP)
@@ -117,11 +110,26 @@ class SmtpMailer:
         message.set_content(body(code, purpose, expire_time))
         return message.as_bytes()
 
-    def _connected(self) -> smtplib.SMTP:
-        host = self._host.strip("[]")
-        if self._settings.mail_security == "tls":
-            return smtplib.SMTP_SSL(host, self._port, timeout=TIMEOUT, context=_trusted(self._settings))
-        return smtplib.SMTP(host, self._port, timeout=TIMEOUT)
+    @contextmanager
+    def _conversation(self) -> Iterator[smtplib.SMTP]:
+        """A conversation that ends in time, its greeting included, whatever the server does."""
+        name = gethostname()
+        smtp = (
+            smtplib.SMTP_SSL(local_hostname=name, timeout=TIMEOUT, context=_trusted(self._settings))
+            if self._settings.mail_security == "tls"
+            else smtplib.SMTP(local_hostname=name, timeout=TIMEOUT)
+        )
+        deadline = Timer(DEADLINE, lambda: _cut(smtp.sock))
+        deadline.daemon = True
+        deadline.start()
+        try:
+            # The name that certificates are held against. It is set by the constructor alone, which would connect, too.
+            vars(smtp)["_host"] = self._host
+            smtp.connect(self._host, self._port)
+            yield smtp
+        finally:
+            deadline.cancel()
+            smtp.close()
 
     def _introduce(self, smtp: smtplib.SMTP, to: str) -> None:
         """All that comes before the mail itself."""
@@ -150,10 +158,10 @@ def _hand_over(smtp: smtplib.SMTP, message: bytes) -> None:
 
 
 def _cut(connection: socket | None) -> None:
-    """Ends a conversation that takes too long, whoever waits in it."""
+    """Ends a conversation that takes too long, whoever waits in it. A TLS connection stays one to its end."""
     if connection is not None:
         with suppress(OSError):
-            connection.shutdown(SHUT_RDWR)
+            socket.shutdown(connection, SHUT_RDWR)
 
 
 def _told(error: Exception) -> str:

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from .audit import AuditNote
 from .caller import Caller
-from .code_gate import CodeGate, NewCode, Plan, utc_now
+from .clock import utc_now
+from .code_gate import CodeGate, NewCode, Plan
 from .codes import Purpose
 from .errors import (
     Overloaded,
@@ -22,7 +23,8 @@ from .partners import Partner, PartnerUpdate, masked, updated
 from .store import Store, Transaction
 from .vocabulary import VerificationAction
 
-RETRY_AFTER_SECONDS = 1
+RETRY_AFTER_SECONDS = 10
+"""While a code is on its way to a partner: about as long as a slow mail server is waited for."""
 
 
 class MailLost(Exception):
@@ -92,7 +94,7 @@ class PartnerService:
         """Mails a code to the partner's contact. Gives until when it is good, and the contact.
 
         Raises PartnerNotFound, VerificationNotEnabled, VerificationNotConfigured, VerificationRateLimited; Overloaded
-        while another code is being sent to this partner; and VerificationCodeNotSent, which does not count as sent,
+        while this process sends another code to the partner; and VerificationCodeNotSent, which does not count as sent,
         unless the mail server may have taken it.
         """
         partner_id, mailer = purpose.partner_id, self._mailer
@@ -128,7 +130,7 @@ class PartnerService:
 
     @contextmanager
     def _sending_alone(self, partner_id: str) -> Iterator[None]:
-        """A partner takes one thread, however slow the mail server is. Raises Overloaded while it has one."""
+        """A partner takes one thread of this process, however slow the mail server is. Raises Overloaded meanwhile."""
         with self._lock:
             if partner_id in self._sending:
                 raise Overloaded(RETRY_AFTER_SECONDS)

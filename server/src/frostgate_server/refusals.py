@@ -7,13 +7,14 @@ costs. A caller who is refused over and over gets an entry now and then, which t
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from time import monotonic
 
 from .audit import AuditNote
-from .code_gate import utc_now
+from .clock import utc_now
 from .errors import (
     FrostgateError,
     PartnerMismatch,
@@ -101,15 +102,16 @@ class Refusals:
         self._thread.join()
 
     def _write_all(self) -> None:
+        due = monotonic() + PERIOD
         while True:
-            try:
-                note = self._to_write.get(timeout=PERIOD)
-            except Empty:
+            with suppress(Empty):
+                note = self._to_write.get(timeout=max(0.0, due - monotonic()))
+                if note is None:
+                    return
+                self._write(note)
+            if monotonic() >= due:
                 self._catch_up(at_any_rate=False)
-                continue
-            if note is None:
-                return
-            self._write(note)
+                due = monotonic() + PERIOD
 
     def _write(self, note: AuditNote) -> None:
         try:

@@ -36,7 +36,7 @@ ROLES_OF_METHOD: Mapping[str, frozenset[Role]] = {
     "GetPartner": _READ,
     "ServerReflectionInfo": frozenset(Role),
 }
-"""Methods of the contract that are not served yet have their line already."""
+"""WatchCustomers is not served yet, and has its line already."""
 
 
 def may_call(role: Role, method: str) -> bool:

@@ -1,4 +1,4 @@
-"""The use cases of the partner center: what a call does, in the contract's order. Knows no transport and no SQL.
+"""The use cases of the partner center: what a call does, in which order. Knows no transport and no SQL.
 
 Order of checks: shape, identity and role (before it comes here) → replay → partner and existence → transition → code
 required → code compared.
@@ -14,8 +14,9 @@ from typing import Protocol, TypeVar
 from . import freezing, paging
 from .answers import BatchChanged, Changed, ensure_may_be_told, read_batch, read_changed, written
 from .caller import Caller
-from .changes import Change, Step, ensure_one_partner_with_codes, steps_of
-from .code_gate import CodeGate, Plan, utc_now
+from .changes import Change, Step, ensure_one_partner_with_codes, partners_seen, steps_of
+from .clock import utc_now
+from .code_gate import CodeGate, Plan
 from .errors import (
     CustomerNotFound,
     FrostgateError,
@@ -129,8 +130,7 @@ class FreezeService:
     def customer(self, caller: Caller, customer_id: str) -> Customer:
         """The customer. Raises CustomerNotFound."""
         customer = self._store.customer(customer_id)
-        if caller.partners is not None and (customer is None or not caller.may_see(customer.partner_id)):
-            raise PartnerMismatch(customer_id)
+        caller.ensure_sees_customer(customer_id, customer)
         if customer is None:
             raise CustomerNotFound(customer_id=customer_id)
         return customer
@@ -212,7 +212,8 @@ class FreezeService:
     def _many(self, change: Change, method: str, customer_ids: list[str]) -> BatchChanged:
         def plan(transaction: Transaction) -> Plan[BatchChanged]:
             before = {customer_id: transaction.customer(customer_id) for customer_id in customer_ids}
-            ensure_one_partner_with_codes(change.caller, transaction, before.values())
+            partner_ids = partners_seen(change.caller, before.values())
+            ensure_one_partner_with_codes(transaction, partner_ids)
             outcomes = steps_of(change, before, transaction.revision(), self._clock())
             steps = [outcome for outcome in outcomes if isinstance(outcome, Step)]
 
@@ -220,8 +221,7 @@ class FreezeService:
                 for step in steps:
                     change.record(transaction, step)
                 results = zip(customer_ids, map(_result, outcomes), strict=True)
-                told_of = {customer.partner_id for customer in before.values() if customer and change.sees(customer)}
-                return BatchChanged(tuple(results), transaction.revision(), tuple(sorted(told_of)))
+                return BatchChanged(tuple(results), transaction.revision(), tuple(partner_ids))
 
             return Plan(change.purpose(transaction, steps, customer_ids), carry_out)
 

@@ -87,11 +87,6 @@ def path(text: str) -> Path:
 
 def optional_path(text: str) -> Path | None:
     """A file, or none."""
-    return Path(text) if text else None
-
-
-def file_or_none(text: str) -> Path | None:
-    """A file that can be read, or none."""
     return path(text) if text else None
 
 

@@ -46,14 +46,14 @@ class Settings:
     )
     tls_certificate: Path | None = _setting(
         None,
-        values.file_or_none,
+        values.optional_path,
         values.shown_optional_path,
         "The server's certificate, and those between it and the authority's: a PEM file. With it, and --tls-key, "
         "callers connect by TLS; a replaced file is used for new connections.",
     )
     tls_key: Path | None = _setting(
         None,
-        values.file_or_none,
+        values.optional_path,
         values.shown_optional_path,
         "The key of --tls-certificate: a PEM file, not encrypted.",
     )
@@ -65,7 +65,7 @@ class Settings:
     )
     client_ca: Path | None = _setting(
         None,
-        values.file_or_none,
+        values.optional_path,
         values.shown_optional_path,
         "The authorities from which client certificates must come: a PEM file. A replaced file is used for new "
         "connections.",
@@ -79,7 +79,7 @@ class Settings:
     token_audience: str = _setting("", str, str, "The aud that bearer tokens must have, or have among others.")
     token_keys: Path | None = _setting(
         None,
-        values.file_or_none,
+        values.optional_path,
         values.shown_optional_path,
         "The public keys of the issuer: a JWKS file. A replaced file is used within seconds.",
     )

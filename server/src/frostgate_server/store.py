@@ -94,13 +94,16 @@ class Transaction(Protocol):
     def drop_code(self, partner_id: str) -> None:
         """Drops the partner's code, if there is one."""
 
-    def counted(self, partner_id: str, kind: CountKind, since: datetime) -> list[datetime]:
-        """When what counts against the partner happened, later than `since` (UTC), in order: an hour back at most."""
+    def counted(self, whom: str, kind: CountKind, since: datetime) -> list[datetime]:
+        """When what counts against somebody happened, later than `since` (UTC), in order: an hour back at most.
 
-    def count(self, partner_id: str, kind: CountKind, count_id: str, at: datetime) -> None:
-        """Counts what happens at `at` (UTC) against the partner, for an hour. The id is new."""
+        `whom` is a partner, or a contact behind an @.
+        """
 
-    def uncount(self, partner_id: str, kind: CountKind, count_id: str) -> None:
+    def count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
+        """Counts what happens at `at` (UTC), for an hour. The id is new."""
+
+    def uncount(self, whom: str, kind: CountKind, count_id: str) -> None:
         """Takes back what was counted under this id, if it is."""
 
     def note(self, note: AuditNote) -> None:

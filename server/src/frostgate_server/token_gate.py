@@ -1,15 +1,19 @@
 """Where calls wait until their tokens are verified: not in the threads that checks need."""
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
+from uuid import uuid4
 
 from .credential import BadCredential, Credential
-from .errors import FrostgateError, Overloaded
+from .errors import Bug, FrostgateError, Overloaded
 from .identities import Identities, verified_before
 from .lanes import RETRY_AFTER_SECONDS, Lane
 from .messages_first import Queue, UnaryCall, call_of
 from .tokens import bearer_token
+
+_log = logging.getLogger(__name__)
 
 
 class TokenGate:
@@ -53,6 +57,10 @@ class TokenGate:
             return self._identities.verified(token)
         except FrostgateError as refusal:
             return refusal
+        except Exception as error:  # noqa: BLE001 - whatever it is, the call must not wait for ever
+            bug = Bug(call_id=str(uuid4()))
+            _log.error("call_id %s failed", bug.variables["call_id"], exc_info=error)
+            return bug
 
 
 def _token(call: UnaryCall) -> str | None:

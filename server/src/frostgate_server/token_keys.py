@@ -61,12 +61,11 @@ def token_keys(jwks: bytes, allowed: Sequence[str]) -> TokenKeys:
         raise StartupError('is no JWKS: must be JSON with a list of "keys", at least one')
     keys: dict[str | None, TokenKey] = {}
     problems = []
-    for number, entry in enumerate(entries, start=1):
-        if isinstance(entry, dict) and entry.get("use") == "enc":
-            # Issuers publish keys for encryption in the same set: no token is verified by one.
-            continue
+    # Issuers publish keys for encryption in the same set: no token is verified by one.
+    signing = [pair for pair in enumerate(entries, start=1) if not _encrypts(pair[1])]
+    for number, entry in signing:
         try:
-            kid = _kid(entry, is_only=len(entries) == 1)
+            kid = _kid(entry, is_only=len(signing) == 1)
             if kid in keys:
                 raise ValueError(f"kid {kid!r} stands there twice")
             keys[kid] = _key(entry, allowed)
@@ -77,6 +76,10 @@ def token_keys(jwks: bytes, allowed: Sequence[str]) -> TokenKeys:
     if problems:
         raise StartupError("; ".join(problems))
     return TokenKeys(keys)
+
+
+def _encrypts(entry: object) -> bool:
+    return isinstance(entry, dict) and entry.get("use") == "enc"
 
 
 def _kid(entry: object, is_only: bool) -> str | None:

@@ -62,7 +62,9 @@ class Tokens:
 
     def verified(self, token: str) -> Credential:
         """What a token proves. Raises BadCredential, which never holds the token."""
-        credential = self.known(token) or self._verify(token)
+        if known := self.known(token):
+            return known
+        credential = self._verify(token)
         with self._lock:
             if len(self._known) >= TOKENS_KEPT:
                 del self._known[next(iter(self._known))]

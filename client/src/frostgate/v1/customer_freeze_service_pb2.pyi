@@ -159,8 +159,8 @@ class FreezeCustomerRequest(_message.Message):
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
-    """The code that was sent for this customer and this scope with VERIFICATION_ACTION_FREEZE: see the service. At most 64
-    characters.
+    """The code that was sent for this customer and this scope with VERIFICATION_ACTION_FREEZE: see the service. At most
+    64 characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
@@ -235,8 +235,8 @@ class UnfreezeCustomerRequest(_message.Message):
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
-    """The code that was sent for this customer and this scope with VERIFICATION_ACTION_UNFREEZE: see the service. At most 64
-    characters.
+    """The code that was sent for this customer and this scope with VERIFICATION_ACTION_UNFREEZE: see the service. At most
+    64 characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
@@ -308,8 +308,8 @@ class BatchFreezeCustomersRequest(_message.Message):
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
-    """The code that was sent for these very customers and this scope with VERIFICATION_ACTION_FREEZE: see the service. At most 64
-    characters.
+    """The code that was sent for these very customers and this scope with VERIFICATION_ACTION_FREEZE: see the service. At
+    most 64 characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
@@ -378,8 +378,8 @@ class BatchUnfreezeCustomersRequest(_message.Message):
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
-    """The code that was sent for these very customers and this scope with VERIFICATION_ACTION_UNFREEZE: see the service. At most 64
-    characters.
+    """The code that was sent for these very customers and this scope with VERIFICATION_ACTION_UNFREEZE: see the service.
+    At most 64 characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
@@ -740,8 +740,8 @@ class UpdatePartnerRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     verification_code: _builtins.str
-    """The code that was sent with VERIFICATION_ACTION_UPDATE_PARTNER, while codes are enabled: see the service. At most 64
-    characters.
+    """The code that was sent with VERIFICATION_ACTION_UPDATE_PARTNER, while codes are enabled: see the service. At most
+    64 characters.
     """
     @_builtins.property
     def partner(self) -> _partner_pb2.Partner:
@@ -808,8 +808,8 @@ class SendVerificationCodeRequest(_message.Message):
     """The scope to freeze or unfreeze. Absent for other actions."""
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The customers that are to be changed, each once, in any order: 1 to 1,000 to freeze or unfreeze, one to disassociate,
-        none to update the partner.
+        """The customers that are to be changed, each once, in any order: 1 to 1,000 to freeze or unfreeze, one to
+        disassociate, none to update the partner.
         """
 
     def __init__(

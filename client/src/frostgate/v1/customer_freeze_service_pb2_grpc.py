@@ -30,10 +30,12 @@ class CustomerFreezeServiceStub(object):
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call with the same
-    content and id within 24 hours gives the first answer again, word for word, and changes nothing; other content under
-    the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
-    change with a request_id may be repeated after any failure.
+    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
+    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
+    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
+    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
+    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
+    them.
 
     Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
     disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
@@ -43,8 +45,9 @@ class CustomerFreezeServiceStub(object):
     (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
     request. Where codes are not enabled, one that is given is ignored.
 
-    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
-    nobody, in the same words.
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
+    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
+    were its partners', and an empty list for others.
 
     Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
     (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
@@ -124,10 +127,12 @@ class CustomerFreezeServiceServicer(object):
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call with the same
-    content and id within 24 hours gives the first answer again, word for word, and changes nothing; other content under
-    the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
-    change with a request_id may be repeated after any failure.
+    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
+    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
+    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
+    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
+    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
+    them.
 
     Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
     disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
@@ -137,8 +142,9 @@ class CustomerFreezeServiceServicer(object):
     (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
     request. Where codes are not enabled, one that is given is ignored.
 
-    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
-    nobody, in the same words.
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
+    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
+    were its partners', and an empty list for others.
 
     Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
     (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
@@ -188,8 +194,8 @@ class CustomerFreezeServiceServicer(object):
 
         One verification code covers the whole set of ids; a wrong one fails the call.
 
-        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for customers
-        of several partners if any of these has verification codes enabled).
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for
+        customers of several partners if any of these has verification codes enabled).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -242,8 +248,8 @@ class CustomerFreezeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdatePartner(self, request, context):
-        """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there is
-        none. While codes are enabled, every update needs one that was sent to the contact known before.
+        """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there
+        is none. While codes are enabled, every update needs one that was sent to the contact known before.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
         (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
@@ -253,7 +259,8 @@ class CustomerFreezeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SendVerificationCode(self, request, context):
-        """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then on.
+        """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then
+        on, unless the mail server refuses the new one. RESOURCE_EXHAUSTED (OVERLOADED) while another one is on its way.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
         VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
@@ -339,10 +346,12 @@ class CustomerFreezeService(object):
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call with the same
-    content and id within 24 hours gives the first answer again, word for word, and changes nothing; other content under
-    the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
-    change with a request_id may be repeated after any failure.
+    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
+    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
+    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
+    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
+    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
+    them.
 
     Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
     disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
@@ -352,8 +361,9 @@ class CustomerFreezeService(object):
     (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
     request. Where codes are not enabled, one that is given is ignored.
 
-    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
-    nobody, in the same words.
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
+    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
+    were its partners', and an empty list for others.
 
     Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
     (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED

@@ -31,10 +31,12 @@ class CustomerFreezeServiceStub:
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call with the same
-    content and id within 24 hours gives the first answer again, word for word, and changes nothing; other content under
-    the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
-    change with a request_id may be repeated after any failure.
+    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
+    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
+    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
+    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
+    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
+    them.
 
     Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
     disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
@@ -44,8 +46,9 @@ class CustomerFreezeServiceStub:
     (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
     request. Where codes are not enabled, one that is given is ignored.
 
-    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
-    nobody, in the same words.
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
+    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
+    were its partners', and an empty list for others.
 
     Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
     (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
@@ -83,8 +86,8 @@ class CustomerFreezeServiceStub:
 
     One verification code covers the whole set of ids; a wrong one fails the call.
 
-    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for customers
-    of several partners if any of these has verification codes enabled).
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for
+    customers of several partners if any of these has verification codes enabled).
     """
     BatchUnfreezeCustomers: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchUnfreezeCustomersRequest, _customer_freeze_service_pb2.BatchUnfreezeCustomersResponse]
     """Unfreezes up to 1,000 customers, as BatchFreezeCustomers freezes them.
@@ -113,14 +116,15 @@ class CustomerFreezeServiceStub:
     Errors: NOT_FOUND (PARTNER_NOT_FOUND).
     """
     UpdatePartner: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UpdatePartnerRequest, _customer_freeze_service_pb2.UpdatePartnerResponse]
-    """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there is
-    none. While codes are enabled, every update needs one that was sent to the contact known before.
+    """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there
+    is none. While codes are enabled, every update needs one that was sent to the contact known before.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
     (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
     """
     SendVerificationCode: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.SendVerificationCodeRequest, _customer_freeze_service_pb2.SendVerificationCodeResponse]
-    """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then on.
+    """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then
+    on, unless the mail server refuses the new one. RESOURCE_EXHAUSTED (OVERLOADED) while another one is on its way.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
     VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
@@ -133,10 +137,12 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call with the same
-    content and id within 24 hours gives the first answer again, word for word, and changes nothing; other content under
-    the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
-    change with a request_id may be repeated after any failure.
+    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
+    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
+    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
+    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
+    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
+    them.
 
     Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
     disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
@@ -146,8 +152,9 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
     request. Where codes are not enabled, one that is given is ignored.
 
-    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
-    nobody, in the same words.
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
+    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
+    were its partners', and an empty list for others.
 
     Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
     (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
@@ -182,8 +189,8 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
 
     One verification code covers the whole set of ids; a wrong one fails the call.
 
-    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for customers
-    of several partners if any of these has verification codes enabled).
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for
+    customers of several partners if any of these has verification codes enabled).
     """
     BatchUnfreezeCustomers: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchUnfreezeCustomersRequest, _customer_freeze_service_pb2.BatchUnfreezeCustomersResponse]  # type: ignore[assignment]
     """Unfreezes up to 1,000 customers, as BatchFreezeCustomers freezes them.
@@ -212,14 +219,15 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     Errors: NOT_FOUND (PARTNER_NOT_FOUND).
     """
     UpdatePartner: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UpdatePartnerRequest, _customer_freeze_service_pb2.UpdatePartnerResponse]  # type: ignore[assignment]
-    """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there is
-    none. While codes are enabled, every update needs one that was sent to the contact known before.
+    """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there
+    is none. While codes are enabled, every update needs one that was sent to the contact known before.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
     (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
     """
     SendVerificationCode: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.SendVerificationCodeRequest, _customer_freeze_service_pb2.SendVerificationCodeResponse]  # type: ignore[assignment]
-    """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then on.
+    """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then
+    on, unless the mail server refuses the new one. RESOURCE_EXHAUSTED (OVERLOADED) while another one is on its way.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
     VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
@@ -231,10 +239,12 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call with the same
-    content and id within 24 hours gives the first answer again, word for word, and changes nothing; other content under
-    the same id is INVALID_ARGUMENT, REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a
-    change with a request_id may be repeated after any failure.
+    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
+    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
+    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
+    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
+    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
+    them.
 
     Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
     disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
@@ -244,8 +254,9 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
     (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
     request. Where codes are not enabled, one that is given is ignored.
 
-    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for customers of others and for those of
-    nobody, in the same words.
+    A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
+    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
+    were its partners', and an empty list for others.
 
     Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
     (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
@@ -308,8 +319,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
 
         One verification code covers the whole set of ids; a wrong one fails the call.
 
-        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for customers
-        of several partners if any of these has verification codes enabled).
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for
+        customers of several partners if any of these has verification codes enabled).
         """
 
     @_abc_1.abstractmethod
@@ -374,8 +385,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.UpdatePartnerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.UpdatePartnerResponse, _abc.Awaitable[_customer_freeze_service_pb2.UpdatePartnerResponse]]:
-        """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there is
-        none. While codes are enabled, every update needs one that was sent to the contact known before.
+        """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there
+        is none. While codes are enabled, every update needs one that was sent to the contact known before.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
         (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
@@ -387,7 +398,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.SendVerificationCodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.SendVerificationCodeResponse, _abc.Awaitable[_customer_freeze_service_pb2.SendVerificationCodeResponse]]:
-        """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then on.
+        """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then
+        on, unless the mail server refuses the new one. RESOURCE_EXHAUSTED (OVERLOADED) while another one is on its way.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
         VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),

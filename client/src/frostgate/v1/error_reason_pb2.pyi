@@ -51,7 +51,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_VERIFICATION_CODE_INVALID: _ErrorReason.ValueType  # 12
     """PERMISSION_DENIED: the verification code is not the one that was sent for this, or used, or too old."""
     ERROR_REASON_VERIFICATION_RATE_LIMITED: _ErrorReason.ValueType  # 13
-    """RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back. Metadata: what, retry_after."""
+    """RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back. Metadata: what ("sent", "asked for"
+    or "wrong"), retry_after.
+    """
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 14
     """UNAUTHENTICATED: no identity, or a bad one. Metadata: wanted."""
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 15
@@ -79,8 +81,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_VERIFICATION_NOT_CONFIGURED: _ErrorReason.ValueType  # 25
     """FAILED_PRECONDITION: this deployment has no mail server, and so can send no codes."""
     ERROR_REASON_VERIFICATION_CODE_NOT_SENT: _ErrorReason.ValueType  # 26
-    """UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was not
-    taken does not count as sent.
+    """UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was
+    not taken does not count as sent.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -88,8 +90,8 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     these names without the prefix: "ALREADY_FROZEN", for example. Its metadata holds every variable of the message.
     Errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message over 512 KiB) carry none.
 
-    New reasons may be added: treat one that you do not know by the status code. Those on watches belong to calls that this
-    version does not have yet.
+    New reasons may be added: treat one that you do not know by the status code. Those on watches belong to calls that
+    this version does not have yet.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -121,7 +123,9 @@ ERROR_REASON_VERIFICATION_CODE_REQUIRED: ErrorReason.ValueType  # 11
 ERROR_REASON_VERIFICATION_CODE_INVALID: ErrorReason.ValueType  # 12
 """PERMISSION_DENIED: the verification code is not the one that was sent for this, or used, or too old."""
 ERROR_REASON_VERIFICATION_RATE_LIMITED: ErrorReason.ValueType  # 13
-"""RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back. Metadata: what, retry_after."""
+"""RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back. Metadata: what ("sent", "asked for"
+or "wrong"), retry_after.
+"""
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 14
 """UNAUTHENTICATED: no identity, or a bad one. Metadata: wanted."""
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 15
@@ -149,7 +153,7 @@ ERROR_REASON_VERIFICATION_NOT_ENABLED: ErrorReason.ValueType  # 24
 ERROR_REASON_VERIFICATION_NOT_CONFIGURED: ErrorReason.ValueType  # 25
 """FAILED_PRECONDITION: this deployment has no mail server, and so can send no codes."""
 ERROR_REASON_VERIFICATION_CODE_NOT_SENT: ErrorReason.ValueType  # 26
-"""UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was not
-taken does not count as sent.
+"""UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was
+not taken does not count as sent.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

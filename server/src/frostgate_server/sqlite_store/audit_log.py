@@ -27,5 +27,5 @@ def audit_entries(path: Path, after: int) -> Iterator[AuditEntry]:
             while rows := connection.execute(_ENTRIES, (after, _AT_ONCE)).fetchall():
                 yield from map(entry_of, rows)
                 after = rows[-1][0]
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+    except (sqlite3.Error, ValueError, OverflowError, TypeError) as error:
         raise StartupError(f"database {path} cannot be read: {error}") from error

@@ -48,25 +48,25 @@ class PartnerTables:
         """See store.Transaction."""
         self._connection.execute("DELETE FROM verification_codes WHERE partner_id = ?", (partner_id,))
 
-    def counted(self, partner_id: str, kind: CountKind, since: datetime) -> list[datetime]:
+    def counted(self, whom: str, kind: CountKind, since: datetime) -> list[datetime]:
         """See store.Transaction."""
         sql = (
             "SELECT count_time FROM verification_counts "
-            "WHERE partner_id = ? AND kind = ? AND count_time > ? ORDER BY count_time"
+            "WHERE whom = ? AND kind = ? AND count_time > ? ORDER BY count_time"
         )
-        rows = self._connection.execute(sql, (partner_id, kind, microseconds(since))).fetchall()
+        rows = self._connection.execute(sql, (whom, kind, microseconds(since))).fetchall()
         return [time_of(time) for (time,) in rows]
 
-    def count(self, partner_id: str, kind: CountKind, count_id: str, at: datetime) -> None:
+    def count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
         """See store.Transaction."""
         execute = self._connection.execute
-        over = "DELETE FROM verification_counts WHERE partner_id = ? AND kind = ? AND count_time <= ?"
-        execute(over, (partner_id, kind, microseconds(at - WINDOW)))
-        execute("INSERT INTO verification_counts VALUES (?, ?, ?, ?)", (partner_id, kind, count_id, microseconds(at)))
+        over = "DELETE FROM verification_counts WHERE whom = ? AND kind = ? AND count_time <= ?"
+        execute(over, (whom, kind, microseconds(at - WINDOW)))
+        execute("INSERT INTO verification_counts VALUES (?, ?, ?, ?)", (whom, kind, count_id, microseconds(at)))
 
-    def uncount(self, partner_id: str, kind: CountKind, count_id: str) -> None:
+    def uncount(self, whom: str, kind: CountKind, count_id: str) -> None:
         """See store.Transaction."""
         self._connection.execute(
-            "DELETE FROM verification_counts WHERE partner_id = ? AND kind = ? AND count_id = ?",
-            (partner_id, kind, count_id),
+            "DELETE FROM verification_counts WHERE whom = ? AND kind = ? AND count_id = ?",
+            (whom, kind, count_id),
         )

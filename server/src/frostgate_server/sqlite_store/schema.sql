@@ -31,11 +31,11 @@ CREATE TABLE verification_codes (
 -- What counts against a partner's limits: codes that were sent (1), tries that failed or have not ended (2), and
 -- sendings that were tried (3), the last also of a contact, behind an @.
 CREATE TABLE verification_counts (
-    partner_id TEXT NOT NULL,
+    whom TEXT NOT NULL,
     kind INTEGER NOT NULL CHECK (kind IN (1, 2, 3)),
     count_id TEXT NOT NULL,
     count_time INTEGER NOT NULL,
-    PRIMARY KEY (partner_id, kind, count_id)
+    PRIMARY KEY (whom, kind, count_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE customers (
