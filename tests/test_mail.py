@@ -149,10 +149,21 @@ def test_a_mail_server_is_none_the_log_or_a_real_one() -> None:
     [
         (["--mail-server=log", "--listen=192.0.2.1:1"], "others can reach 192.0.2.1:1: mail_server = log is for"),
         (["--mail-server=a:25"], "mail_server needs mail_sender"),
-        (["--mail-server=a:25", "--mail-sender=b@c", "--mail-user=d"], "mail_user needs mail_password_file"),
+        (
+            ["--mail-server=a:25", "--mail-sender=b@c", "--mail-user=d"],
+            "mail_user and mail_password_file need each other",
+        ),
         (["--mail-server=a:25", "--mail-sender=b@c", "--mail-security=none"], "others can read what is mailed"),
         (["--mail-server=a:25", "--mail-sender=b@c", "--mail-ca=/none"], "mail cannot be sent"),
-        (["--mail-server=a:25", "--mail-sender=b@c", f"--mail-password-file={__file__}"], "the password must be ASCII"),
+        (["--mail-server=a:25", "--mail-sender=b@c", f"--mail-password-file={__file__}"], "need each other"),
+        (
+            ["--mail-server=a:25", "--mail-sender=b@c", "--mail-user=d", f"--mail-password-file={__file__}"],
+            "the password must be ASCII",
+        ),
+        (
+            ["--mail-server=a:25", "--mail-sender=b@c", "--mail-user=ä", f"--mail-password-file={__file__}"],
+            "mail_user must be ASCII",
+        ),
     ],
 )
 def test_mail_that_cannot_go_or_could_be_read_keeps_a_server_from_starting(flags: list[str], why: str) -> None:

@@ -57,8 +57,10 @@ def ensure_mail(settings: Settings) -> None:
         return
     if not settings.mail_sender:
         raise StartupError("mail_server needs mail_sender: the address that codes come from")
-    if settings.mail_user and settings.mail_password_file is None:
-        raise StartupError("mail_user needs mail_password_file: the file with the password")
+    if bool(settings.mail_user) != bool(settings.mail_password_file):
+        raise StartupError("mail_user and mail_password_file need each other: whom to log in as, and with what")
+    if not settings.mail_user.isascii():
+        raise StartupError(f"mail_user must be ASCII, but is {settings.mail_user!r}")
     if settings.mail_security == "none" and not is_loopback(settings.mail_server):
         raise StartupError(
             f"others can read what is mailed through {settings.mail_server} with mail_security = none: take starttls"
