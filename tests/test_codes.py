@@ -383,6 +383,7 @@ def test_one_code_at_a_time_is_on_its_way_to_a_partner(tmp_path: Path, mails: Ma
     with ServerProcess(tmp_path / "frostgate.db", "--workers=1", *mails.flags()) as server:
         desk = Desk(Calls(server), mails)
         mails.holds = Event()
+        mails.held.clear()
         with ThreadPoolExecutor(1) as elsewhere:
             first = elsewhere.submit(desk.calls.send_code, desk.partner, UPDATE)
             try:
@@ -411,6 +412,27 @@ def test_codes_that_reach_nobody_are_disabled_by_who_has_the_machine(tmp_path: P
     (_, note, _) = [entry.note for entry in audit_entries(database, 0)]
     assert (note.principal, note.method, note.subject) == ("frostgate-server", "disable-codes", "p")
     assert verify(database).audit_entries == 3
+
+
+def test_a_drain_waits_for_a_mail_that_is_under_way(tmp_path: Path, mails: MailServer) -> None:
+    database = tmp_path / "frostgate.db"
+    with ServerProcess(database, "--workers=1", *mails.flags()) as server:
+        desk = Desk(Calls(server), mails)
+        mails.holds = Event()
+        mails.held.clear()
+        with ThreadPoolExecutor(1) as elsewhere:
+            sending = elsewhere.submit(desk.calls.send_code, desk.partner, UPDATE)
+            try:
+                assert mails.held.wait(30)
+                server.process.terminate()
+                assert server.output.readline() == "frostgate-server is draining\n"
+            finally:
+                mails.holds.set()
+                mails.holds = None
+            assert sending.result(30).sent_to
+        assert server.stop() == 0
+        assert mails.code(desk.contact)
+    assert "as in a crash" not in server.log.read_text()
 
 
 def test_an_update_that_changes_nothing_is_not_written_down(tmp_path: Path) -> None:
