@@ -430,8 +430,8 @@ def test_a_drain_waits_for_a_mail_that_is_under_way(tmp_path: Path, mails: MailS
                 mails.holds.set()
                 mails.holds = None
             assert sending.result(30).sent_to
-        assert server.stop() == 0
         assert mails.code(desk.contact)
+        assert server.process.wait(30) == 0
     assert "as in a crash" not in server.log.read_text()
 
 

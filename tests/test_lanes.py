@@ -19,8 +19,8 @@ from frostgate.v1.customer_freeze_service_pb2 import (
 )
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from frostgate_server import lanes
+from frostgate_server.access.door import OpenDoor
 from frostgate_server.customer_freeze_servicer import CustomerFreezeServicer
-from frostgate_server.door import OpenDoor
 from frostgate_server.handlers import Action, Reception, add_service
 from frostgate_server.lanes import LANE_OF_METHOD, Lane, Lanes, open_lanes
 from frostgate_server.refusals import Refusals

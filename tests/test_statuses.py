@@ -8,7 +8,7 @@ import pytest
 from frostgate.v1 import customer_pb2, error_reason_pb2, policy_pb2
 from frostgate.v1.policy_decision_service_pb2 import ListRulesRequest
 from frostgate_server import vocabulary
-from frostgate_server.door import OpenDoor
+from frostgate_server.access.door import OpenDoor
 from frostgate_server.errors import (
     FieldViolation,
     FrostgateError,

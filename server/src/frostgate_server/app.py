@@ -12,15 +12,18 @@ from grpc_health.v1.health import HealthServicer
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
-from .access_files import AccessFiles, Watch
+from .access.door import Door, OpenDoor
+from .access.files import AccessFiles, Watch
+from .access.identities import Identities
+from .access.server_credentials import server_credentials
+from .access.streams import Streams
+from .access.token_gate import TokenGate
 from .code_gate import CodeGate
 from .codes import Limits
 from .customer_freeze_servicer import CustomerFreezeServicer
 from .decisions import DecisionService
-from .door import Door, OpenDoor
 from .errors import StartupError
 from .handlers import Reception, add_service
-from .identities import Identities
 from .lanes import Lanes, open_lanes, set_gate
 from .mail import mailer_of
 from .orders import Orders
@@ -28,13 +31,10 @@ from .partner_service import PartnerService
 from .policy_decision_servicer import PolicyDecisionServicer
 from .reflection import add_reflection
 from .refusals import Refusals
-from .server_credentials import server_credentials
 from .service import FreezeService
 from .settings import Settings
 from .sqlite_store import join_store
 from .store import Store
-from .streams import Streams
-from .token_gate import TokenGate
 
 _log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
+from .access.door import Door
 from .caller import Caller
-from .door import Door
 from .errors import (
     Bug,
     FieldViolation,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .access.kept_files import Contents
 from .codes import CodeKey
-from .kept_files import Contents
 from .policy import Policy
 from .settings import Settings
 from .sqlite_store import Prepared
@@ -17,7 +17,7 @@ class Orders:
 
     `number` names the worker, from 1. `listeners` are the addresses where it listens, together with the others;
     `mtls_listeners` those where it asks for client certificates. `callers_file` names the callers, if there are any.
-    `last_good` is what stood in the files of `access_files` when they were good: a worker goes on from there.
+    `last_good` is what stood in the access files when they were good: a worker goes on from there.
     """
 
     number: int

@@ -8,10 +8,10 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as V1ALPHA
 from grpc_reflection.v1alpha.reflection import ReflectionServicer
 
+from .access.streams import Streams
 from .errors import FrostgateError
 from .handlers import refuse
 from .lanes import LANE_OF_METHOD, Lanes, in_lane
-from .streams import Streams
 
 V1 = "grpc.reflection.v1.ServerReflection"
 """Its messages are those of v1alpha to the byte; only the package has another name."""

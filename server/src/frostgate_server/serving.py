@@ -9,9 +9,9 @@ from pathlib import Path
 from time import sleep
 
 from . import policy_file
+from .access.kept_files import Contents
 from .errors import StartupError
 from .head_export import HeadExport, append_line
-from .kept_files import Contents
 from .key_file import code_key
 from .listening import Reservation, reserved
 from .logs import log_to_stderr
@@ -96,7 +96,7 @@ def _access(configuration: Configuration, held: ExitStack) -> Callable[[], Mappi
     settings = configuration.settings
     if not settings.tls_certificate:
         return dict
-    from .access_files import AccessFiles, Watch  # noqa: PLC0415 - others need no cryptography to start
+    from .access.files import AccessFiles, Watch  # noqa: PLC0415 - others need no cryptography to start
 
     files = AccessFiles(settings, configuration.callers_file)
     held.callback(Watch(files, _log.log).end)

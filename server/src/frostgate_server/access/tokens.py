@@ -10,8 +10,9 @@ from typing import Any
 import jwt
 from jwt.utils import base64url_decode
 
+from frostgate_server.principals import is_subject
+
 from .credential import BadCredential, Credential
-from .principals import is_subject
 from .token_keys import TokenKeys
 
 LONGEST_TOKEN = 8192

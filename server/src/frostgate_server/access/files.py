@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from .callers import Callers, callers_in
+from frostgate_server.callers import Callers, callers_in
+from frostgate_server.settings import Settings
+
 from .certificates import ServerCertificate, authorities, server_certificate
 from .kept_files import Contents, Kept, Say
-from .settings import Settings
 from .token_keys import TokenKeys, token_keys
 
 TURN = 0.5

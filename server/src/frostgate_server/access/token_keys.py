@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from .errors import StartupError
+from frostgate_server.errors import StartupError
 
 SHORTEST_RSA, LONGEST_RSA = 2048, 8192
 """Bits. Longer keys would make a stranger's token cost more than it may."""

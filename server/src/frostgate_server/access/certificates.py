@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from frostgate_server.errors import StartupError
+from frostgate_server.principals import is_host, is_spiffe_id
+
 from .credential import BadCredential, Credential
-from .errors import StartupError
-from .principals import is_host, is_spiffe_id
 
 CERTIFICATES_KEPT = 4096
 """Of callers, so that each is parsed once for many calls."""

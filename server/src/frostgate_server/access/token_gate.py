@@ -6,11 +6,12 @@ from concurrent.futures import Future
 from typing import Any
 from uuid import uuid4
 
+from frostgate_server.errors import Bug, FrostgateError, Overloaded
+from frostgate_server.lanes import RETRY_AFTER_SECONDS, Lane
+from frostgate_server.messages_first import Queue, UnaryCall, call_of
+
 from .credential import BadCredential, Credential
-from .errors import Bug, FrostgateError, Overloaded
 from .identities import Identities, verified_before
-from .lanes import RETRY_AFTER_SECONDS, Lane
-from .messages_first import Queue, UnaryCall, call_of
 from .tokens import bearer_token
 
 _log = logging.getLogger(__name__)

@@ -12,9 +12,10 @@ import grpc
 from grpc import _common, _server
 from grpc_status import rpc_status
 
+from frostgate_server.errors import FrostgateError
+from frostgate_server.statuses import status_of
+
 from .door import Admission, Door
-from .errors import FrostgateError
-from .statuses import status_of
 
 TURN = 0.5
 """Seconds between two looks at the streams."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from .errors import StartupError
+from frostgate_server.errors import StartupError
 
 LARGEST_FILE = 1024 * 1024
 

@@ -4,16 +4,17 @@ import logging
 from contextvars import ContextVar
 from time import time
 
-from .access_files import AccessFiles
-from .caller import Caller
-from .callers import KnownCaller
+from frostgate_server.caller import Caller
+from frostgate_server.callers import KnownCaller
+from frostgate_server.errors import FrostgateError, PermissionDenied, Unauthenticated
+from frostgate_server.roles import may_call
+from frostgate_server.settings import Settings
+
 from .certificates import credential_of
 from .credential import BadCredential, Credential
 from .door import Admission, Call
-from .errors import FrostgateError, PermissionDenied, Unauthenticated
+from .files import AccessFiles
 from .refusals_log import RefusalsLog
-from .roles import may_call
-from .settings import Settings
 from .tokens import TokenRules, Tokens, bearer_token
 
 _log = RefusalsLog(logging.getLogger(__name__))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from .caller import Caller
+from frostgate_server.caller import Caller
 
 Metadata = Sequence[tuple[str, str | bytes]] | None
 Connection = Mapping[str, Any]

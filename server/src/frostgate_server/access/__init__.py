@@ -1,0 +1,1 @@
+"""Who calls, and may they: certificates, tokens, and the files by which callers are known."""
