@@ -73,6 +73,10 @@ REASON_PROBLEMS = {
     "too long": ("\u00fc" * 257, "must have 1 to 256 characters after trimming but has 257"),
     "a control character": ("a\x07b", "must have no control characters but has U+0007 at 1"),
     "a newline": ("a\nb", "must have no control characters but has U+000A at 1"),
+    "both": (
+        "\x07" + "a" * 256,
+        "must have 1 to 256 characters after trimming but has 257; must have no control characters but has U+0007 at 0",
+    ),
 }
 
 
@@ -95,11 +99,11 @@ def test_the_longest_reason_is_taken_and_trimmed(calls: Calls) -> None:
 @pytest.mark.parametrize(
     ("method", "fields", "field", "problem"),
     [
-        ("freeze", {"scope": 0}, "scope", "must be one of ACCOUNT, ACCOUNT_AND_RESOURCES but is not set"),
+        ("freeze", {"scope": 0}, "scope", "must be one of FREEZE_SCOPE_ACCOUNT, FREEZE_SCOPE_ACCOUNT_AND_"),
         ("unfreeze", {"scope": 77}, "scope", "but is the unknown number 77"),
         ("check", {"operation": 0}, "operation", "but is not set"),
         ("check", {"operation": -1}, "operation", "but is the unknown number -1"),
-        ("check", {"billing_mode": 0}, "billing_mode", "must be one of YEARLY_MONTHLY, PAY_PER_USE, SPOT"),
+        ("check", {"billing_mode": 0}, "billing_mode", "must be one of BILLING_MODE_YEARLY_MONTHLY, "),
         ("check", {"billing_mode": 4}, "billing_mode", "but is the unknown number 4"),
         ("check", {"minimum_revision": -1}, "minimum_revision", "must not be negative but is -1"),
         ("check", {"resource_id": "\u20ac" * 86}, "resource_id", "must have at most 256 bytes but has 258"),
@@ -152,6 +156,27 @@ def test_all_malformed_fields_are_named_at_once(calls: Calls) -> None:
     assert set(refused.violations) == {"customer_id", "scope", "reason", "request_id"}
     refused = refusal(lambda: calls.check(customer_id="", operation=0, billing_mode=9, minimum_revision=-1))
     assert set(refused.violations) == {"customer_id", "operation", "billing_mode", "minimum_revision"}
+    refused = refusal(lambda: calls.send_code("p", 9, "a!", "a!", scope=9))
+    assert set(refused.violations) == {"action", "scope", "customer_ids[0]", "customer_ids[1]"}
+
+
+def test_malformed_fields_are_named_before_the_items_of_a_malformed_list(calls: Calls) -> None:
+    refused = refusal(lambda: calls.batch_freeze(customer_ids=["!"] * 30, scope=0, reason="", request_id="x"))
+    assert list(refused.violations)[:4] == ["scope", "reason", "request_id", "customer_ids[0]"]
+    assert len(refused.violations) == 25
+
+
+def test_a_part_of_a_microsecond_counts(calls: Calls) -> None:
+    customer_id = calls.new_customer()
+    (event,) = calls.events(customer_id=customer_id).events
+    seconds, nanos = event.event_time.seconds, event.event_time.nanos
+    assert nanos % 1000 == 0
+    for after, found in (0, [event]), (1, []), (999, []):
+        start = {"seconds": seconds, "nanos": nanos + after}
+        assert list(calls.events(customer_id=customer_id, start_time=start).events) == found
+    for after, found in (0, []), (1, [event]), (999, [event]):
+        end = {"seconds": seconds, "nanos": nanos + after}
+        assert list(calls.events(customer_id=customer_id, end_time=end).events) == found
 
 
 @pytest.mark.parametrize("size", [0, 1001])
@@ -199,7 +224,7 @@ def test_an_oversize_request_is_refused_by_grpc_itself(server: ServerProcess) ->
 
 def test_a_made_up_page_token_is_refused_where_no_revision_can_be(calls: Calls) -> None:
     for revision in (0, -1, 2**63, 2**70):
-        call = partial(calls.events, page_token=paging.token(EventFilter(), revision))
+        call = partial(calls.events, page_token=paging.token((EventFilter(), EventFilter()), revision))
         assert refusal(call).reason == "PAGE_TOKEN_INVALID"
 
 

@@ -138,6 +138,10 @@ def test_a_page_of_others_events_is_no_page_of_ones_own(bound: Calls, operator: 
         bound.associate(customer_id=new_id())
     token = operator.events(page_size=1).next_page_token
     assert refusal(lambda: bound.events(page_size=1, page_token=token)).reason == "PAGE_TOKEN_INVALID"
+    token = bound.events(page_size=1).next_page_token
+    assert bound.events(page_size=1, page_token=token).events
+    narrowed = {"partner_id": "partner", "page_token": token}
+    assert refusal(lambda: bound.events(page_size=1, **narrowed)).reason == "PAGE_TOKEN_INVALID"
 
 
 def test_an_id_that_is_taken_shows_that_it_is(bound: Calls, theirs: str) -> None:

@@ -292,6 +292,11 @@ def test_a_time_without_a_zone_is_refused(client: Any) -> None:
         client.list_freeze_events(start_time=datetime(2026, 1, 1))
 
 
+def test_an_update_of_nothing_is_refused(client: Any) -> None:
+    with pytest.raises(ValueError, match="an update needs verification_code_enabled, verification_contact, or both"):
+        client.update_partner(partner_id="p")
+
+
 def unavailable(reason: str = "") -> frostgate.FrostgateError:
     return frostgate.Unavailable("a", code=grpc.StatusCode.UNAVAILABLE, reason=reason)
 

@@ -400,6 +400,7 @@ def test_one_code_at_a_time_is_on_its_way_to_a_partner(tmp_path: Path, mails: Ma
 def test_codes_that_reach_nobody_are_disabled_by_who_has_the_machine(tmp_path: Path) -> None:
     database = tmp_path / "frostgate.db"
     disable = ["disable-codes", "--database", str(database), "--partner", "p"]
+    assert refused_start(*disable) == f"database {database} does not exist: correct --database"
     with ServerProcess(database, "--mail-server=log") as server:
         Calls(server).update_partner("p", verification_code_enabled=True, verification_contact="nobody@example.org")
         assert "is in use by process" in refused_start(*disable)

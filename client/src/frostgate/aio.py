@@ -225,7 +225,7 @@ class Client:
         """Enables or disables verification codes for a partner, or changes where they are sent to; None: no change.
 
         Is tried once: after Unavailable or DeadlineExceeded it may have been done. Raises FailedPrecondition,
-        PermissionDenied, ResourceExhausted.
+        PermissionDenied, ResourceExhausted; and ValueError if nothing is to be changed.
         """
         call = calls.update_partner(partner_id, verification_code_enabled, verification_contact, verification_code)
         return await self._answer(call, timeout)

@@ -230,7 +230,9 @@ def get_partner(partner_id: str) -> Call[answers.Partner]:
 def update_partner(
     partner_id: str, enabled: bool | None, contact: str | None, verification_code: str
 ) -> Call[answers.Partner]:
-    """UpdatePartner."""
+    """UpdatePartner. Raises ValueError if nothing is to be changed."""
+    if enabled is None and contact is None:
+        raise ValueError("an update needs verification_code_enabled, verification_contact, or both")
     changed = {"verification_code_enabled": enabled, "verification_contact": contact}
     request = freezes_pb.UpdatePartnerRequest(
         partner=partner_pb2.Partner(

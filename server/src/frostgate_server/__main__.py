@@ -159,9 +159,10 @@ def _recover(options: argparse.Namespace) -> None:
 
 
 def _disable_codes(options: argparse.Namespace) -> None:
-    from .sqlite_store import claim_database, open_store  # noqa: PLC0415 - the other commands need no database to start
+    from .sqlite_store import claim_database, ensure_exists, open_store  # noqa: PLC0415 - as above
 
     database = _configuration(options).settings.database
+    ensure_exists(database)
     with closing(claim_database(database, create=False)), closing(open_store(database, create=False)) as store:
         try:
             disable_codes(store, options.partner)

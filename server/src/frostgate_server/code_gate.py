@@ -131,7 +131,7 @@ class CodeGate:
     def _begin(self, transaction: Transaction, purpose: Purpose, code: str) -> Try:
         """Counts a try, as one that failed."""
         if not code:
-            raise VerificationCodeRequired(partner_id=purpose.partner_id)
+            raise VerificationCodeRequired(partner_id=purpose.partner_id, action=purpose.action.name)
         now = self._clock()
         self._ensure_below(transaction, purpose.partner_id, CountKind.FAILED, now, purpose.partner_id)
         begun = Try(str(uuid4()), purpose, transaction.code(purpose.partner_id))

@@ -12,7 +12,7 @@ from .messages import customer_message, event_message, partner_message, timestam
 from .partner_service import PartnerService
 from .partners import PartnerUpdate
 from .service import FreezeService
-from .shapes import Shape
+from .shapes import LARGEST_BATCH, Shape
 from .statuses import status_of
 from .store import EventFilter
 from .vocabulary import FreezeScope, FreezeState, VerificationAction
@@ -222,9 +222,11 @@ def _purpose(shape: Shape, request: pb.SendVerificationCodeRequest) -> Purpose:
     action = shape.word("action", request.action, VerificationAction)
     scope, customer_ids = None, list(request.customer_ids)
     if int(request.action) != int(action):
-        # Is wrong already. What it would need cannot be known, but ids have one shape for all.
+        # Is wrong already. What it would need cannot be known, but what is there has one shape for all.
         if customer_ids:
             shape.ids("customer_ids", customer_ids)
+        if request.HasField("scope"):
+            shape.word("scope", request.scope, FreezeScope)
         return Purpose.of(partner_id, action, customer_ids, scope)
     if action in {VerificationAction.FREEZE, VerificationAction.UNFREEZE}:
         scope = shape.word("scope", request.scope, FreezeScope)
@@ -234,9 +236,7 @@ def _purpose(shape: Shape, request: pb.SendVerificationCodeRequest) -> Purpose:
         if customer_ids:
             shape.wrong("customer_ids", f"must be left out for {action.name} but has {len(customer_ids)} items")
     else:
-        shape.ids("customer_ids", customer_ids)
-        if action is VerificationAction.DISASSOCIATE and len(customer_ids) > 1:
-            shape.wrong("customer_ids", f"must have 1 item for {action.name} but has {len(customer_ids)}")
+        shape.ids("customer_ids", customer_ids, 1 if action is VerificationAction.DISASSOCIATE else LARGEST_BATCH)
     return Purpose.of(partner_id, action, customer_ids, scope)
 
 

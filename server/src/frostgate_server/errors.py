@@ -62,7 +62,7 @@ class FieldViolation:
 
 
 class InvalidFields(FrostgateError):
-    """Fields of the request are malformed: all of them, at once, as far as a status has room."""
+    """Fields of the request are malformed: all of them, at once, as far as a status has room; items of lists last."""
 
     reason = "INVALID_FIELD"
     template = "Invalid request: {fields}"
@@ -71,11 +71,12 @@ class InvalidFields(FrostgateError):
     _most_in_message = 3
 
     def __init__(self, violations: list[FieldViolation]) -> None:
-        in_message = [f"{v.field}: {v.description}" for v in violations[: self._most_in_message]]
-        if len(violations) > len(in_message):
-            in_message.append(f"and {len(violations) - len(in_message)} more")
+        ordered = sorted(violations, key=lambda violation: "[" in violation.field)
+        in_message = [f"{v.field}: {v.description}" for v in ordered[: self._most_in_message]]
+        if len(ordered) > len(in_message):
+            in_message.append(f"and {len(ordered) - len(in_message)} more")
         super().__init__(fields="; ".join(in_message))
-        self.violations = tuple(violations[: self.most_named])
+        self.violations = tuple(ordered[: self.most_named])
 
 
 class OperationNotApplicable(FrostgateError):
@@ -145,7 +146,10 @@ class VerificationCodeRequired(FrostgateError):
     """The partner wants a verification code for this."""
 
     reason = "VERIFICATION_CODE_REQUIRED"
-    template = "Partner {partner_id} wants a verification code for this: have one sent by SendVerificationCode."
+    template = (
+        "Partner {partner_id} wants a verification code for this: have one sent by SendVerificationCode for {action}, "
+        "and give it as verification_code."
+    )
 
 
 class VerificationCodeInvalid(FrostgateError):

@@ -164,11 +164,13 @@ class FreezeService:
         """
         for partner_id in wanted.partner_ids or ():
             caller.ensure_sees(partner_id)
+        seen = wanted
         if wanted.partner_ids is None and caller.partners is not None:
-            wanted = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
-        found = self._store.events(wanted, paging.after(page_token, wanted, int), page_size + 1)
+            seen = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
+        filters = (wanted, seen)
+        found = self._store.events(seen, paging.after(page_token, filters, int), page_size + 1)
         page = found[:page_size]
-        return page, paging.token(wanted, page[-1].revision) if len(found) > page_size else ""
+        return page, paging.token(filters, page[-1].revision) if len(found) > page_size else ""
 
     def _freezing(self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str) -> Change:
         def frozen(customer_id: str, before: Customer | None, at: Moment) -> Customer:
@@ -186,8 +188,9 @@ class FreezeService:
         """What a change would do: nothing is changed, kept or replayed, and a code only looked for."""
         at = Moment(self._store.revision(), self._clock())
         step = change.step(customer_id, self._store.customer(customer_id), at)
-        if change.purpose(self._store, [step], [customer_id]) is not None and not change.code:
-            raise VerificationCodeRequired(partner_id=step.partner_id)
+        purpose = change.purpose(self._store, [step], [customer_id])
+        if purpose is not None and not change.code:
+            raise VerificationCodeRequired(partner_id=purpose.partner_id, action=purpose.action.name)
         return Changed(step.after, at.revision, step.partner_id)
 
     def _one(

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -34,16 +34,17 @@ class Shape:
 
     def __init__(self) -> None:
         """Nothing is wrong yet."""
-        self._violations: list[FieldViolation] = []
+        self._wrong: dict[str, str] = {}
 
     def ensure(self) -> None:
         """Raises InvalidFields with everything that was wrong, if anything was."""
-        if self._violations:
-            raise InvalidFields(self._violations)
+        if self._wrong:
+            raise InvalidFields([FieldViolation(field, description) for field, description in self._wrong.items()])
 
     def wrong(self, field: str, description: str) -> None:
-        """Notes what is wrong with a field."""
-        self._violations.append(FieldViolation(field, description))
+        """Notes what is wrong with a field, perhaps more than one thing."""
+        before = self._wrong.get(field)
+        self._wrong[field] = f"{before}; {description}" if before else description
 
     def id(self, field: str, value: str) -> str:
         """A customer_id or partner_id: 1 to 64 of A-Z a-z 0-9 . _ -"""
@@ -52,10 +53,10 @@ class Shape:
             self.wrong(field, f"must be 1 to 64 of the characters A-Z a-z 0-9 . _ - but {problem}")
         return value
 
-    def ids(self, field: str, values: Iterable[str]) -> list[str]:
-        """1 to 1,000 customer_ids, each once."""
+    def ids(self, field: str, values: Iterable[str], most: int = LARGEST_BATCH) -> list[str]:
+        """1 to `most` customer_ids, each once."""
         ids = list(values)
-        self.batch_size(field, len(ids))
+        self.batch_size(field, len(ids), most)
         first_at: dict[str, int] = {}
         for place, value in enumerate(ids[:LARGEST_BATCH]):
             self.id(f"{field}[{place}]", value)
@@ -63,10 +64,11 @@ class Shape:
                 self.wrong(f"{field}[{place}]", f"must stand there once but is {field}[{first_at[value]}] again")
         return ids
 
-    def batch_size(self, field: str, size: int) -> None:
-        """A batch has 1 to 1,000 items."""
-        if not 1 <= size <= LARGEST_BATCH:
-            self.wrong(field, f"must have 1 to {LARGEST_BATCH} items but has {size}")
+    def batch_size(self, field: str, size: int, most: int = LARGEST_BATCH) -> None:
+        """A batch has 1 to `most` items."""
+        if not 1 <= size <= most:
+            items = "1 item" if most == 1 else f"1 to {most} items"
+            self.wrong(field, f"must have {items} but has {size}")
 
     def word(self, field: str, number: int, words: type[_Word]) -> _Word:
         """An enum's value: one of its words, not UNSPECIFIED."""
@@ -74,7 +76,8 @@ class Shape:
             return words(number)
         except ValueError:
             problem = "is not set" if number == 0 else f"is the unknown number {number}"
-            self.wrong(field, f"must be one of {', '.join(words.__members__)} but {problem}")
+            names = (_proto_name(word) for word in words)
+            self.wrong(field, f"must be one of {', '.join(names)} but {problem}")
             return next(iter(words))
 
     def reason(self, field: str, value: str) -> str:
@@ -142,9 +145,9 @@ class Shape:
         return min(value or DEFAULT_PAGE_SIZE, LARGEST_PAGE)
 
     def time(self, field: str, value: Timestamp) -> datetime | None:
-        """A time, UTC, to the microsecond."""
+        """A time, UTC. A part of a microsecond makes it the next: nothing happens in between, as times are kept."""
         try:
-            return value.ToDatetime(tzinfo=UTC)
+            return value.ToDatetime(tzinfo=UTC) + timedelta(microseconds=value.nanos % 1000 > 0)
         except (ValueError, OverflowError):
             self.wrong(field, "must be a time between the years 1 and 9999, with 0 to 999,999,999 nanoseconds")
             return None
@@ -153,3 +156,9 @@ class Shape:
         """Of two times, the first comes before the second."""
         if start is not None and end is not None and start >= end:
             self.wrong(second, f"must be later than {first} but is {end:%Y-%m-%dT%H:%M:%S.%fZ}")
+
+
+def _proto_name(word: FreezeScope | FreezeState | BillingMode | Operation | VerificationAction) -> str:
+    """The word as the protos write it, and grpcurl takes it: such as FREEZE_SCOPE_ACCOUNT."""
+    prefix = re.sub(r"(?<=.)(?=[A-Z])", "_", type(word).__name__)
+    return f"{prefix.upper()}_{word.name}"

@@ -47,7 +47,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SCOPE_MISMATCH: _ErrorReason.ValueType  # 10
     """FAILED_PRECONDITION: another scope is frozen. Metadata: customer_id, scope, frozen_scope."""
     ERROR_REASON_VERIFICATION_CODE_REQUIRED: _ErrorReason.ValueType  # 11
-    """FAILED_PRECONDITION: the partner wants a verification code. Metadata: partner_id."""
+    """FAILED_PRECONDITION: the partner wants a verification code. Metadata: partner_id; action, to send it for."""
     ERROR_REASON_VERIFICATION_CODE_INVALID: _ErrorReason.ValueType  # 12
     """PERMISSION_DENIED: the verification code is not the one that was sent for this, or used, or too old."""
     ERROR_REASON_VERIFICATION_RATE_LIMITED: _ErrorReason.ValueType  # 13
@@ -119,7 +119,7 @@ ERROR_REASON_NOT_FROZEN: ErrorReason.ValueType  # 9
 ERROR_REASON_SCOPE_MISMATCH: ErrorReason.ValueType  # 10
 """FAILED_PRECONDITION: another scope is frozen. Metadata: customer_id, scope, frozen_scope."""
 ERROR_REASON_VERIFICATION_CODE_REQUIRED: ErrorReason.ValueType  # 11
-"""FAILED_PRECONDITION: the partner wants a verification code. Metadata: partner_id."""
+"""FAILED_PRECONDITION: the partner wants a verification code. Metadata: partner_id; action, to send it for."""
 ERROR_REASON_VERIFICATION_CODE_INVALID: ErrorReason.ValueType  # 12
 """PERMISSION_DENIED: the verification code is not the one that was sent for this, or used, or too old."""
 ERROR_REASON_VERIFICATION_RATE_LIMITED: ErrorReason.ValueType  # 13

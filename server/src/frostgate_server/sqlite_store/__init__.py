@@ -1,13 +1,22 @@
 """The store on SQLite.
 
 Its doors: `claim_database` and `prepare_store` once for a server, `join_store` in each of its processes, `open_store`
-for who is alone, and `audit_entries`, `backup`, `recover` and `verify`.
+for who is alone, after `ensure_exists` where none is to be made, and `audit_entries`, `backup`, `recover` and `verify`.
 """
 
 from .audit_log import audit_entries
 from .backup import backup
 from .claim import Claim
-from .opening import FILE_ENDINGS, Prepared, claim_database, join_store, make_name_durable, open_store, prepare_store
+from .opening import (
+    FILE_ENDINGS,
+    Prepared,
+    claim_database,
+    ensure_exists,
+    join_store,
+    make_name_durable,
+    open_store,
+    prepare_store,
+)
 from .recovery import Recovered, recover
 from .verification import Verified, current_head, read_heads, remembered_heads, verify
 
@@ -21,6 +30,7 @@ __all__ = [
     "backup",
     "claim_database",
     "current_head",
+    "ensure_exists",
     "join_store",
     "make_name_durable",
     "open_store",

@@ -9,7 +9,7 @@ from frostgate_server.errors import StartupError
 
 from .connections import connect
 from .library import ensure_sound, sqlite3
-from .opening import ensure_frostgates
+from .opening import ensure_exists, ensure_frostgates
 from .rows import ENTRY_COLUMNS, entry_of
 
 _AT_ONCE = 1000
@@ -19,8 +19,7 @@ _ENTRIES = f"SELECT {ENTRY_COLUMNS} FROM audit_entries WHERE sequence > ? ORDER 
 def audit_entries(path: Path, after: int) -> Iterator[AuditEntry]:
     """The entries numbered higher than `after`, in order. Raises StartupError if they cannot be read."""
     ensure_sound()
-    if not path.exists():
-        raise StartupError(f"database {path} does not exist: correct --database")
+    ensure_exists(path)
     try:
         with closing(connect(path)) as connection:
             ensure_frostgates(path, connection)

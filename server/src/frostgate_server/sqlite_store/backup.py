@@ -8,7 +8,7 @@ from frostgate_server.errors import StartupError
 
 from .connections import connect
 from .library import ensure_sound, sqlite3
-from .opening import ensure_frostgates, make_name_durable
+from .opening import ensure_exists, ensure_frostgates, make_name_durable
 from .transaction import read_head
 
 
@@ -18,8 +18,7 @@ def backup(path: Path, to: Path) -> int:
     Raises StartupError if there is no database, or something in the copy's place.
     """
     ensure_sound()
-    if not path.exists():
-        raise StartupError(f"database {path} does not exist: correct --database")
+    ensure_exists(path)
     try:
         with closing(connect(path)) as connection:
             ensure_frostgates(path, connection)

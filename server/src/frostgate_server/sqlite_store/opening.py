@@ -41,6 +41,12 @@ def head_path(path: Path) -> Path:
     return path.with_name(path.name + "-head")
 
 
+def ensure_exists(path: Path) -> None:
+    """Raises StartupError if there is no database: for commands that never make one."""
+    if not path.exists():
+        raise StartupError(f"database {path} does not exist: correct --database")
+
+
 def claim_database(path: Path, *, create: bool) -> Claim:
     """Claims a database for this process, before it is opened. With `create`, its directory is made if need be.
 

@@ -23,7 +23,7 @@ from .connections import connect, identity
 from .head_file import REVISION_JUMP, Head, HeadFile, HeadFileDamaged
 from .library import ensure_sound, sqlite3
 from .migrations import migrate
-from .opening import Prepared, ensure_frostgates, head_path
+from .opening import Prepared, ensure_exists, ensure_frostgates, head_path
 from .rows import (
     CUSTOMER_COLUMNS,
     ENTRY_COLUMNS,
@@ -67,8 +67,7 @@ def verify(path: Path, exported: Iterable[Head] = ()) -> Verified:
     """
     ensure_sound()
     path = path.resolve()
-    if not path.exists():
-        raise StartupError(f"database {path} does not exist: correct --database")
+    ensure_exists(path)
     remembered = remembered_heads(path)
     try:
         with closing(connect(path)) as connection:
