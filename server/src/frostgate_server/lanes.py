@@ -34,8 +34,8 @@ LANE_OF_METHOD: dict[str, LaneName] = {
 """Every method has a lane of its own choice: one that is forgotten here keeps the server from starting."""
 
 CHANGES_AT_ONCE = 12
-"""They mostly wait, to be committed together; when they have been, all of them want the interpreter at once, and a check
-waits behind them. So more would commit more in a second, and make checks wait the longer."""
+"""They mostly wait, to be committed together. Then all of them want the interpreter at once, and a check waits behind
+them: more would commit more in a second, and make checks wait the longer."""
 
 REST = 0.006
 """Seconds that work which gives way rests afterwards, for each call that came meanwhile."""
