@@ -92,6 +92,10 @@ def head_path(path: Path) -> Path:
     return path.with_name(path.name + "-head")
 
 
+ANOTHER_HASH = "CASE substr(hash, 1, 1) WHEN '0' THEN '1' ELSE '0' END || substr(hash, 2)"
+"""Whatever the hash is: another one, as long."""
+
+
 def edit_an_event(connection: sqlite3.Connection, chance: random.Random) -> None:
     revision = chance.randint(1, last(connection))
     column, value = chance.choice(
@@ -107,7 +111,7 @@ def edit_an_event(connection: sqlite3.Connection, chance: random.Random) -> None
             ("request_id", "request_id || '0'"),
             ("event_time", "event_time + 1"),
             ("retention_expire_time", "coalesce(retention_expire_time, event_time) + 1"),
-            ("hash", "replace(replace(hash, 'a', 'b'), '0', '1')"),
+            ("hash", ANOTHER_HASH),
         ]
     )
     connection.execute(f"UPDATE events SET {column} = {value} WHERE revision = ?", (revision,))
@@ -215,7 +219,7 @@ def edit_an_audit_entry(connection: sqlite3.Connection, chance: random.Random) -
             ("partner_id", "NULL"),
             ("verification_code_enabled", "1 - verification_code_enabled"),
             ("verification_contact", "'mallory@example.org'"),
-            ("hash", "replace(replace(hash, 'a', 'b'), '0', '1')"),
+            ("hash", ANOTHER_HASH),
         ]
     )
     connection.execute(
@@ -269,9 +273,9 @@ def bend_the_head(connection: sqlite3.Connection, chance: random.Random) -> None
             [
                 "UPDATE head SET revision = revision - 1",
                 "UPDATE head SET revision = revision + 7",
-                "UPDATE head SET hash = replace(replace(hash, 'a', 'b'), '0', '1')",
+                f"UPDATE head SET hash = {ANOTHER_HASH}",
                 "UPDATE head SET audit_sequence = audit_sequence - 1",
-                "UPDATE head SET audit_hash = replace(replace(audit_hash, 'a', 'b'), '0', '1')",
+                f"UPDATE head SET audit_hash = {ANOTHER_HASH.replace('hash', 'audit_hash')}",
                 "UPDATE head SET database_id = database_id || '0'",
                 "DELETE FROM head",
             ]
