@@ -1,0 +1,101 @@
+"""A real server whose clock stands still, and calls of its callers in bytes."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import server_process
+from access import Access
+from credentials import bearer
+from google.protobuf.message import Message
+from server_process import Connection, ServerProcess
+from support.raw_calls import Answer, call, method_of
+
+CLOCK = Path(__file__).parent / "fixed_clock"
+_CODE = "Verification code: "
+
+Callers = Sequence[dict[str, Any]]
+"""The tables of callers: principal, role, and partners where the role has them."""
+
+
+class ClockedServer:
+    """A server with one worker, and connections of its callers."""
+
+    def __init__(self, server: ServerProcess, access: Access | None, opened: ExitStack) -> None:
+        """Takes a running server. Connections by certificate are closed with `opened`."""
+        self.process = server
+        self._access = access
+        self._opened = opened
+        self._by_certificate: dict[str, Connection] = {}
+
+    def call(self, request: Message, caller: str = "") -> Answer:
+        """Calls the method that takes this request."""
+        return self.call_raw(method_of(request), request.SerializeToString(), caller)
+
+    def call_raw(self, method: str, request: bytes, caller: str = "") -> Answer:
+        """Calls a method.
+
+        A caller is a principal, which shows a token (sub:) or a certificate (spiffe: and dns:). "certificate" shows
+        one without a name, "token TEXT" sends this text as a token. An empty caller shows nothing.
+        """
+        kind, _, text = caller.partition(" ")
+        if not caller:
+            return call(self.process.channel, method, request)
+        assert self._access is not None, "only a server with callers takes credentials"
+        if kind == "token":
+            return call(self.process.channel, method, request, bearer(text))
+        if caller.startswith("sub:"):
+            token = self._access.token(caller.removeprefix("sub:"))
+            return call(self.process.channel, method, request, token)
+        return call(self._connection_by_certificate(caller).channel, method, request)
+
+    def sent_code(self) -> str:
+        """The verification code that was sent last: --mail-server=log writes mails to the log."""
+        return self.process.log.read_text("utf-8").rpartition(_CODE)[2][:8]
+
+    def _connection_by_certificate(self, caller: str) -> Connection:
+        if caller not in self._by_certificate:
+            assert self._access is not None
+            names: dict[str, list[str]] = {}
+            if caller.startswith("spiffe:"):
+                names["uris"] = [caller]
+            if caller.startswith("dns:"):
+                names["hosts"] = [caller.removeprefix("dns:")]
+            connection = self._opened.enter_context(self._access.by_certificate(self.process, **names))
+            self._by_certificate[caller] = connection
+        return self._by_certificate[caller]
+
+
+@contextmanager
+def clocked_server(
+    database: Path, clock: str, *flags: str, callers: Callers = (), access: Access | None = None
+) -> Iterator[ClockedServer]:
+    """Serves a database. `clock` is the time in ISO format. Ends with a clean stop, which must succeed.
+
+    With `callers`, the server speaks TLS and knows them. `access` has their keys; without it, new ones are made.
+    """
+    variables = {"PYTHONPATH": str(CLOCK), "FIXED_CLOCK": clock}
+    with ExitStack() as opened:
+        if callers:
+            access = access or Access(database.parent)
+            access.write_callers({}, "".join(map(_table, callers)))
+            flags = ("--listen=localhost:0", f"--config={access.config}", *flags)
+        credentials = access.authority.channel() if access and callers else None
+        process = ServerProcess(database, "--workers=1", *flags, variables=variables, credentials=credentials)
+        with process as server:
+            yield ClockedServer(server, access, opened)
+            opened.close()
+            assert server.stop() == 0, server.log.read_text("utf-8")
+
+
+def use_server(command: str) -> None:
+    """Makes every server start with another command: a frostgate-server, or a python that has one installed."""
+    is_python = Path(command).name.startswith("python")
+    server_process.COMMAND[:] = [command, "-m", "frostgate_server"] if is_python else [command]
+
+
+def _table(caller: dict[str, Any]) -> str:
+    """A caller as a table of the configuration file. JSON strings and lists are TOML too."""
+    return "\n[[callers]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in caller.items())
