@@ -117,6 +117,11 @@ def reason_of(answer: Answer) -> str:
     return str(info.reason)
 
 
+def reasons_in(method: str, code: str, content: bytes) -> set[str]:
+    """The reasons in the ErrorInfo of a failed call, or of each failed item of a batch."""
+    return {str(ErrorInfo.FromString(value).reason) for value in _error_infos(message_of(method, code, content))}
+
+
 def one_line(message: Message) -> str:
     """A message in text format, on one line."""
     return text_format.MessageToString(message, as_one_line=True, as_utf8=True)

@@ -1,0 +1,58 @@
+"""The statuses that no recording has: of too much load, of changes with an unknown outcome, of bugs and lost callers.
+
+Each is typed out in text format, with everything that a caller receives.
+"""
+
+import pytest
+from frostgate_server import errors
+from frostgate_server.statuses import status_of
+from google.protobuf import text_format
+from google.rpc.status_pb2 import Status
+
+CALL_ID = "123e4567-e89b-12d3-a456-426614174000"
+
+STATUSES = [
+    (
+        errors.Overloaded(1),
+        """
+        code: 8
+        message: "Too many calls are waiting. Try again in 1 s."
+        details { [type.googleapis.com/google.rpc.ErrorInfo] {
+            reason: "OVERLOADED" domain: "frostgate" metadata { key: "retry_after" value: "1 s" }
+        } }
+        details { [type.googleapis.com/google.rpc.RetryInfo] { retry_delay { seconds: 1 } } }
+        """,
+    ),
+    (
+        errors.OutcomeUnknown("disk I/O error"),
+        """
+        code: 13
+        message: "The change may have been made: repeat it with its request_id to find out."
+        details { [type.googleapis.com/google.rpc.ErrorInfo] { reason: "OUTCOME_UNKNOWN" domain: "frostgate" } }
+        """,
+    ),
+    (
+        errors.Bug(call_id=CALL_ID),
+        f"""
+        code: 13
+        message: "Internal error. The server's log has the details under call_id {CALL_ID}."
+        details {{ [type.googleapis.com/google.rpc.ErrorInfo] {{
+            reason: "INTERNAL" domain: "frostgate" metadata {{ key: "call_id" value: "{CALL_ID}" }}
+        }} }}
+        """,
+    ),
+    (
+        errors.CallerGone(),
+        """
+        code: 1
+        message: "The caller no longer waits."
+        details { [type.googleapis.com/google.rpc.ErrorInfo] { reason: "INTERNAL" domain: "frostgate" } }
+        """,
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "text"), STATUSES, ids=[type(error).__name__ for error, _ in STATUSES])
+def test_a_status_is_serialized_as_typed_out(error: errors.FrostgateError, text: str) -> None:
+    expected = text_format.Parse(text, Status())
+    assert status_of(error).SerializeToString() == expected.SerializeToString()
