@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 from credentials import AUDIENCE, ISSUER, Authority, Issued, bearer, jwks, signing_key, token
-from frostgate_server.roles import Role
+from frostgate_server.domain.roles import Role
 from server_process import Connection, ServerProcess
 
 PARTNERS = ["partner"]

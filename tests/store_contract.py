@@ -10,10 +10,10 @@ from itertools import count
 from typing import Protocol
 
 import pytest
-from frostgate_server.errors import AlreadyFrozen, CustomerNotFound
-from frostgate_server.freezing import Customer, FreezeEvent
-from frostgate_server.store import EventFilter
-from frostgate_server.vocabulary import FreezeEventAction, FreezeScope, FreezeState
+from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
+from frostgate_server.domain.errors import AlreadyFrozen, CustomerNotFound
+from frostgate_server.storage.interface import EventFilter
 
 ACCOUNT, RESOURCES = FreezeScope
 NORMAL, ACCOUNT_FROZEN, RESOURCES_FROZEN = FreezeState

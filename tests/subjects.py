@@ -9,16 +9,16 @@ from frostgate.v1.customer_pb2 import Customer as CustomerMessage
 from frostgate.v1.customer_pb2 import FreezeEvent as EventMessage
 from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
 from frostgate.v1.policy_pb2 import BILLING_MODE_SPOT, OPERATION_VIEW
-from frostgate_server import errors
-from frostgate_server.caller import Caller
-from frostgate_server.code_gate import CodeGate
-from frostgate_server.codes import CodeKey, Limits
-from frostgate_server.decisions import DecisionService
-from frostgate_server.freezing import Customer, FreezeEvent
-from frostgate_server.messages import timestamp, wire
-from frostgate_server.service import FreezeService
-from frostgate_server.store import EventFilter, Store
-from frostgate_server.vocabulary import FreezeEventAction, FreezeScope, FreezeState
+from frostgate_server.domain import errors
+from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
+from frostgate_server.domain.verification_code import CodeKey, Limits
+from frostgate_server.rpc.converters import timestamp, wire
+from frostgate_server.services.code_verifier import CodeGate
+from frostgate_server.services.customer_service import FreezeService
+from frostgate_server.services.decision_service import DecisionService
+from frostgate_server.storage.interface import EventFilter, Store
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status

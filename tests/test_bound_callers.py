@@ -10,10 +10,10 @@ import pytest
 from access import Access
 from calls import ACCOUNT, RESOURCES, Calls, Refusal, new_id, refusal
 from frostgate.v1.partner_pb2 import VerificationAction
-from frostgate_server.answers import BatchChanged, ensure_may_be_told
-from frostgate_server.caller import Caller
-from frostgate_server.errors import CustomerNotFound, PartnerMismatch
-from frostgate_server.sqlite_store import audit_entries
+from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.errors import CustomerNotFound, PartnerMismatch
+from frostgate_server.services.stored_responses import BatchChanged, ensure_may_be_told
+from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
 from server_process import ServerProcess
 from subjects import error_info, status_of
 from worker_processes import eventually

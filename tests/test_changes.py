@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 from calls import ACCOUNT, RESOURCES, Calls, new_id, refusal
-from frostgate_server.vocabulary import FreezeEventAction, FreezeScope, FreezeState
+from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
 from subjects import customer_of, event_of
 
 UNKNOWN = "unknown"

@@ -11,15 +11,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from frostgate_server.caller import Caller
-from frostgate_server.code_gate import CodeGate
-from frostgate_server.codes import CodeKey, Limits, Purpose
-from frostgate_server.errors import FrostgateError
-from frostgate_server.partner_service import PartnerService
-from frostgate_server.partners import PartnerUpdate
-from frostgate_server.service import FreezeService
-from frostgate_server.sqlite_store import open_store, verify
-from frostgate_server.vocabulary import FreezeScope, VerificationAction
+from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.enums import FreezeScope, VerificationAction
+from frostgate_server.domain.errors import FrostgateError
+from frostgate_server.domain.partner import PartnerUpdate
+from frostgate_server.domain.verification_code import CodeKey, Limits, Purpose
+from frostgate_server.services.code_verifier import CodeGate
+from frostgate_server.services.customer_service import FreezeService
+from frostgate_server.services.partner_service import PartnerService
+from frostgate_server.storage.sqlite.admin.verify import verify
+from frostgate_server.storage.sqlite.opening import open_store
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test

@@ -18,7 +18,8 @@ from calls import ACCOUNT, RESOURCES, Calls, check_of, new_id, refusal
 from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.customer_pb2 import FREEZE_EVENT_ACTION_FROZEN
 from frostgate.v1.partner_pb2 import VerificationAction
-from frostgate_server.sqlite_store import audit_entries, verify
+from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
+from frostgate_server.storage.sqlite.admin.verify import verify
 from google.protobuf.field_mask_pb2 import FieldMask
 from mail_server import MailServer, code_in
 from server_process import COMMAND, Connection, ServerProcess, environment, refused_start

@@ -19,9 +19,9 @@ import pytest
 from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.customer_freeze_service_pb2_grpc import CustomerFreezeServiceStub
 from frostgate.v1.customer_pb2 import Customer, FreezeEvent
-from frostgate_server.messages import wire
-from frostgate_server.sqlite_store.library import sqlite3
-from frostgate_server.vocabulary import FreezeScope, FreezeState
+from frostgate_server.domain.enums import FreezeScope, FreezeState
+from frostgate_server.rpc.converters import wire
+from frostgate_server.storage.sqlite.driver import sqlite3
 from server_process import ServerProcess
 
 SEED = 20250611

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from calls import Calls
 from frostgate.v1.error_reason_pb2 import ErrorReason
-from frostgate_server.errors import CallerGone
-from frostgate_server.lanes import LANE_OF_METHOD
-from frostgate_server.policy_file import load
-from frostgate_server.rules_table import as_json, as_text
-from frostgate_server.settings import all_settings
-from frostgate_server.statuses import CODES
-from frostgate_server.vocabulary import Decision
+from frostgate_server.config.settings import all_settings
+from frostgate_server.domain.enums import Decision
+from frostgate_server.domain.errors import CallerGone
+from frostgate_server.policy.loader import load
+from frostgate_server.policy.table import as_json, as_text
+from frostgate_server.rpc.status_mapping import CODES
+from frostgate_server.rpc.thread_pools import LANE_OF_METHOD
 from server_process import ServerProcess, environment
 from trial import DOCUMENTED_ADDRESS, TRIAL, as_documented, serve_trial
 

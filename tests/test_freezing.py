@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from frostgate_server import freezing
-from frostgate_server.errors import (
+from frostgate_server.domain import customer as freezing
+from frostgate_server.domain.customer import Customer, Moment
+from frostgate_server.domain.enums import FreezeScope, FreezeState
+from frostgate_server.domain.errors import (
     AlreadyFrozen,
     CustomerAlreadyAssociated,
     CustomerNotFound,
@@ -13,8 +15,6 @@ from frostgate_server.errors import (
     NotFrozen,
     ScopeMismatch,
 )
-from frostgate_server.freezing import Customer, Moment
-from frostgate_server.vocabulary import FreezeScope, FreezeState
 
 BEGIN = Moment(1, datetime(2026, 1, 1, tzinfo=UTC))
 LATER = Moment(2, datetime(2026, 2, 1, tzinfo=UTC))

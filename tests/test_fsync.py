@@ -20,13 +20,13 @@ from durability.recording import Disk, Kind, lay_out, records
 from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.customer_freeze_service_pb2_grpc import CustomerFreezeServiceStub
 from frostgate.v1.customer_pb2 import Customer
-from frostgate_server.errors import StartupError, StorageUnavailable
-from frostgate_server.freezing import FreezeEvent
-from frostgate_server.messages import wire
-from frostgate_server.sqlite_store import open_store
-from frostgate_server.sqlite_store.head_file import HeadFile
-from frostgate_server.store import EventFilter, Store
-from frostgate_server.vocabulary import FreezeScope, FreezeState
+from frostgate_server.domain.customer import FreezeEvent
+from frostgate_server.domain.enums import FreezeScope, FreezeState
+from frostgate_server.domain.errors import StartupError, StorageUnavailable
+from frostgate_server.rpc.converters import wire
+from frostgate_server.storage.interface import EventFilter, Store
+from frostgate_server.storage.sqlite.head_file import HeadFile
+from frostgate_server.storage.sqlite.opening import open_store
 from server_process import ServerProcess
 
 pytestmark = [

@@ -9,12 +9,13 @@ from threading import Event
 from typing import Any, cast
 
 import pytest
-from frostgate_server.errors import CustomerAlreadyAssociated, OutcomeUnknown, StorageUnavailable
-from frostgate_server.sqlite_store import group_commit, open_store
-from frostgate_server.sqlite_store.head_file import HeadFile
-from frostgate_server.sqlite_store.library import sqlite3
-from frostgate_server.sqlite_store.store import SqliteStore
-from frostgate_server.store import EventFilter, Store, Transaction
+from frostgate_server.domain.errors import CustomerAlreadyAssociated, OutcomeUnknown, StorageUnavailable
+from frostgate_server.storage.interface import EventFilter, Store, Transaction
+from frostgate_server.storage.sqlite import group_commit
+from frostgate_server.storage.sqlite.driver import sqlite3
+from frostgate_server.storage.sqlite.head_file import HeadFile
+from frostgate_server.storage.sqlite.opening import open_store
+from frostgate_server.storage.sqlite.store import SqliteStore
 from subjects import ServiceSubject
 
 MANY = 32

@@ -19,7 +19,7 @@ from frostgate.v1.customer_freeze_service_pb2 import (
     GetCustomerRequest,
     ListFreezeEventsRequest,
 )
-from frostgate_server.roles import ROLES_OF_METHOD, Role
+from frostgate_server.domain.roles import ROLES_OF_METHOD, Role
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from server_process import Connection, ServerProcess

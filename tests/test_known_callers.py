@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from frostgate_server.callers import CallersError, KnownCaller, callers_of
-from frostgate_server.principals import is_host, is_principal, is_spiffe_id
-from frostgate_server.roles import ROLES_OF_METHOD, Role, may_call
+from frostgate_server.config.callers_table import CallersError, KnownCaller, callers_of
+from frostgate_server.domain.principal import is_host, is_principal, is_spiffe_id
+from frostgate_server.domain.roles import ROLES_OF_METHOD, Role, may_call
 
 
 def table(**more: Any) -> dict[str, Any]:

@@ -18,13 +18,13 @@ from frostgate.v1.customer_freeze_service_pb2 import (
     UnfreezeCustomerRequest,
 )
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
-from frostgate_server import lanes
-from frostgate_server.access.door import OpenDoor
-from frostgate_server.customer_freeze_servicer import CustomerFreezeServicer
-from frostgate_server.handlers import Action, Reception, add_service
-from frostgate_server.lanes import LANE_OF_METHOD, Lane, Lanes, open_lanes
-from frostgate_server.refusals import Refusals
-from frostgate_server.sqlite_store.library import sqlite3
+from frostgate_server.auth.interface import OpenDoor
+from frostgate_server.rpc import thread_pools as lanes
+from frostgate_server.rpc.customer_freeze_servicer import CustomerFreezeServicer
+from frostgate_server.rpc.method_handlers import Action, Reception, add_service
+from frostgate_server.rpc.thread_pools import LANE_OF_METHOD, Lane, Lanes, open_lanes
+from frostgate_server.services.refusal_audit import Refusals
+from frostgate_server.storage.sqlite.driver import sqlite3
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse

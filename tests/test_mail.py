@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from credentials import Authority
-from frostgate_server.codes import CodeKey, Purpose
-from frostgate_server.errors import StartupError
-from frostgate_server.key_file import code_key
-from frostgate_server.mail import LogMailer, SmtpMailer, body, ensure_mail, mailer_of
-from frostgate_server.partner_service import MailLost
-from frostgate_server.settings import Settings, configure
-from frostgate_server.vocabulary import FreezeScope, VerificationAction
+from frostgate_server.config.code_key_file import code_key
+from frostgate_server.config.settings import Settings, configure
+from frostgate_server.domain.enums import FreezeScope, VerificationAction
+from frostgate_server.domain.errors import StartupError
+from frostgate_server.domain.verification_code import CodeKey, Purpose
+from frostgate_server.mail.smtp import LogMailer, SmtpMailer, body, ensure_mail, mailer_of
+from frostgate_server.services.partner_service import MailLost
 from mail_server import MailServer, code_in
 from server_process import refused_start
 
@@ -95,7 +95,7 @@ def test_a_mail_of_which_nobody_knows_whether_it_was_taken_is_lost(tmp_path: Pat
 def test_a_mail_server_that_dribbles_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, security: str, greets: bool
 ) -> None:
-    monkeypatch.setattr("frostgate_server.mail.DEADLINE", 0.5)
+    monkeypatch.setattr("frostgate_server.mail.smtp.DEADLINE", 0.5)
     authority = Authority("mail servers")
     authority.issue(hosts=["localhost"]).write(tmp_path, "mail")
     (tmp_path / "ca.pem").write_bytes(authority.pem)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from decision_table import CELLS, NO_CELLS, Place
-from frostgate_server.errors import OperationNotApplicable
-from frostgate_server.policy import Cell, Policy, existing_cells
-from frostgate_server.policy_file import PolicyFileError, apply_override, load, parse_rules
-from frostgate_server.vocabulary import BillingMode, Decision, FreezeState, Operation, RuleBasis
+from frostgate_server.domain.enums import BillingMode, Decision, FreezeState, Operation, RuleBasis
+from frostgate_server.domain.errors import OperationNotApplicable
+from frostgate_server.policy.loader import PolicyFileError, apply_override, load, parse_rules
+from frostgate_server.policy.rules import Cell, Policy, existing_cells
 from hypothesis import given
 from hypothesis import strategies as st
 

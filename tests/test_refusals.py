@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from calls import RESOURCES, Calls, new_id, refusal
-from frostgate_server.audit import AuditNote
-from frostgate_server.errors import (
+from frostgate_server.domain.audit_entry import AuditNote
+from frostgate_server.domain.errors import (
     CustomerNotFound,
     FrostgateError,
     PartnerMismatch,
@@ -19,10 +19,13 @@ from frostgate_server.errors import (
     StorageUnavailable,
     VerificationCodeInvalid,
 )
-from frostgate_server.refusals import AT_ONCE, PERIOD, Refusals
-from frostgate_server.sqlite_store import audit_entries, open_store, recover, verify
-from frostgate_server.sqlite_store.library import sqlite3
-from frostgate_server.sqlite_store.store import SqliteStore
+from frostgate_server.services.refusal_audit import AT_ONCE, PERIOD, Refusals
+from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
+from frostgate_server.storage.sqlite.admin.recover import recover
+from frostgate_server.storage.sqlite.admin.verify import verify
+from frostgate_server.storage.sqlite.driver import sqlite3
+from frostgate_server.storage.sqlite.opening import open_store
+from frostgate_server.storage.sqlite.store import SqliteStore
 from server_process import COMMAND, ServerProcess, environment, refused_start
 from worker_processes import eventually
 
@@ -114,7 +117,7 @@ def test_one_who_is_refused_over_and_over_gets_an_entry_now_and_then(
 def test_who_went_away_gets_an_entry_also_while_others_are_busy(
     store: SqliteStore, moments: Moments, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("frostgate_server.refusals.PERIOD", 0.05)
+    monkeypatch.setattr("frostgate_server.services.refusal_audit.PERIOD", 0.05)
     refusals = Refusals(store, lambda: NOW, moments)
     for _ in range(AT_ONCE + 5):
         refusals.note("sub:a", "GetCustomer", PartnerMismatch("c"))

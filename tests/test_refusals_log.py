@@ -4,8 +4,8 @@ import logging
 from itertools import chain, repeat
 
 import pytest
-from frostgate_server.access import refusals_log
-from frostgate_server.access.refusals_log import RefusalsLog
+from frostgate_server.observability import rate_limited_log as refusals_log
+from frostgate_server.observability.rate_limited_log import RefusalsLog
 
 
 def test_no_stranger_can_fill_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

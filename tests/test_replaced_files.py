@@ -15,7 +15,7 @@ import pytest
 from access import Access, every_role
 from credentials import Authority, jwks, signing_key
 from every_call import ADMITTED, outcome
-from frostgate_server.roles import Role
+from frostgate_server.domain.roles import Role
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse

@@ -4,10 +4,10 @@ import re
 import tomllib
 from pathlib import Path
 
-from frostgate_server.callers import callers_of
-from frostgate_server.lanes import LANE_OF_METHOD
-from frostgate_server.roles import ROLES_OF_METHOD, Role
-from frostgate_server.settings import all_settings
+from frostgate_server.config.callers_table import callers_of
+from frostgate_server.config.settings import all_settings
+from frostgate_server.domain.roles import ROLES_OF_METHOD, Role
+from frostgate_server.rpc.thread_pools import LANE_OF_METHOD
 from trial import TRIAL, make_trial
 
 PAGE = (Path(__file__).parent.parent / "docs" / "security.md").read_text()

@@ -15,7 +15,7 @@ import grpc
 import pytest
 from calls import ACCOUNT, Calls, refusal
 from frostgate.v1.customer_freeze_service_pb2 import UnfreezeCustomerRequest
-from frostgate_server.sqlite_store.library import sqlite3
+from frostgate_server.storage.sqlite.driver import sqlite3
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse

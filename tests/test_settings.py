@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from frostgate_server.errors import StartupError
-from frostgate_server.setting_values import is_loopback, retention_period, shown_duration
-from frostgate_server.settings import Settings, all_settings, configure
-from frostgate_server.vocabulary import Decision
+from frostgate_server.config.settings import Settings, all_settings, configure
+from frostgate_server.config.types import is_loopback, retention_period, shown_duration
+from frostgate_server.domain.enums import Decision
+from frostgate_server.domain.errors import StartupError
 from hypothesis import given
 from hypothesis import strategies as st
 from server_process import COMMAND, environment, refused_start

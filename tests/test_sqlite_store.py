@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 from calls import Calls, refusal
-from frostgate_server.codes import SentCode
-from frostgate_server.errors import OutcomeUnknown, StartupError, StorageUnavailable
-from frostgate_server.sqlite_store import backup, claim_database, open_store, recover
-from frostgate_server.sqlite_store.head_file import REVISION_JUMP, SLOT_SIZE, Head, HeadFile, HeadFileDamaged
-from frostgate_server.sqlite_store.library import ensure_sound, sqlite3
-from frostgate_server.store import EventFilter
-from frostgate_server.vocabulary import FreezeState
+from frostgate_server.domain.enums import FreezeState
+from frostgate_server.domain.errors import OutcomeUnknown, StartupError, StorageUnavailable
+from frostgate_server.domain.verification_code import SentCode
+from frostgate_server.storage.interface import EventFilter
+from frostgate_server.storage.sqlite.admin.backup import backup
+from frostgate_server.storage.sqlite.admin.recover import recover
+from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
+from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, SLOT_SIZE, Head, HeadFile, HeadFileDamaged
+from frostgate_server.storage.sqlite.opening import claim_database, open_store
 from server_process import ServerProcess, environment
 from subjects import ServiceSubject
 
@@ -233,9 +235,9 @@ TESTS = Path(__file__).parent
 OPEN_AND_ASSOCIATE = """
 import sys
 from pathlib import Path
-from frostgate_server.caller import Caller
+from frostgate_server.domain.caller import Caller
 from datetime import timedelta
-from frostgate_server.sqlite_store import open_store
+from frostgate_server.storage.sqlite.opening import open_store
 sys.path.insert(0, sys.argv[3])
 from subjects import freeze_service
 store = open_store(Path(sys.argv[1]), create=True)
@@ -389,7 +391,7 @@ def test_a_database_that_is_replaced_while_it_is_served_takes_no_changes(path: P
 
 
 def test_a_locked_database_is_no_reason_to_restore_a_backup(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frostgate_server.sqlite_store.connections.BUSY_TIMEOUT", 0.1)
+    monkeypatch.setattr("frostgate_server.storage.sqlite.connections.BUSY_TIMEOUT", 0.1)
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(StartupError, match="cannot be used now: database is locked; correct its permissions, or see"):
@@ -455,7 +457,7 @@ def test_a_server_loads_one_sqlite_library(tmp_path: Path) -> None:
 
 def test_sqlite_utils_uses_our_sqlite_library_and_so_does_whoever_asks_for_the_standard_one() -> None:
     program = (
-        "from frostgate_server.sqlite_store.library import Database, sqlite3; import sys;"
+        "from frostgate_server.storage.sqlite.driver import Database, sqlite3; import sys;"
         "assert sys.modules['sqlite3'] is sqlite3;"
         "assert isinstance(Database(memory=True).conn, sqlite3.Connection)"
     )

@@ -11,9 +11,9 @@ from calls import Calls
 from credentials import Issued, jwk, pem_of, signing_key
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from every_call import ADMITTED, outcome
-from frostgate_server.errors import StartupError
-from frostgate_server.settings import configure
-from frostgate_server.startup_rules import ensure_sound
+from frostgate_server.config.settings import configure
+from frostgate_server.config.validation import ensure_sound
+from frostgate_server.domain.errors import StartupError
 from server_process import Connection, ServerProcess, refused_start
 
 TLS = {"tls_certificate": "c", "tls_key": "k"}

@@ -7,9 +7,9 @@ import grpc
 import pytest
 from frostgate.v1 import customer_pb2, error_reason_pb2, policy_pb2
 from frostgate.v1.policy_decision_service_pb2 import ListRulesRequest
-from frostgate_server import vocabulary
-from frostgate_server.access.door import OpenDoor
-from frostgate_server.errors import (
+from frostgate_server.auth.interface import OpenDoor
+from frostgate_server.domain import enums as vocabulary
+from frostgate_server.domain.errors import (
     FieldViolation,
     FrostgateError,
     InvalidFields,
@@ -22,10 +22,10 @@ from frostgate_server.errors import (
     VerificationCodeNotSent,
     VerificationRateLimited,
 )
-from frostgate_server.handlers import Reception, _answering
-from frostgate_server.lanes import Lane
-from frostgate_server.refusals import Refusals
-from frostgate_server.statuses import status_of
+from frostgate_server.rpc.method_handlers import Reception, _answering
+from frostgate_server.rpc.status_mapping import status_of
+from frostgate_server.rpc.thread_pools import Lane
+from frostgate_server.services.refusal_audit import Refusals
 from google.protobuf.descriptor import EnumDescriptor
 from google.rpc.status_pb2 import Status
 from subjects import NoRefusals, error_info

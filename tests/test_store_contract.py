@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from frostgate_server import freezing
-from frostgate_server.audit import AuditNote
-from frostgate_server.codes import SentCode
-from frostgate_server.freezing import FreezeEvent, Moment
-from frostgate_server.partners import Partner
-from frostgate_server.sqlite_store import open_store
-from frostgate_server.store import Answered, CountKind, EventFilter, RequestKey, Store, Transaction
-from frostgate_server.vocabulary import FreezeEventAction, FreezeState
+from frostgate_server.domain import customer as freezing
+from frostgate_server.domain.audit_entry import AuditNote
+from frostgate_server.domain.customer import FreezeEvent, Moment
+from frostgate_server.domain.enums import FreezeEventAction, FreezeState
+from frostgate_server.domain.partner import Partner
+from frostgate_server.domain.verification_code import SentCode
+from frostgate_server.storage.interface import Answered, CountKind, EventFilter, RequestKey, Store, Transaction
+from frostgate_server.storage.sqlite.opening import open_store
 from server_process import ServerProcess
 from store_contract import StoreContract
 from subjects import ServiceSubject, WireSubject

@@ -13,17 +13,17 @@ from calls import check_of
 from credentials import bearer, token
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from frostgate.v1.policy_decision_service_pb2 import CheckOperationResponse
-from frostgate_server.access.credential import Credential
-from frostgate_server.access.files import AccessFiles
-from frostgate_server.access.identities import Identities
-from frostgate_server.access.server_credentials import server_credentials
-from frostgate_server.access.token_gate import TokenGate
-from frostgate_server.access.tokens import Tokens
-from frostgate_server.caller import Caller
-from frostgate_server.handlers import Action, Reception, add_service
-from frostgate_server.lanes import Lane, Lanes, open_lanes, set_gate
-from frostgate_server.refusals import Refusals
-from frostgate_server.settings import configure
+from frostgate_server.auth.authenticator import Identities
+from frostgate_server.auth.credential import Credential
+from frostgate_server.auth.credential_files import AccessFiles
+from frostgate_server.auth.jwt_verifier import Tokens
+from frostgate_server.config.settings import configure
+from frostgate_server.domain.caller import Caller
+from frostgate_server.rpc.method_handlers import Action, Reception, add_service
+from frostgate_server.rpc.thread_pools import Lane, Lanes, open_lanes, set_gate
+from frostgate_server.rpc.tls import server_credentials
+from frostgate_server.rpc.token_preverification import TokenGate
+from frostgate_server.services.refusal_audit import Refusals
 from server_process import Connection
 from subjects import NoRefusals
 from test_lanes import outcome_of

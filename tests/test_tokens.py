@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from credentials import AUDIENCE, ISSUER, SigningKey, jwk, jwks, signing_key, token
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from frostgate_server.access import tokens as tokens_module
-from frostgate_server.access.credential import BadCredential, Credential
-from frostgate_server.access.token_keys import token_keys
-from frostgate_server.access.tokens import LONGEST_TOKEN, TokenRules, Tokens, bearer_token
-from frostgate_server.errors import StartupError
-from frostgate_server.setting_values import TOKEN_ALGORITHMS
+from frostgate_server.auth import jwt_verifier as tokens_module
+from frostgate_server.auth.credential import BadCredential, Credential
+from frostgate_server.auth.jwks import token_keys
+from frostgate_server.auth.jwt_verifier import LONGEST_TOKEN, TokenRules, Tokens, bearer_token
+from frostgate_server.config.types import TOKEN_ALGORITHMS
+from frostgate_server.domain.errors import StartupError
 
 ONE = signing_key("one")
 RULES = TokenRules(ISSUER, AUDIENCE, 30)

@@ -9,13 +9,13 @@ import grpc
 import pytest
 from cryptography import x509
 from every_call import ADMITTED, METHODS, REQUESTS, outcome
-from frostgate_server.access.certificates import credential_of
-from frostgate_server.access.credential import Credential
-from frostgate_server.access.files import AccessFiles
-from frostgate_server.access.tokens import TokenRules, Tokens
-from frostgate_server.roles import ROLES_OF_METHOD, Role
-from frostgate_server.settings import Configuration, configure
-from frostgate_server.startup_rules import ensure_sound
+from frostgate_server.auth.certificates import credential_of
+from frostgate_server.auth.credential import Credential
+from frostgate_server.auth.credential_files import AccessFiles
+from frostgate_server.auth.jwt_verifier import TokenRules, Tokens
+from frostgate_server.config.settings import Configuration, configure
+from frostgate_server.config.validation import ensure_sound
+from frostgate_server.domain.roles import ROLES_OF_METHOD, Role
 from server_process import Connection
 from trial import TRIAL, make_trial, serve_trial
 

@@ -15,19 +15,27 @@ from pathlib import Path
 
 import pytest
 from calls import Calls
-from frostgate_server.audit import AuditNote
-from frostgate_server.errors import FrostgateError, StartupError
-from frostgate_server.event_chain import GENESIS, chained, chained_entry
-from frostgate_server.head_export import append_line
-from frostgate_server.partners import Partner
-from frostgate_server.sqlite_store import backup, open_store, read_heads, remembered_heads, verify
-from frostgate_server.sqlite_store.head_file import Head, HeadFile
-from frostgate_server.sqlite_store.library import sqlite3
-from frostgate_server.sqlite_store.rows import ENTRY_COLUMNS, EVENT_COLUMNS, checksum, entry_of, event_of, partner_row
-from frostgate_server.sqlite_store.transaction import read_head
-from frostgate_server.sqlite_store.verification import DoesNotFit
-from frostgate_server.store import Transaction
-from frostgate_server.vocabulary import FreezeScope
+from frostgate_server.domain.audit_entry import AuditNote
+from frostgate_server.domain.enums import FreezeScope
+from frostgate_server.domain.errors import FrostgateError, StartupError
+from frostgate_server.domain.hash_chain import GENESIS, chained, chained_entry
+from frostgate_server.domain.partner import Partner
+from frostgate_server.process.head_exporter import append_line
+from frostgate_server.storage.interface import Transaction
+from frostgate_server.storage.sqlite.admin.backup import backup
+from frostgate_server.storage.sqlite.admin.verify import DoesNotFit, read_heads, remembered_heads, verify
+from frostgate_server.storage.sqlite.driver import sqlite3
+from frostgate_server.storage.sqlite.head_file import Head, HeadFile
+from frostgate_server.storage.sqlite.opening import open_store
+from frostgate_server.storage.sqlite.row_mapping import (
+    ENTRY_COLUMNS,
+    EVENT_COLUMNS,
+    checksum,
+    entry_of,
+    event_of,
+    partner_row,
+)
+from frostgate_server.storage.sqlite.transaction import read_head
 from server_process import COMMAND, ServerProcess, environment, refused_start
 from subjects import ServiceSubject
 from worker_processes import eventually

@@ -23,7 +23,7 @@ import pytest
 from calls import ACCOUNT, Calls, check_of
 from frostgate import BillingMode, FreezeScope, Operation
 from frostgate.v1.customer_freeze_service_pb2 import FreezeCustomerRequest, UnfreezeCustomerRequest
-from frostgate_server.sqlite_store.library import sqlite3
+from frostgate_server.storage.sqlite.driver import sqlite3
 from server_process import COMMAND, Connection, ServerProcess, environment, refused_start
 from worker_processes import (
     PATIENCE,
@@ -106,7 +106,7 @@ def test_a_hung_worker_in_reserve_is_noticed_and_takes_no_place(two: ServerProce
 def test_a_worker_one_of_whose_threads_died_ends_and_is_replaced(tmp_path: Path) -> None:
     broken = tmp_path / "sitecustomize.py"
     broken.write_text(
-        "from frostgate_server.sqlite_store import group_commit\n"
+        "from frostgate_server.storage.sqlite import group_commit\n"
         "def die(*_): raise ZeroDivisionError\n"
         "group_commit.GroupCommit._make_group = die\n"
     )

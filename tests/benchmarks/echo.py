@@ -20,7 +20,7 @@ from frostgate.v1.policy_decision_service_pb2 import CheckOperationRequest, Chec
 
 SERVICE = "frostgate.v1.PolicyDecisionService"
 
-# As in frostgate_server.app, whose import would make this server less bare.
+# As in frostgate_server.process.worker_server, whose import would make this server less bare.
 OPTIONS = [
     ("grpc.so_reuseport", 1),
     ("grpc.max_receive_message_length", 512 * 1024),

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from frostgate_server import event_chain, sqlite_store
-from frostgate_server.caller import Caller
-from frostgate_server.sqlite_store import open_store
-from frostgate_server.store import Store, Transaction
-from frostgate_server.vocabulary import FreezeScope
+from frostgate_server.domain import hash_chain as event_chain
+from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.enums import FreezeScope
+from frostgate_server.storage import sqlite as sqlite_store
+from frostgate_server.storage.interface import Store, Transaction
+from frostgate_server.storage.sqlite.opening import open_store
 from subjects import freeze_service
 
 ID_FORMAT = "customer-%07d"
@@ -53,7 +54,7 @@ def filled_database(cache: Path, customers: int) -> Path:
 
 def _fingerprint() -> str:
     """Changes with whatever decides what a database holds."""
-    parts = Path(sqlite_store.__file__).parent
+    parts = Path(sqlite_store.__path__[0])
     files = [
         Path(__file__),
         Path(event_chain.__file__),

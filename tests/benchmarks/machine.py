@@ -7,7 +7,7 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from frostgate_server.sqlite_store.library import sqlite3
+from frostgate_server.storage.sqlite.driver import sqlite3
 
 from .load_program import go_version
 

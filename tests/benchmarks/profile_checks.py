@@ -33,14 +33,14 @@ from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, Check, checks_that_exist, running, typical_answer
 from benchmarks.subjects import Echo, Frostgate
 from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
-from frostgate_server import policy_file
-from frostgate_server.caller import Caller
-from frostgate_server.decisions import DecisionService
-from frostgate_server.policy_decision_servicer import PolicyDecisionServicer
-from frostgate_server.sqlite_store import open_store
-from frostgate_server.sqlite_store.store import SqliteStore
-from frostgate_server.store import Store, Transaction
-from frostgate_server.vocabulary import Decision, FreezeScope
+from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.enums import Decision, FreezeScope
+from frostgate_server.policy import loader as policy_file
+from frostgate_server.rpc.policy_decision_servicer import PolicyDecisionServicer
+from frostgate_server.services.decision_service import DecisionService
+from frostgate_server.storage.interface import Store, Transaction
+from frostgate_server.storage.sqlite.opening import open_store
+from frostgate_server.storage.sqlite.store import SqliteStore
 from subjects import freeze_service
 
 _CACHE = Path(__file__).parent.parent.parent / "build" / "bench"

@@ -5,7 +5,7 @@ Each adds a byte to the file that COUNTED_COMPARISONS names.
 
 import os
 
-from frostgate_server.codes import CodeKey, Purpose, SentCode
+from frostgate_server.domain.verification_code import CodeKey, Purpose, SentCode
 
 _compared = CodeKey.fits
 

@@ -10,11 +10,13 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from . import policy_file, rules_table
-from .audit import as_json
-from .errors import FrostgateError, StartupError
-from .partner_service import disable_codes
-from .settings import Configuration, all_settings, configure
+from frostgate_server.config.settings import Configuration, all_settings, configure
+from frostgate_server.domain.audit_entry import as_json
+from frostgate_server.domain.errors import FrostgateError, StartupError
+from frostgate_server.services.partner_service import disable_codes
+
+from .policy import loader as policy_file
+from .policy import table as rules_table
 
 _STDOUT = 1
 """Its descriptor: `sys.stdout` is None in a process that was started with it closed."""
@@ -101,7 +103,7 @@ def _serve(options: argparse.Namespace) -> None:
     if options.print_config:
         print(configuration.shown(), end="")
         return
-    from .serving import serve  # noqa: PLC0415 - the other commands need no database to start
+    from frostgate_server.commands.serve import serve  # noqa: PLC0415 - the other commands need no database to start
 
     serve(configuration, _write_line)
 
@@ -121,21 +123,21 @@ def _rules(options: argparse.Namespace) -> None:
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from .sqlite_store import audit_entries  # noqa: PLC0415 - the other commands need no database to start
+    from frostgate_server.storage.sqlite.admin.audit_log import audit_entries  # noqa: PLC0415 - the other commands need no database to start
 
     for entry in audit_entries(_configuration(options).settings.database, options.after):
         print(as_json(entry))
 
 
 def _backup(options: argparse.Namespace) -> None:
-    from .sqlite_store import backup  # noqa: PLC0415 - the other commands need no database to start
+    from frostgate_server.storage.sqlite.admin.backup import backup  # noqa: PLC0415 - the other commands need no database to start
 
     revision = backup(_configuration(options).settings.database, options.to)
     print(f"{options.to} holds the database as it was at revision {revision}")
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from .sqlite_store import read_heads, verify  # noqa: PLC0415 - the other commands need no database to start
+    from frostgate_server.storage.sqlite.admin.verify import read_heads, verify  # noqa: PLC0415 - the other commands need no database to start
 
     database = _configuration(options).settings.database
     exported = read_heads(options.heads) if options.heads else []
@@ -148,7 +150,7 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _recover(options: argparse.Namespace) -> None:
-    from .sqlite_store import recover  # noqa: PLC0415 - the other commands need no database to start
+    from frostgate_server.storage.sqlite.admin.recover import recover  # noqa: PLC0415 - the other commands need no database to start
 
     database = _configuration(options).settings.database
     recovered = recover(database)
@@ -159,7 +161,7 @@ def _recover(options: argparse.Namespace) -> None:
 
 
 def _disable_codes(options: argparse.Namespace) -> None:
-    from .sqlite_store import claim_database, ensure_exists, open_store  # noqa: PLC0415 - as above
+    from frostgate_server.storage.sqlite.opening import claim_database, ensure_exists, open_store  # noqa: PLC0415 - as above
 
     database = _configuration(options).settings.database
     ensure_exists(database)

@@ -1,1 +1,0 @@
-"""Who calls, and may they: certificates, tokens, and the files by which callers are known."""

@@ -1,0 +1,132 @@
+"""Who calls: from what a call shows to a caller with a role, or a refusal."""
+
+import logging
+from contextvars import ContextVar
+from time import time
+
+from frostgate_server.config.callers_table import KnownCaller
+from frostgate_server.config.settings import Settings
+from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.errors import FrostgateError, PermissionDenied, Unauthenticated
+from frostgate_server.domain.roles import may_call
+from frostgate_server.observability.rate_limited_log import RefusalsLog
+
+from .certificates import credential_of
+from .credential import BadCredential, Credential
+from .credential_files import AccessFiles
+from .interface import Admission, Call
+from .jwt_verifier import TokenRules, Tokens, bearer_token
+
+_log = RefusalsLog(logging.getLogger(__name__))
+
+_CERTIFICATE = "show a client certificate, not expired, with a SPIFFE URI or the DNS name of a caller"
+_TOKEN = "send a valid bearer token over TLS"  # noqa: S105 - advice
+_ELSEWHERE = "call the address that asks for client certificates"
+
+verified_before: ContextVar[Credential | FrostgateError | None] = ContextVar("verified_before", default=None)
+"""What became of a call's token, where it was verified before the call's turn. Set in the context of the call."""
+
+
+class Identities:
+    """For servers with callers."""
+
+    def __init__(self, settings: Settings, files: AccessFiles) -> None:
+        """Goes by what the files hold, whenever it is asked."""
+        self._files = files
+        self._rules = TokenRules(settings.token_issuer, settings.token_audience, settings.token_leeway.total_seconds())
+        self._tokens: Tokens | None = None
+
+    def caller(self, call: Call, method: str) -> Caller:
+        """See Door."""
+        known = self._admitted(self._credential(call), method)
+        return Caller(call.is_active, known.principal, known.partners)
+
+    def admission(self, call: Call, method: str) -> Admission:
+        """See Door."""
+        admission = _StreamAdmission(self, self._credential(call), method)
+        admission.ensure_holds()
+        return admission
+
+    def known(self, token: str) -> Credential | None:
+        """What a token proves that was verified before; None if it has to be."""
+        tokens = self._current_tokens()
+        return None if tokens is None else tokens.known(token)
+
+    def verified(self, token: str) -> Credential:
+        """What a token proves. Raises Unauthenticated."""
+        tokens = self._current_tokens()
+        try:
+            if tokens is None:
+                raise BadCredential("a token, and none are taken")
+            return tokens.verified(token)
+        except BadCredential as bad:
+            raise self._refused(_TOKEN, bad) from None
+
+    def ensure_holds(self, credential: Credential, method: str) -> None:
+        """Raises Unauthenticated or PermissionDenied unless the credential's caller may call this now."""
+        self._admitted(credential, method)
+
+    def _credential(self, call: Call) -> Credential:
+        """What the call proves. Where a certificate is asked for, it alone counts. Raises Unauthenticated."""
+        connection = call.auth_context()
+        if certificates := connection.get("x509_pem_cert"):
+            credential = credential_of(certificates[0])
+            if isinstance(credential, BadCredential):
+                raise self._refused(_CERTIFICATE, credential)
+            return credential
+        if self._files.token_keys is None or b"ssl" not in connection.get("transport_security_type", ()):
+            raise self._refused(_ELSEWHERE, BadCredential("a call without a certificate where no token is taken"))
+        if (before := verified_before.get()) is not None:
+            if isinstance(before, FrostgateError):
+                raise before
+            return before
+        try:
+            token = bearer_token(call.invocation_metadata())
+        except BadCredential as bad:
+            raise self._refused(_TOKEN, bad) from None
+        if token is None:
+            raise self._refused(_TOKEN, BadCredential("a call without a token"))
+        return self.verified(token)
+
+    def _admitted(self, credential: Credential, method: str) -> KnownCaller:
+        wanted = _TOKEN if credential.key else _CERTIFICATE
+        if credential.expires <= time():
+            raise self._refused(wanted, BadCredential(f"the credential of {credential.principals[0]} has expired"))
+        if credential.key and (
+            self._files.token_keys is None or credential.key not in self._files.token_keys.value.thumbprints
+        ):
+            raise self._refused(wanted, BadCredential(f"the key of {credential.principals[0]}'s token is gone"))
+        assert self._files.callers is not None, "only a server with callers has identities"
+        callers = self._files.callers.value
+        known = [callers[principal] for principal in credential.principals if principal in callers]
+        if len(known) > 1:
+            raise self._refused(wanted, BadCredential(f"a certificate of {len(known)} callers"))
+        if not known:
+            _log.note(f"{credential.principals[0]} is no caller")
+            raise PermissionDenied(credential.principals[0], method, known=False)
+        if not may_call(known[0].role, method):
+            raise PermissionDenied(known[0].principal, method, known=True)
+        return known[0]
+
+    def _current_tokens(self) -> Tokens | None:
+        """For the keys that count now: with other keys all tokens are verified anew."""
+        if self._files.token_keys is None:
+            return None
+        keys, tokens = self._files.token_keys.value, self._tokens
+        if tokens is None or tokens.keys is not keys:
+            tokens = self._tokens = Tokens(self._rules, keys)
+        return tokens
+
+    def _refused(self, wanted: str, bad: BadCredential) -> Unauthenticated:
+        _log.note(str(bad))
+        return Unauthenticated(wanted=wanted)
+
+
+class _StreamAdmission:
+    def __init__(self, identities: Identities, credential: Credential, method: str) -> None:
+        self._identities = identities
+        self._credential = credential
+        self._method = method
+
+    def ensure_holds(self) -> None:
+        self._identities.ensure_holds(self._credential, self._method)

@@ -1,0 +1,101 @@
+"""Certificates: the server's own with its key, the authorities of its callers, and what a caller's own says of it."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from frostgate_server.domain.errors import StartupError
+from frostgate_server.domain.principal import is_host, is_spiffe_id
+
+from .credential import BadCredential, Credential
+
+CERTIFICATES_KEPT = 4096
+"""Of callers, so that each is parsed once for many calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """The chain that the server shows, its own certificate first, and the key of that. PEM."""
+
+    chain: bytes
+    key: bytes
+
+
+def server_certificate(chain: bytes, key: bytes) -> ServerCertificate:
+    """Of the contents of two PEM files. Raises StartupError if they cannot be used together."""
+    certificates = _certificates(chain)
+    try:
+        private = load_pem_private_key(key, password=None)
+    except TypeError as error:
+        raise StartupError("the key is encrypted: give one that is not") from error
+    except Exception as error:
+        raise StartupError("there is no private key in the file of the key") from error
+    if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise StartupError("the key must be of RSA or of an elliptic curve")
+    public = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if certificates[0].public_key().public_bytes(*public) != private.public_key().public_bytes(*public):
+        raise StartupError("certificate and key do not match")
+    return ServerCertificate(
+        _pem(certificates), private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+
+
+def authorities(bundle: bytes) -> bytes:
+    """The certificates of a PEM file, and nothing else that may stand there. Raises StartupError if there is none."""
+    return _pem(_certificates(bundle))
+
+
+def _certificates(pem: bytes) -> list[x509.Certificate]:
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+        for certificate in found:
+            certificate.public_key()
+    except Exception as error:
+        raise StartupError("there is no certificate, or one that cannot be read") from error
+    return found
+
+
+def _pem(certificates: list[x509.Certificate]) -> bytes:
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+
+
+@lru_cache(CERTIFICATES_KEPT)
+def credential_of(pem: bytes) -> Credential | BadCredential:
+    """What a certificate says of its holder; the handshake has proven it. Whether it has expired is not looked at."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        return Credential(_principals(certificate), certificate.not_valid_after_utc.timestamp())
+    except BadCredential as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - a stranger's bytes: whatever is wrong with them, they prove nothing
+        return BadCredential(f"a certificate cannot be read: {type(error).__name__}")
+
+
+def _principals(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The SPIFFE id if there is any URI, else all host names. Never the common name."""
+    uris: list[str] = []
+    hosts: list[str] = []
+    with suppress(x509.ExtensionNotFound):
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+        hosts = names.get_values_for_type(x509.DNSName)
+    if len(uris) > 1:
+        raise BadCredential(f"a certificate has {len(uris)} URIs")
+    if uris:
+        if not is_spiffe_id(uris[0]):
+            raise BadCredential("a certificate's URI is no SPIFFE id")
+        return (uris[0],)
+    principals = tuple(dict.fromkeys(f"dns:{host.lower()}" for host in hosts if is_host(host.lower())))
+    if not principals:
+        raise BadCredential("a certificate has neither a URI nor the name of a host")
+    return principals

@@ -1,0 +1,123 @@
+"""Bearer tokens: JWTs of one issuer for one audience, verified once and then known by their hash."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from jwt.utils import base64url_decode
+
+from frostgate_server.domain.principal import is_subject
+
+from .credential import BadCredential, Credential
+from .jwks import TokenKeys
+
+LONGEST_TOKEN = 8192
+"""Bytes."""
+
+TOKENS_KEPT = 4096
+
+_REQUIRED = ["exp", "sub", "iss", "aud"]
+
+
+def bearer_token(metadata: Sequence[tuple[str, str | bytes]] | None) -> str | None:
+    """The token that a call carries; None if it carries none. Raises BadCredential for what is no token."""
+    headers = [value for key, value in metadata or () if key == "authorization"]
+    if not headers:
+        return None
+    if len(headers) > 1:
+        raise BadCredential(f"{len(headers)} authorization headers")
+    header = headers[0] if isinstance(headers[0], str) else headers[0].decode("ascii", "replace")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
+        raise BadCredential(f"an authorization header that is no bearer token of at most {LONGEST_TOKEN} bytes")
+    return token
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """What every token must fulfil. `leeway` is in seconds."""
+
+    issuer: str
+    audience: str
+    leeway: float
+
+
+class Tokens:
+    """Verifies the tokens of one set of keys. Those that were good are known from then on, whatever becomes of them:
+    whether they have expired is the caller's to look at."""
+
+    def __init__(self, rules: TokenRules, keys: TokenKeys) -> None:
+        """Knows no token yet."""
+        self.keys = keys
+        self._rules = rules
+        self._known: dict[bytes, Credential] = {}
+        self._lock = threading.Lock()
+
+    def known(self, token: str) -> Credential | None:
+        """What a token that was good before proves; None if it has to be verified."""
+        return self._known.get(_hash(token))
+
+    def verified(self, token: str) -> Credential:
+        """What a token proves. Raises BadCredential, which never holds the token."""
+        if known := self.known(token):
+            return known
+        credential = self._verify(token)
+        with self._lock:
+            if len(self._known) >= TOKENS_KEPT:
+                del self._known[next(iter(self._known))]
+            self._known[_hash(token)] = credential
+        return credential
+
+    def _verify(self, token: str) -> Credential:
+        try:
+            header = _header(token)
+            if "crit" in header:
+                raise BadCredential("a token with crit")
+            key = self.keys.find(header.get("kid"))
+            if key is None:
+                raise BadCredential("a token of a key that is not known")
+            if header.get("alg") not in key.algorithms:
+                raise BadCredential("a token by an algorithm that is not its key's")
+            return self._credential(self._claims(token, key.key, str(header["alg"])), key.thumbprint)
+        except BadCredential:
+            raise
+        except jwt.PyJWTError as error:
+            # Its class says enough. Its text may quote the token.
+            raise BadCredential(f"a token is refused: {type(error).__name__}") from None
+        except Exception as error:  # noqa: BLE001 - a stranger's bytes: whatever is wrong with them, they prove nothing
+            raise BadCredential(f"a token cannot be read: {type(error).__name__}") from None
+
+    def _claims(self, token: str, key: Any, algorithm: str) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            issuer=self._rules.issuer,
+            audience=self._rules.audience,
+            leeway=self._rules.leeway,
+            options={"require": _REQUIRED},
+        )
+
+    def _credential(self, claims: dict[str, Any], thumbprint: str) -> Credential:
+        if not is_subject(claims["sub"]):
+            raise BadCredential("a token whose sub is no name")
+        return Credential((f"sub:{claims['sub']}",), int(claims["exp"]) + self._rules.leeway, thumbprint)
+
+
+def _header(token: str) -> dict[str, Any]:
+    """What a token says of its key, without a look at the rest: a stranger's token of no key costs next to nothing.
+
+    Raises ValueError.
+    """
+    header = json.loads(base64url_decode(token.partition(".")[0]))
+    if not isinstance(header, dict):
+        raise ValueError("a header that is no object")
+    return header
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

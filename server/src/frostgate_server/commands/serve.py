@@ -1,0 +1,144 @@
+"""Serving: the composition root of the supervisor's process, which settles everything before a worker answers."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing, suppress
+from functools import partial
+from pathlib import Path
+from time import sleep
+
+from frostgate_server.auth.reloadable_file import Contents
+from frostgate_server.config.code_key_file import code_key
+from frostgate_server.config.settings import Configuration, Settings
+from frostgate_server.config.types import MOST_WORKERS, is_unix
+from frostgate_server.config.validation import ensure_sound
+from frostgate_server.domain.errors import StartupError
+from frostgate_server.mail.smtp import ensure_mail
+from frostgate_server.observability.logging_setup import log_to_stderr
+from frostgate_server.policy import loader as policy_file
+from frostgate_server.process.head_exporter import HeadExport, append_line
+from frostgate_server.process.port_reservation import Reservation, reserved
+from frostgate_server.process.shutdown_signals import Stop
+from frostgate_server.process.supervisor import TURN, Supervisor
+from frostgate_server.process.worker_config import Orders
+from frostgate_server.storage.sqlite.opening import FILE_ENDINGS, Prepared, claim_database, prepare_store
+
+_log = logging.getLogger(__name__)
+
+_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+
+
+def serve(configuration: Configuration, write_line: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT, and announces each turn. Raises StartupError, which says why it cannot.
+
+    `write_line` may raise OSError: a server goes on, and drains, also if nobody reads its lines.
+    """
+
+    def announce(line: str) -> None:
+        with suppress(OSError):
+            write_line(line)
+
+    settings = configuration.settings
+    stop = Stop()
+    log_to_stderr(settings.log_level, "supervisor")
+    ensure_sound(configuration)
+    ensure_mail(settings)
+    _ensure_exported_elsewhere(settings)
+    policy = policy_file.load(settings.policy, settings.unknown_customer)
+    count = _worker_count(settings)
+    with ExitStack() as held:
+        last_good = _access(configuration, held)
+        port = held.enter_context(reserved(settings.listen))
+        mtls_port = held.enter_context(reserved(settings.mtls_listen))
+        claim = held.enter_context(closing(claim_database(settings.database, create=configuration.may_create)))
+        inherited = [*port.descriptors, *mtls_port.descriptors, claim.fileno()]
+        workers = Supervisor(count, inherited, settings.drain_period)
+        stop.at_once = workers.end
+        held.enter_context(workers)
+        database = prepare_store(settings.database, create=configuration.may_create)
+        key = code_key(settings.verification_key, database.path)
+
+        def orders(number: int) -> Orders:
+            """For a worker that starts now, with what is good now."""
+            return Orders(
+                number,
+                port.listeners,
+                mtls_port.listeners,
+                database,
+                policy,
+                key,
+                settings,
+                configuration.callers_file,
+                last_good(),
+            )
+
+        workers.start(orders, stop)
+        if not stop.asked:
+            announce(
+                f"frostgate-server is ready on {_addresses(port, mtls_port)}: database {settings.database} "
+                f"at revision {database.revision}, policy {policy.version}, "
+                f"unknown customers: {policy.unknown_customer.name}, workers: {count}"
+            )
+        exports = _head_exports(settings, database, write_line)
+        while not stop.asked:
+            sleep(TURN)
+            workers.look_after()
+        announce("frostgate-server is draining")
+        workers.drain()
+        for export in exports:
+            export.end()
+    announce("frostgate-server has stopped")
+
+
+def _access(configuration: Configuration, held: ExitStack) -> Callable[[], Mapping[str, Contents]]:
+    """What was last good of the files by which callers are known. Raises StartupError if it is not good now."""
+    settings = configuration.settings
+    if not settings.tls_certificate:
+        return dict
+    from frostgate_server.auth.credential_files import AccessFiles, Watch  # noqa: PLC0415 - others need no cryptography to start
+
+    files = AccessFiles(settings, configuration.callers_file)
+    held.callback(Watch(files, _log.log).end)
+    return files.last_good
+
+
+def _addresses(port: Reservation, mtls_port: Reservation) -> str:
+    """That of mTLS is named as such, after the other one."""
+    mtls = [f"mTLS on {mtls_port.address}"] if mtls_port.address else []
+    return ", ".join([port.address, *mtls] if port.address else mtls)
+
+
+def _ensure_exported_elsewhere(settings: Settings) -> None:
+    own = {settings.database.resolve().with_name(settings.database.name + end) for end in FILE_ENDINGS}
+    if Path(settings.head_export).resolve() in own:
+        raise StartupError(f"head_export must not be a file of the database itself, but is {settings.head_export}")
+
+
+def _head_exports(settings: Settings, database: Prepared, write_line: Callable[[str], None]) -> list[HeadExport]:
+    """One, or none if none is asked for."""
+    to = settings.head_export
+    if not to:
+        return []
+    write = write_line if to == "-" else partial(append_line, Path(to))
+    return [HeadExport(database, write, settings.head_export_period)]
+
+
+def _worker_count(settings: Settings) -> int:
+    """How many workers serve. Raises StartupError for more than one on a unix socket, which has one listener."""
+    sockets = [address for address in (settings.listen, settings.mtls_listen) if is_unix(address)]
+    if not sockets:
+        return settings.workers or _core_count()
+    if settings.workers not in {None, 1}:
+        raise StartupError(f"{settings.workers} workers cannot share {sockets[0]}: take --workers 1, or a port")
+    return 1
+
+
+def _core_count() -> int:
+    """The cores that this process may use, also where a container grants less than the machine has."""
+    cores = len(os.sched_getaffinity(0))
+    if _CPU_LIMIT.exists():
+        granted, _, period = _CPU_LIMIT.read_text().partition(" ")
+        if granted != "max":
+            cores = min(cores, max(1, int(granted) // int(period)))
+    return min(cores, MOST_WORKERS)

@@ -1,0 +1,39 @@
+"""The file with the key under which verification codes are kept: not in the database, so that a copy of that says
+nothing of codes."""
+
+import os
+import secrets
+from pathlib import Path
+
+from frostgate_server.domain.errors import StartupError
+from frostgate_server.domain.verification_code import CodeKey
+
+LEAST_BYTES = 32
+
+
+def code_key(named: Path | None, database: Path) -> CodeKey:
+    """The key in the file that is named, or else in the one beside the database, which is made if there is none.
+
+    Raises StartupError.
+    """
+    path = named or database.with_name(database.name + "-key")
+    try:
+        if named is None and not path.exists():
+            _make(path)
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise StartupError(f"verification key {path} cannot be read: {error.strerror}") from error
+    if len(key) < LEAST_BYTES:
+        raise StartupError(f"verification key {path} must have at least {LEAST_BYTES} bytes but has {len(key)}")
+    return CodeKey(key)
+
+
+def _make(path: Path) -> None:
+    """Makes a key, whole under its name or not at all."""
+    unfinished = path.with_name(path.name + "-new")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(secrets.token_hex(LEAST_BYTES) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(path)

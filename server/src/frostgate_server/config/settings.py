@@ -1,0 +1,351 @@
+"""The server's settings: read once, from flags over environment over file over defaults, and frozen.
+
+Every setting is one field of Settings. Its flag, its environment variable and its key in the file follow from the
+field's name: `check_threads` is `--check-threads`, `FROSTGATE_CHECK_THREADS` and `check_threads = …`.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from frostgate_server.domain.enums import Decision
+from frostgate_server.domain.errors import StartupError
+from frostgate_server.domain.roles import Role
+
+from . import types as values
+from .callers_table import Callers, CallersError, KnownCaller, callers_of
+
+DEFAULT_DATABASE = Path("data/frostgate.db")
+
+_NO_ADDRESS = "must be HOST:PORT with a port from 0 to 65535, or unix:/path, where there is no mtls_listen"
+
+
+def _setting(default: Any, read: Callable[[str], Any], shown: Callable[[Any], str], doc: str) -> Any:
+    return field(default=default, metadata={"read": read, "shown": shown, "doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the server is told. `doc` of each field is its documentation."""
+
+    listen: str = _setting(
+        "127.0.0.1:50051",
+        values.optional_address,
+        str,
+        "Where to listen: HOST:PORT ([HOST]:PORT for IPv6; port 0 takes a free one) or unix:/path. "
+        "A host that is not loopback needs callers, or --insecure. Empty: only at --mtls-listen.",
+    )
+    insecure: bool = _setting(
+        False,
+        values.switch,
+        values.shown_switch,
+        "Serve without callers on addresses that are not loopback too: whoever reaches the port can freeze every "
+        "customer.",
+    )
+    tls_certificate: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "The server's certificate, and those between it and the authority's: a PEM file. With it, and --tls-key, "
+        "callers connect by TLS; a replaced file is used for new connections.",
+    )
+    tls_key: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "The key of --tls-certificate: a PEM file, not encrypted.",
+    )
+    mtls_listen: str = _setting(
+        "",
+        values.optional_address,
+        str,
+        "A second address, as --listen, where callers show a client certificate. None if empty.",
+    )
+    client_ca: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "The authorities from which client certificates must come: a PEM file. A replaced file is used for new "
+        "connections.",
+    )
+    token_issuer: str = _setting(
+        "",
+        str,
+        str,
+        "The iss that bearer tokens must have. Tokens are taken at --listen, if it speaks TLS. No tokens if empty.",
+    )
+    token_audience: str = _setting("", str, str, "The aud that bearer tokens must have, or have among others.")
+    token_keys: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "The public keys of the issuer: a JWKS file. A replaced file is used within seconds.",
+    )
+    token_algorithms: tuple[str, ...] = _setting(
+        ("RS256", "ES256", "EdDSA"),
+        values.token_algorithms,
+        values.shown_token_algorithms,
+        "What tokens may be signed by, with commas between: RS, PS or ES with 256, 384 or 512, or EdDSA.",
+    )
+    token_leeway: timedelta = _setting(
+        timedelta(seconds=30),
+        values.token_leeway,
+        values.shown_duration,
+        "How far the issuer's clock may be from the server's: at most 60s.",
+    )
+    reflection: str = _setting(
+        "callers",
+        values.reflection,
+        str,
+        "Who may ask what services there are: anyone, callers (those with a role, or all if there are none) or off.",
+    )
+    database: Path = _setting(
+        DEFAULT_DATABASE,
+        values.path,
+        str,
+        "The SQLite file. Its -wal, -shm, -head, -lock and -key files are beside it.",
+    )
+    create: bool = _setting(
+        False,
+        values.switch,
+        values.shown_switch,
+        "Make the database if there is none. Only the default database is made without being asked for.",
+    )
+    policy: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "A TOML file with decisions for cells on which the source is silent. None if empty.",
+    )
+    retention_period: timedelta = _setting(
+        timedelta(days=15),
+        values.retention_period,
+        values.shown_duration,
+        "How long data is retained once resources are frozen, for freezes from now on: such as 15d or 36h.",
+    )
+    unknown_customer: Decision = _setting(
+        Decision.DENY,
+        values.decision,
+        values.shown_decision,
+        "What a check for a customer of no partner is answered: deny or allow.",
+    )
+    workers: int | None = _setting(
+        None,
+        values.worker_count,
+        values.shown_worker_count,
+        "Worker processes that share port and database, 1 to 64. auto: one for each core that it may use, "
+        "or one on a unix socket.",
+    )
+    check_threads: int = _setting(
+        2,
+        values.thread_count,
+        str,
+        "Threads of each worker for single checks, 1 to 64. More than two share one interpreter lock to no gain.",
+    )
+    drain_period: timedelta = _setting(
+        timedelta(seconds=10),
+        values.drain_period,
+        values.shown_duration,
+        "How long calls under way may go on after SIGTERM or SIGINT: such as 10s. A second signal ends them at once.",
+    )
+    head_export: str = _setting(
+        "",
+        values.export_target,
+        str,
+        "Where the head of the history is exported to, for frostgate-server verify: a file that lines are appended to, "
+        "or - for stdout. Not at all if empty.",
+    )
+    head_export_period: timedelta = _setting(
+        timedelta(hours=1),
+        values.export_period,
+        values.shown_duration,
+        "How often the head is exported, besides at the start and at the end: such as 10m or 1h.",
+    )
+    verification_key: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "A file of at least 32 secret bytes, under which verification codes are kept. If empty, a -key file beside the "
+        "database, which is made if need be.",
+    )
+    code_lifetime: timedelta = _setting(
+        timedelta(minutes=5),
+        values.code_lifetime,
+        values.shown_duration,
+        "How long a verification code is good: 1s to 1h.",
+    )
+    code_tries: int = _setting(
+        5, values.code_count, str, "How often a verification code may be tried, 1 to 100: then it is good for nothing."
+    )
+    code_failures: int = _setting(
+        10,
+        values.code_count,
+        str,
+        "How many tries of verification codes may fail in an hour, of one partner, 1 to 100.",
+    )
+    code_sendings: int = _setting(
+        5, values.code_count, str, "How many verification codes are sent in an hour, to one partner, 1 to 100."
+    )
+    mail_server: str = _setting(
+        "",
+        values.mail_server,
+        str,
+        "The SMTP server for verification codes, HOST:PORT. For development, on loopback only: log, which writes mails "
+        "to the log. If empty, no partner can enable codes.",
+    )
+    mail_security: str = _setting(
+        "starttls",
+        values.mail_security,
+        str,
+        "How mail is kept from others on its way to the server: starttls, tls (from the first byte), or none (a server "
+        "on loopback only).",
+    )
+    mail_sender: str = _setting("", values.mail_sender, str, "The address that verification codes come from.")
+    mail_user: str = _setting("", str, str, "Whom to log in as at the mail server. Nobody if empty.")
+    mail_password_file: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "A file with the password for that, read anew for each mail.",
+    )
+    mail_ca: Path | None = _setting(
+        None,
+        values.optional_path,
+        values.shown_optional_path,
+        "A PEM file of authorities that the mail server's certificate may come from. Those of the system if empty.",
+    )
+    log_level: str = _setting(
+        "info",
+        values.log_level,
+        str,
+        "What goes to the log on stderr: debug (every single check), info, warning or error.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting, as documentation and command line need it."""
+
+    name: str
+    default: str
+    doc: str
+    is_switch: bool
+
+    @property
+    def flag(self) -> str:
+        """Its flag on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return "FROSTGATE_" + self.name.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings in force, and where each came from: a flag, a variable, the file's name or "default".
+
+    `callers` are those that the `file` names; none: everybody is anonymous, and may do all.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+    file: Path | None = None
+    callers: Callers = field(default_factory=dict)
+
+    @property
+    def may_create(self) -> bool:
+        """Whether a missing database may be made: where asked for, or at the default place."""
+        return self.settings.create or self.origins["database"] == "default"
+
+    @property
+    def callers_file(self) -> Path | None:
+        """The file that names the callers; None if nobody is named."""
+        return self.file if self.callers else None
+
+    def shown(self) -> str:
+        """As a TOML file with the same settings, and the origin of each.
+
+        A database that the file names is no longer the default one: where it is missing, it is made with `create` only.
+        """
+        lines = []
+        for one in fields(Settings):
+            text = one.metadata["shown"](getattr(self.settings, one.name))
+            toml = text if type(one.default) in {bool, int} else _quoted(text)
+            lines.append(f"{one.name} = {toml}  # {self.origins[one.name]}\n")
+        return "".join([*lines, *map(_shown_caller, self.callers.values())])
+
+
+def all_settings() -> list[Setting]:
+    """Every setting, in the order of the documentation."""
+    return [
+        Setting(one.name, one.metadata["shown"](one.default), one.metadata["doc"], isinstance(one.default, bool))
+        for one in fields(Settings)
+    ]
+
+
+def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None) -> Configuration:
+    """The settings in force. `flags` holds those given, by the setting's name.
+
+    Raises StartupError with every problem: unknown keys in the file, and values that cannot be, with their origin.
+    """
+    document = _read_file(file) if file else {}
+    tables = document.pop("callers", None)
+    in_file = {key: values.text_of(value) for key, value in document.items()}
+    chosen: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    problems = [f"{file}: unknown setting {key}" for key in in_file if key not in Settings.__slots__]
+    for one, setting in zip(fields(Settings), all_settings(), strict=True):
+        text, origins[one.name] = _given(setting, flags, environment, in_file, str(file))
+        if text is not None:
+            try:
+                chosen[one.name] = one.metadata["read"](text)
+            except ValueError as error:
+                problems.append(f"{one.name} (from {origins[one.name]}) {error}, but is {text!r}")
+    settings = Settings(**chosen)
+    if not settings.listen and not settings.mtls_listen:
+        problems.append(f"listen (from {origins['listen']}) {_NO_ADDRESS}, but is ''")
+    callers: Callers = {}
+    try:
+        callers = callers_of(tables) if tables is not None else {}
+    except CallersError as error:
+        problems += [f"{file}: {problem}" for problem in error.problems]
+    if problems:
+        raise StartupError("; ".join(problems))
+    return Configuration(settings, origins, file, callers)
+
+
+def _given(
+    setting: Setting, flags: Mapping[str, str], environment: Mapping[str, str], in_file: Mapping[str, str], file: str
+) -> tuple[str | None, str]:
+    """The text that counts for a setting, and where it came from."""
+    if setting.name in flags:
+        return flags[setting.name], setting.flag
+    if setting.variable in environment:
+        return environment[setting.variable], setting.variable
+    if setting.name in in_file:
+        return in_file[setting.name], file
+    return None, "default"
+
+
+def _shown_caller(caller: KnownCaller) -> str:
+    """As a table of the file."""
+    lines = [f"principal = {_quoted(caller.principal)}", f"role = {_quoted(caller.role)}"]
+    if caller.role is Role.PARTNER_CENTER:
+        lines.append(f"partners = {sorted(caller.partners)}" if caller.partners else 'partners = "all"')
+    return "\n".join(["", "[[callers]]", *lines, ""])
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StartupError(f"configuration file {file} cannot be read: {error}") from error

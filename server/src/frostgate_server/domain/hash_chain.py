@@ -1,0 +1,53 @@
+"""The chains of hashes that bind every event, and every entry of the audit log, to all before it. Pure."""
+
+import hashlib
+import json
+
+from .audit_entry import AuditEntry
+from .customer import FreezeEvent
+
+GENESIS = "0" * 64
+"""The hash that the first of each chain is chained to."""
+
+
+def chained(previous_hash: str, event: FreezeEvent) -> str:
+    """The hash of an event: SHA-256, in hexadecimal, over the hash of the one before and every field of this one.
+
+    The form of this list is for ever: with another one, every chain that exists would be broken.
+    """
+    return _hash(
+        previous_hash,
+        event.revision,
+        event.customer_id,
+        event.partner_id,
+        event.action,
+        event.scope,
+        event.state_before,
+        event.state_after,
+        event.reason,
+        event.actor,
+        event.request_id,
+        event.event_time.isoformat(timespec="microseconds"),
+        event.retention_expire_time and event.retention_expire_time.isoformat(timespec="microseconds"),
+    )
+
+
+def chained_entry(previous_hash: str, entry: AuditEntry) -> str:
+    """The hash of an entry of the audit log, made as that of an event, and as much for ever."""
+    note = entry.note
+    partner = note.partner
+    return _hash(
+        previous_hash,
+        entry.sequence,
+        note.principal,
+        note.method,
+        note.reason,
+        note.subject,
+        note.note_time.isoformat(timespec="microseconds"),
+        note.omitted,
+        partner and [partner.partner_id, partner.verification_code_enabled, partner.verification_contact],
+    )
+
+
+def _hash(*content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,0 +1,206 @@
+"""Verification codes by mail: through an SMTP server, or, for development, into the log."""
+
+import logging
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate, make_msgid
+from socket import SHUT_RDWR, gethostname, socket
+from threading import Timer
+
+from frostgate_server.config.settings import Settings
+from frostgate_server.config.types import is_loopback
+from frostgate_server.domain.enums import VerificationAction
+from frostgate_server.domain.errors import StartupError
+from frostgate_server.domain.verification_code import Purpose
+from frostgate_server.services.partner_service import Mailer, MailLost
+
+_log = logging.getLogger(__name__)
+
+LOG = "log"
+"""The mail server that is none: what would be mailed is logged."""
+
+TIMEOUT = 5.0
+"""Seconds that each step of a conversation with the mail server may take."""
+
+DEADLINE = 10.0
+"""Seconds for all of them, once the server's address is found: a worker that drains waits no longer."""
+
+_MOST_NAMED = 10
+"""Customers that a mail names."""
+
+_WHAT = {
+    VerificationAction.FREEZE: "freeze",
+    VerificationAction.UNFREEZE: "unfreeze",
+    VerificationAction.DISASSOCIATE: "end the association of",
+    VerificationAction.UPDATE_PARTNER: "change its own verification settings",
+}
+
+
+def mailer_of(settings: Settings) -> Mailer | None:
+    """The mailer that the settings tell of, or none."""
+    if not settings.mail_server:
+        return None
+    return LogMailer() if settings.mail_server == LOG else SmtpMailer(settings)
+
+
+def ensure_mail(settings: Settings) -> None:
+    """Raises StartupError if codes could not be mailed as the settings say, or would be read by others."""
+    for address in (settings.listen, settings.mtls_listen):
+        if settings.mail_server == LOG and address and not is_loopback(address):
+            raise StartupError(f"others can reach {address}: mail_server = log is for loopback only")
+    if settings.mail_server in {"", LOG}:
+        return
+    if not settings.mail_sender:
+        raise StartupError("mail_server needs mail_sender: the address that codes come from")
+    if bool(settings.mail_user) != bool(settings.mail_password_file):
+        raise StartupError("mail_user and mail_password_file need each other: whom to log in as, and with what")
+    if not settings.mail_user.isascii():
+        raise StartupError(f"mail_user must be ASCII, but is {settings.mail_user!r}")
+    if settings.mail_security == "none" and not is_loopback(settings.mail_server):
+        raise StartupError(
+            f"others can read what is mailed through {settings.mail_server} with mail_security = none: take starttls"
+        )
+    try:
+        _trusted(settings)
+        _password(settings).encode("ascii")
+    except OSError as error:
+        raise StartupError(f"mail cannot be sent: {error}") from error
+    except UnicodeError as error:
+        raise StartupError("mail cannot be sent: the password must be ASCII") from error
+
+
+class LogMailer:
+    """Logs what it would mail."""
+
+    def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
+        """See Mailer."""
+        _log.warning("a mail to %s, which is not sent:\n%s", to, body(code, purpose, expire_time))
+
+
+class SmtpMailer:
+    """Hands mails to an SMTP server, each in a conversation of its own. The password is read anew for each."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Takes the settings of mail."""
+        self._settings = settings
+        host, _, port = settings.mail_server.rpartition(":")
+        self._host = host.strip("[]")
+        self._port = int(port)
+
+    def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
+        """See Mailer."""
+        try:
+            message = self._message(to, code, purpose, expire_time)
+            with self._conversation() as smtp:
+                self._introduce(smtp, to)
+                _hand_over(smtp, message)
+        except (OSError, ValueError) as error:
+            raise OSError(_told(error)) from None
+
+    def _message(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> bytes:
+        message = EmailMessage(policy=SMTP)
+        message["From"] = self._settings.mail_sender
+        message["To"] = to
+        message["Subject"] = f"Verification code for partner {purpose.partner_id}"
+        message["Date"] = formatdate()
+        message["Message-ID"] = make_msgid(domain=self._settings.mail_sender.rpartition("@")[2])
+        message.set_content(body(code, purpose, expire_time))
+        return message.as_bytes()
+
+    @contextmanager
+    def _conversation(self) -> Iterator[smtplib.SMTP]:
+        """A conversation that ends in time, its greeting included, whatever the server does."""
+        name = gethostname()
+        smtp = (
+            smtplib.SMTP_SSL(local_hostname=name, timeout=TIMEOUT, context=_trusted(self._settings))
+            if self._settings.mail_security == "tls"
+            else smtplib.SMTP(local_hostname=name, timeout=TIMEOUT)
+        )
+        deadline = Timer(DEADLINE, lambda: _cut(smtp.sock))
+        deadline.daemon = True
+        deadline.start()
+        try:
+            # The name that certificates are held against. It is set by the constructor alone, which would connect, too.
+            vars(smtp)["_host"] = self._host
+            smtp.connect(self._host, self._port)
+            yield smtp
+        finally:
+            deadline.cancel()
+            smtp.close()
+
+    def _introduce(self, smtp: smtplib.SMTP, to: str) -> None:
+        """All that comes before the mail itself."""
+        if self._settings.mail_security == "starttls":
+            smtp.starttls(context=_trusted(self._settings))
+        if self._settings.mail_user:
+            smtp.login(self._settings.mail_user, _password(self._settings))
+        smtp.ehlo_or_helo_if_needed()
+        for code, _ in (smtp.mail(self._settings.mail_sender), smtp.rcpt(to)):
+            if code not in {250, 251}:
+                raise smtplib.SMTPResponseException(code, "")
+
+
+def _hand_over(smtp: smtplib.SMTP, message: bytes) -> None:
+    """Raises MailLost where the answer to the mail itself is missing: it may have been taken."""
+    try:
+        code, _ = smtp.data(message)
+    except smtplib.SMTPDataError as error:
+        code = error.smtp_code
+    except (OSError, ValueError) as error:
+        raise MailLost(f"the mail server did not say whether it took a mail: {_told(error)}") from None
+    if code != 250:
+        raise smtplib.SMTPResponseException(code, "")
+    with suppress(OSError):
+        smtp.quit()
+
+
+def _cut(connection: socket | None) -> None:
+    """Ends a conversation that takes too long, whoever waits in it. A TLS connection stays one to its end."""
+    if connection is not None:
+        with suppress(OSError):
+            socket.shutdown(connection, SHUT_RDWR)
+
+
+def _told(error: Exception) -> str:
+    """What of an error may stand in the log: its text may quote a contact, or the password."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"the mail server answers {error.smtp_code}"
+    return (
+        f"{type(error).__name__} {error.strerror or ''}".strip() if isinstance(error, OSError) else type(error).__name__
+    )
+
+
+def body(code: str, purpose: Purpose, expire_time: datetime) -> str:
+    """What a mail says."""
+    return (
+        f"Somebody wants to {_described(purpose)}, on behalf of partner {purpose.partner_id}.\n"
+        f"\n"
+        f"Verification code: {code}\n"
+        f"\n"
+        f"It is good for this alone, once, until {expire_time:%Y-%m-%d %H:%M:%S} UTC.\n"
+        f"If nobody of yours asked for it, give it to nobody.\n"
+    )
+
+
+def _described(purpose: Purpose) -> str:
+    what = _WHAT[purpose.action]
+    if not purpose.customer_ids:
+        return what
+    named = ", ".join(purpose.customer_ids[:_MOST_NAMED])
+    more = len(purpose.customer_ids) - _MOST_NAMED
+    scope = f", scope {purpose.scope.name}" if purpose.scope else ""
+    return f"{what} {named}{f' and {more} more' if more > 0 else ''}{scope}"
+
+
+def _trusted(settings: Settings) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=settings.mail_ca)
+
+
+def _password(settings: Settings) -> str:
+    file = settings.mail_password_file
+    return "" if file is None else file.read_text("utf-8").strip()

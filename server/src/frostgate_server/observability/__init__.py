@@ -1,0 +1,1 @@
+"""Logging; this package knows nothing of the domain."""

@@ -1,0 +1,71 @@
+"""The head of the history, exported now and then to a place where whoever can write to the database cannot."""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from frostgate_server.domain.errors import StartupError
+from frostgate_server.storage.sqlite.admin.verify import current_head
+from frostgate_server.storage.sqlite.opening import Prepared, make_name_durable
+
+_log = logging.getLogger(__name__)
+
+LAST_EXPORT = 5.0
+"""Seconds that the last export is waited for."""
+
+
+class HeadExport:
+    """Writes the head as a line of JSON, in a thread of its own: a place that blocks must not stop anything else."""
+
+    def __init__(self, database: Prepared, write: Callable[[str], None], period: timedelta) -> None:
+        """Exports at once, then once in a period, and a last time when it is ended."""
+        self._database = database
+        self._write = write
+        self._period = period.total_seconds()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._export_all, name="head-export", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Exports a last time, and waits for that, but not for ever."""
+        self._ended.set()
+        self._thread.join(LAST_EXPORT)
+        if self._thread.is_alive():
+            _log.error("the head could not be exported a last time within %g s", LAST_EXPORT)
+
+    def _export_all(self) -> None:
+        self._export()
+        while not self._ended.wait(self._period):
+            self._export()
+        self._export()
+
+    def _export(self) -> None:
+        """What fails is logged, and tried again with the next period."""
+        try:
+            head = current_head(self._database)
+            self._write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), **asdict(head)}))
+        except (OSError, StartupError) as error:
+            _log.error("the head cannot be exported: %s", error)
+
+
+def append_line(file: Path, line: str) -> None:
+    """Adds a line to a file, on disk when this returns. What an earlier write left unfinished stays a line of its own.
+
+    Raises OSError.
+    """
+    is_new = not file.exists()
+    with file.open("ab+") as appended:
+        if appended.tell() > 0:
+            appended.seek(-1, os.SEEK_END)
+            if appended.read(1) != b"\n":
+                appended.write(b"\n")
+        appended.write(line.encode() + b"\n")
+        appended.flush()
+        os.fsync(appended.fileno())
+    if is_new:
+        make_name_durable(file)

@@ -1,0 +1,117 @@
+"""Where the server listens: looked at and reserved before any worker listens there.
+
+Workers share a port by SO_REUSEPORT, which lets any process of this user join them, silently. So the supervisor
+reserves the port in a way that only its own workers know of.
+"""
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from frostgate_server.config.types import is_unix
+from frostgate_server.domain.errors import StartupError
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """An address that this server alone may listen on, with the port that was really taken.
+
+    `listeners` are the addresses behind it, for gRPC. `descriptors` keep them; a process that inherits those keeps them
+    too.
+    """
+
+    address: str
+    listeners: tuple[str, ...]
+    descriptors: tuple[int, ...]
+
+
+@contextmanager
+def reserved(listen: str) -> Iterator[Reservation]:
+    """Reserves an address for as long as the block lasts; nothing for an empty one.
+
+    Raises StartupError if another process listens there.
+    """
+    if not listen:
+        yield Reservation("", (), ())
+        return
+    with ExitStack() as held:
+        try:
+            reservation = _reserved_path(listen, held) if is_unix(listen) else _reserved_port(listen, held)
+        except (OSError, UnicodeError) as error:
+            raise StartupError(f"cannot listen on {listen}: {getattr(error, 'strerror', error)}") from error
+        yield reservation
+
+
+def _reserved_port(listen: str, held: ExitStack) -> Reservation:
+    """Every address that the host has here: a name such as localhost has several."""
+    host, _, text = listen.rpartition(":")
+    port = int(text)
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listeners, descriptors = [], []
+    for family, _, _, _, address in found:
+        try:
+            reservation = held.enter_context(_reserve(family, str(address[0]), port))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL or len(found) == 1:
+                raise
+            continue
+        port = reservation.getsockname()[1]
+        listeners.append(f"[{address[0]}]:{port}" if family == socket.AF_INET6 else f"{address[0]}:{port}")
+        descriptors.append(reservation.fileno())
+    if not listeners:
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    return Reservation(f"{host}:{port}", tuple(listeners), tuple(descriptors))
+
+
+def _reserve(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    """A socket that is bound, listens to nobody, and lets only those bind beside it that set SO_REUSEPORT.
+
+    Whether anybody else is there is decided by listening without SO_REUSEPORT, which one process alone can do. Only
+    then is the option set, so that the reservation can be bound before the first socket is let go.
+    """
+    if host == "0.0.0.0" and socket.has_dualstack_ipv6():  # noqa: S104 - told to
+        # gRPC listens on all addresses of both kinds then.
+        family, host = socket.AF_INET6, "::"
+    with _socket(family) as alone:
+        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        alone.bind((host, port))
+        alone.listen()
+        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reservation = _socket(family)
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reservation.bind(alone.getsockname())
+        return reservation
+
+
+def _socket(family: socket.AddressFamily) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    return made
+
+
+def _reserved_path(listen: str, held: ExitStack) -> Reservation:
+    """By a lock beside the socket: the socket itself is replaced whenever a worker is."""
+    path = listen.removeprefix("unix:")
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    held.callback(os.close, lock)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StartupError(f"cannot listen on {listen}: another process does") from None
+    _ensure_nobody_answers(listen)
+    return Reservation(listen, (listen,), (lock,))
+
+
+def _ensure_nobody_answers(listen: str) -> None:
+    """A unix socket that nobody listens on is left over, and is replaced."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(listen.removeprefix("unix:"))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return
+    raise StartupError(f"cannot listen on {listen}: another process does")

@@ -1,0 +1,40 @@
+"""TLS for the server's addresses, with the certificates that count at each handshake."""
+
+from typing import Any
+
+import grpc
+
+from frostgate_server.auth.certificates import ServerCertificate
+from frostgate_server.auth.reloadable_file import Kept
+
+
+def server_credentials(certificate: Kept[ServerCertificate], authorities: Kept[bytes] | None) -> grpc.ServerCredentials:
+    """Shows the certificate, and asks callers for one of the authorities, if any are given.
+
+    A handshake reads no file: it takes what was last found good. Open connections go on with what they began with.
+    """
+    shown = _material(certificate, authorities)
+
+    def replaced() -> grpc.ServerCertificateConfiguration | None:
+        """What to show from now on; None for the same as before, so that gRPC does not take it up anew."""
+        nonlocal shown
+        now = _material(certificate, authorities)
+        if now == shown:
+            return None
+        shown = now
+        return _configuration(*now)
+
+    fetcher: Any = replaced
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(*shown), fetcher, require_client_authentication=authorities is not None
+    )
+
+
+def _material(
+    certificate: Kept[ServerCertificate], authorities: Kept[bytes] | None
+) -> tuple[ServerCertificate, bytes | None]:
+    return certificate.value, authorities.value if authorities else None
+
+
+def _configuration(certificate: ServerCertificate, authorities: bytes | None) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(certificate.key, certificate.chain)], authorities)

@@ -1,0 +1,280 @@
+"""The use cases of the partner center: what a call does, in which order. Knows no transport and no SQL.
+
+Order of checks: shape, identity and role (before it comes here) → replay → partner and existence → transition → code
+required → code compared.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from frostgate_server.domain import customer as freezing
+from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.clock import utc_now
+from frostgate_server.domain.customer import Customer, FreezeEvent, Moment
+from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
+from frostgate_server.domain.errors import (
+    CustomerNotFound,
+    FrostgateError,
+    PartnerMismatch,
+    PartnerNotFound,
+    RequestIdReused,
+    VerificationCodeRequired,
+)
+from frostgate_server.storage.interface import Answered, CustomerFilter, EventFilter, RequestKey, Store, Transaction
+
+from . import page_token as paging
+from .code_verifier import CodeGate, Plan
+from .customer_change import Change, Step, ensure_one_partner_with_codes, partners_seen, steps_of
+from .stored_responses import BatchChanged, Changed, ensure_may_be_told, read_batch, read_changed, written
+
+_Answer = TypeVar("_Answer", Changed, BatchChanged)
+
+
+class Refusals(Protocol):
+    """Keeps refusals for who looks for them later."""
+
+    def note(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
+        """Takes note of a call that was refused, and of `more` items of it that were refused likewise."""
+
+
+class FreezeService:
+    """Changes customers, and tells what happened to them.
+
+    Every change may raise RequestIdReused, and CallerGone if nobody waits any more when its turn comes; it has changed
+    nothing then. All but `associate` may raise VerificationCodeRequired, VerificationCodeInvalid and
+    VerificationRateLimited. An empty request_id or code stands for none. A caller that is bound to partners gets
+    PartnerMismatch in the place of CustomerNotFound and PartnerNotFound, and for what is not theirs.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        gate: CodeGate,
+        refusals: Refusals,
+        retention_period: timedelta,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Resources frozen from now on are retained for `retention_period`. Refused items of batches are noted."""
+        self._store = store
+        self._gate = gate
+        self._refusals = refusals
+        self._retention_period = retention_period
+        self._clock = clock
+
+    def associate(self, caller: Caller, customer_id: str, partner_id: str, request_id: str) -> Changed:
+        """Associates a customer with a partner: frozen by default. Raises CustomerAlreadyAssociated."""
+
+        def associated(customer_id: str, before: Customer | None, at: Moment) -> Customer:
+            caller.ensure_sees(partner_id)
+            return freezing.associate(customer_id, before, partner_id, at)
+
+        reason = freezing.ASSOCIATION_REASON
+        change = Change(caller, FreezeEventAction.ASSOCIATED, None, reason, request_id, "", associated)
+        return self._one(change, "AssociateCustomer", customer_id, partner_id)
+
+    def disassociate(self, caller: Caller, customer_id: str, reason: str, code: str, request_id: str) -> Changed:
+        """Makes a customer unknown, from any state. Raises CustomerNotFound."""
+
+        def disassociated(customer_id: str, before: Customer | None, _: Moment) -> None:
+            freezing.disassociate(customer_id, before)
+
+        change = Change(caller, FreezeEventAction.DISASSOCIATED, None, reason, request_id, code, disassociated)
+        return self._one(change, "DisassociateCustomer", customer_id)
+
+    def freeze(
+        self,
+        caller: Caller,
+        customer_id: str,
+        scope: FreezeScope,
+        reason: str,
+        code: str,
+        request_id: str,
+        *,
+        validate_only: bool,
+    ) -> Changed:
+        """Freezes a customer, or freezes it further. Raises CustomerNotFound, AlreadyFrozen."""
+        change = self._freezing(caller, scope, reason, code, request_id)
+        return self._one(change, "FreezeCustomer", customer_id, validate_only=validate_only)
+
+    def unfreeze(
+        self,
+        caller: Caller,
+        customer_id: str,
+        scope: FreezeScope,
+        reason: str,
+        code: str,
+        request_id: str,
+        *,
+        validate_only: bool,
+    ) -> Changed:
+        """Unfreezes a customer. Raises CustomerNotFound, NotFrozen, ScopeMismatch."""
+        change = self._unfreezing(caller, scope, reason, code, request_id)
+        return self._one(change, "UnfreezeCustomer", customer_id, validate_only=validate_only)
+
+    def batch_freeze(
+        self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, code: str, request_id: str
+    ) -> BatchChanged:
+        """Freezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
+        change = self._freezing(caller, scope, reason, code, request_id)
+        return self._many(change, "BatchFreezeCustomers", customer_ids)
+
+    def batch_unfreeze(
+        self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, code: str, request_id: str
+    ) -> BatchChanged:
+        """Unfreezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
+        change = self._unfreezing(caller, scope, reason, code, request_id)
+        return self._many(change, "BatchUnfreezeCustomers", customer_ids)
+
+    def customer(self, caller: Caller, customer_id: str) -> Customer:
+        """The customer. Raises CustomerNotFound."""
+        customer = self._store.customer(customer_id)
+        caller.ensure_sees_customer(customer_id, customer)
+        if customer is None:
+            raise CustomerNotFound(customer_id=customer_id)
+        return customer
+
+    def customers(
+        self,
+        caller: Caller,
+        partner_id: str,
+        freeze_state: FreezeState | None,
+        retention_expired: bool | None,
+        page_size: int,
+        page_token: str,
+    ) -> tuple[list[Customer], str]:
+        """A page of a partner's customers by id, and the next one's token. Raises PartnerNotFound, PageTokenInvalid."""
+        caller.ensure_sees(partner_id)
+        filters = (partner_id, freeze_state, retention_expired)
+        last = paging.after(page_token, filters, str)
+        if self._store.partner(partner_id) is None:
+            raise PartnerNotFound(partner_id=partner_id)
+        wanted = CustomerFilter(partner_id, self._clock(), freeze_state, retention_expired)
+        found = self._store.customers(wanted, last or "", page_size + 1)
+        page = found[:page_size]
+        return page, paging.token(filters, page[-1].customer_id) if len(found) > page_size else ""
+
+    def events(
+        self, caller: Caller, wanted: EventFilter, page_size: int, page_token: str
+    ) -> tuple[list[FreezeEvent], str]:
+        """A page of events, the newest first, and the token of the next page. Raises PageTokenInvalid.
+
+        A caller that is bound to partners sees what happened to customers while they were theirs.
+        """
+        for partner_id in wanted.partner_ids or ():
+            caller.ensure_sees(partner_id)
+        seen = wanted
+        if wanted.partner_ids is None and caller.partners is not None:
+            seen = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
+        filters = (wanted, seen)
+        found = self._store.events(seen, paging.after(page_token, filters, int), page_size + 1)
+        page = found[:page_size]
+        return page, paging.token(filters, page[-1].revision) if len(found) > page_size else ""
+
+    def _freezing(self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str) -> Change:
+        def frozen(customer_id: str, before: Customer | None, at: Moment) -> Customer:
+            return freezing.freeze(customer_id, before, scope, reason, self._retention_period, at)
+
+        return Change(caller, FreezeEventAction.FROZEN, scope, reason, request_id, code, frozen)
+
+    def _unfreezing(self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str) -> Change:
+        def unfrozen(customer_id: str, before: Customer | None, at: Moment) -> Customer:
+            return freezing.unfreeze(customer_id, before, scope, at)
+
+        return Change(caller, FreezeEventAction.UNFROZEN, scope, reason, request_id, code, unfrozen)
+
+    def _foreseen(self, change: Change, customer_id: str) -> Changed:
+        """What a change would do: nothing is changed, kept or replayed, and a code only looked for."""
+        at = Moment(self._store.revision(), self._clock())
+        step = change.step(customer_id, self._store.customer(customer_id), at)
+        purpose = change.purpose(self._store, [step], [customer_id])
+        if purpose is not None and not change.code:
+            raise VerificationCodeRequired(partner_id=purpose.partner_id, action=purpose.action.name)
+        return Changed(step.after, at.revision, step.partner_id)
+
+    def _one(
+        self, change: Change, method: str, customer_id: str, *more_content: str, validate_only: bool = False
+    ) -> Changed:
+        if validate_only:
+            return self._foreseen(change, customer_id)
+
+        def plan(transaction: Transaction) -> Plan[Changed]:
+            at = Moment(transaction.revision() + 1, self._clock())
+            step = change.step(customer_id, transaction.customer(customer_id), at)
+
+            def carry_out() -> Changed:
+                change.record(transaction, step)
+                return Changed(step.after, at.revision, step.partner_id)
+
+            return Plan(change.purpose(transaction, [step], [customer_id]), carry_out)
+
+        content = [customer_id, change.scope, change.reason, *more_content]
+        return self._once(change, method, content, plan, read_changed)
+
+    def _many(self, change: Change, method: str, customer_ids: list[str]) -> BatchChanged:
+        def plan(transaction: Transaction) -> Plan[BatchChanged]:
+            before = {customer_id: transaction.customer(customer_id) for customer_id in customer_ids}
+            partner_ids = partners_seen(change.caller, before.values())
+            ensure_one_partner_with_codes(transaction, partner_ids)
+            outcomes = steps_of(change, before, transaction.revision(), self._clock())
+            steps = [outcome for outcome in outcomes if isinstance(outcome, Step)]
+
+            def carry_out() -> BatchChanged:
+                for step in steps:
+                    change.record(transaction, step)
+                results = zip(customer_ids, map(_result, outcomes), strict=True)
+                return BatchChanged(tuple(results), transaction.revision(), tuple(partner_ids))
+
+            return Plan(change.purpose(transaction, steps, customer_ids), carry_out)
+
+        batch = self._once(change, method, [customer_ids, change.scope, change.reason], plan, read_batch)
+        mismatches = [result for _, result in batch.results if isinstance(result, PartnerMismatch)]
+        if mismatches:
+            self._refusals.note(change.caller.principal, method, mismatches[0], len(mismatches) - 1)
+        return batch
+
+    def _once(
+        self,
+        change: Change,
+        method: str,
+        content: Sequence[object],
+        plan: Callable[[Transaction], Plan[_Answer]],
+        read: Callable[[str], _Answer],
+    ) -> _Answer:
+        """Carries the plan out, or gives the first answer again if this request was answered before."""
+        key = RequestKey(change.caller.principal, method, change.request_id)
+        fingerprint = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+        def replayed(earlier: Answered) -> _Answer:
+            if earlier.fingerprint != fingerprint:
+                raise RequestIdReused(request_id=key.request_id)
+            answer = read(earlier.answer)
+            ensure_may_be_told(change.caller, answer)
+            return answer
+
+        def plan_once(transaction: Transaction) -> Plan[_Answer]:
+            if not key.request_id:
+                return plan(transaction)
+            if earlier := transaction.answered(key):
+                answer = replayed(earlier)
+                return Plan(None, lambda: answer)
+            planned = plan(transaction)
+
+            def carry_out() -> _Answer:
+                answer = planned.carry_out()
+                transaction.remember(key, Answered(fingerprint, written(answer)), self._clock())
+                return answer
+
+            return Plan(planned.purpose, carry_out)
+
+        return self._gate.write(change.caller, plan_once, change.code)
+
+
+def _result(outcome: Step | FrostgateError) -> Customer | FrostgateError:
+    if isinstance(outcome, FrostgateError):
+        return outcome
+    assert outcome.after is not None, "freezing and unfreezing leave a customer"
+    return outcome.after

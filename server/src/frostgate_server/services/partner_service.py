@@ -1,0 +1,171 @@
+"""The use cases on partners: who gets verification codes, and the sending of one. Knows no transport and no SQL."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from frostgate_server.domain.audit_entry import AuditNote
+from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.clock import utc_now
+from frostgate_server.domain.enums import VerificationAction
+from frostgate_server.domain.errors import (
+    Overloaded,
+    PartnerNotFound,
+    VerificationCodeNotSent,
+    VerificationNotConfigured,
+    VerificationNotEnabled,
+)
+from frostgate_server.domain.partner import Partner, PartnerUpdate, masked, updated
+from frostgate_server.domain.verification_code import Purpose
+from frostgate_server.storage.interface import Store, Transaction
+
+from .code_verifier import CodeGate, NewCode, Plan
+
+RETRY_AFTER_SECONDS = 10
+"""While a code is on its way to a partner: about as long as a slow mail server is waited for."""
+
+
+class MailLost(Exception):
+    """Nobody knows whether a mail was taken: its code stays good, and counts."""
+
+
+class Mailer(Protocol):
+    """Brings codes to those who are to have them."""
+
+    def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
+        """Mails a code. Returns once a mail server has taken it.
+
+        Raises MailLost if it may have been taken, OSError if it was not: neither ever tells the contact.
+        """
+
+
+class PartnerService:
+    """Partners, as far as verification codes go. Contacts that it gives are masked.
+
+    A caller that is bound to partners gets PartnerMismatch for others, whether there are such or not.
+    """
+
+    def __init__(
+        self, store: Store, gate: CodeGate, mailer: Mailer | None, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        """Without a mailer no code can be sent, and no partner can enable them."""
+        self._store = store
+        self._gate = gate
+        self._mailer = mailer
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._sending: set[str] = set()
+
+    def partner(self, caller: Caller, partner_id: str) -> Partner:
+        """The partner. Raises PartnerNotFound."""
+        caller.ensure_sees(partner_id)
+        return _shown(_known(self._store.partner(partner_id), partner_id))
+
+    def update(self, caller: Caller, update: PartnerUpdate, code: str) -> Partner:
+        """Updates a partner, or makes it. While codes are enabled, it needs one that went to the contact before.
+
+        Raises InvalidFields, VerificationNotConfigured, VerificationCodeRequired, VerificationCodeInvalid,
+        VerificationRateLimited.
+        """
+        partner_id = update.partner_id
+
+        def plan(transaction: Transaction) -> Plan[Partner]:
+            caller.ensure_sees(partner_id)
+            before = transaction.partner(partner_id)
+            after = updated(before, update)
+            if after.verification_code_enabled and self._mailer is None:
+                raise VerificationNotConfigured
+
+            def carry_out() -> Partner:
+                transaction.put_partner(after)
+                transaction.drop_code(partner_id)
+                if after != before:
+                    transaction.note(replace(self._note(caller, "UpdatePartner", partner_id), partner=after))
+                return _shown(after)
+
+            needs_code = before is not None and before.verification_code_enabled
+            return Plan(Purpose(partner_id, VerificationAction.UPDATE_PARTNER) if needs_code else None, carry_out)
+
+        return self._gate.write(caller, plan, code)
+
+    def send_code(self, caller: Caller, purpose: Purpose) -> tuple[datetime, str]:
+        """Mails a code to the partner's contact. Gives until when it is good, and the contact.
+
+        Raises PartnerNotFound, VerificationNotEnabled, VerificationNotConfigured, VerificationRateLimited; Overloaded
+        while this process sends another code to the partner; and VerificationCodeNotSent, which does not count as sent,
+        unless the mail server may have taken it.
+        """
+        partner_id, mailer = purpose.partner_id, self._mailer
+        caller.ensure_sees(partner_id)
+
+        def make(transaction: Transaction) -> tuple[str, NewCode]:
+            caller.ensure_waits()
+            partner = _known(transaction.partner(partner_id), partner_id)
+            if not partner.verification_code_enabled:
+                raise VerificationNotEnabled(partner_id=partner_id)
+            if mailer is None:
+                raise VerificationNotConfigured
+            new = self._gate.make(transaction, purpose, partner.verification_contact)
+            transaction.note(self._note(caller, "SendVerificationCode", partner_id))
+            return partner.verification_contact, new
+
+        def unmake(transaction: Transaction) -> None:
+            self._gate.unmake(transaction, partner_id, new)
+            note = self._note(caller, "SendVerificationCode", partner_id)
+            transaction.note(replace(note, reason=VerificationCodeNotSent.reason))
+
+        with self._sending_alone(partner_id):
+            contact, new = self._store.write(make)
+            assert mailer is not None, "without a mailer no code is made"
+            try:
+                mailer.send(contact, new.code, purpose, new.sent.expire_time)
+            except MailLost as error:
+                raise VerificationCodeNotSent(str(error)) from error
+            except OSError as error:
+                self._store.write(unmake)
+                raise VerificationCodeNotSent(str(error)) from error
+        return new.sent.expire_time, masked(contact)
+
+    @contextmanager
+    def _sending_alone(self, partner_id: str) -> Iterator[None]:
+        """A partner takes one thread of this process, however slow the mail server is. Raises Overloaded meanwhile."""
+        with self._lock:
+            if partner_id in self._sending:
+                raise Overloaded(RETRY_AFTER_SECONDS)
+            self._sending.add(partner_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sending.remove(partner_id)
+
+    def _note(self, caller: Caller, method: str, partner_id: str) -> AuditNote:
+        return AuditNote(caller.principal, method, "", partner_id, self._clock())
+
+
+def disable_codes(store: Store, partner_id: str, clock: Callable[[], datetime] = utc_now) -> None:
+    """Disables codes without one, for who has the machine: a contact that nobody reads is no way out.
+
+    Raises PartnerNotFound.
+    """
+
+    def work(transaction: Transaction) -> None:
+        partner = replace(_known(transaction.partner(partner_id), partner_id), verification_code_enabled=False)
+        transaction.put_partner(partner)
+        transaction.drop_code(partner_id)
+        transaction.note(AuditNote("frostgate-server", "disable-codes", "", partner_id, clock(), partner=partner))
+
+    store.write(work)
+
+
+def _known(partner: Partner | None, partner_id: str) -> Partner:
+    if partner is None:
+        raise PartnerNotFound(partner_id=partner_id)
+    return partner
+
+
+def _shown(partner: Partner) -> Partner:
+    return replace(partner, verification_contact=masked(partner.verification_contact))

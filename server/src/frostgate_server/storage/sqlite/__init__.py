@@ -1,0 +1,2 @@
+"""The store on SQLite: files, connections, transactions and the schema; only this package knows the database
+library."""

@@ -1,0 +1,29 @@
+"""The audit log, read without a server, also while one serves."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from frostgate_server.domain.audit_entry import AuditEntry
+from frostgate_server.domain.errors import StartupError
+from frostgate_server.storage.sqlite.connections import connect
+from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
+from frostgate_server.storage.sqlite.opening import ensure_exists, ensure_frostgates
+from frostgate_server.storage.sqlite.row_mapping import ENTRY_COLUMNS, entry_of
+
+_AT_ONCE = 1000
+_ENTRIES = f"SELECT {ENTRY_COLUMNS} FROM audit_entries WHERE sequence > ? ORDER BY sequence LIMIT ?"
+
+
+def audit_entries(path: Path, after: int) -> Iterator[AuditEntry]:
+    """The entries numbered higher than `after`, in order. Raises StartupError if they cannot be read."""
+    ensure_sound()
+    ensure_exists(path)
+    try:
+        with closing(connect(path)) as connection:
+            ensure_frostgates(path, connection)
+            while rows := connection.execute(_ENTRIES, (after, _AT_ONCE)).fetchall():
+                yield from map(entry_of, rows)
+                after = rows[-1][0]
+    except (sqlite3.Error, ValueError, OverflowError, TypeError) as error:
+        raise StartupError(f"database {path} cannot be read: {error}") from error

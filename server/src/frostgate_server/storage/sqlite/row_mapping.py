@@ -1,0 +1,174 @@
+"""Rows to domain, and back. Every customer row that is read is held against its checksum."""
+
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from frostgate_server.domain.audit_entry import AuditEntry, AuditNote
+from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
+from frostgate_server.domain.errors import StorageUnavailable
+from frostgate_server.domain.partner import Partner
+from frostgate_server.domain.verification_code import SentCode
+
+Row = tuple[Any, ...]
+
+CUSTOMER_COLUMNS = (
+    "customer_id, freeze_state, revision, checksum, partner_id, freeze_reason, "
+    "freeze_time, retention_expire_time, associate_time, update_time"
+)
+EVENT_COLUMNS = (
+    "revision, customer_id, partner_id, action, scope, state_before, state_after, reason, actor, request_id, "
+    "event_time, retention_expire_time"
+)
+
+PARTNER_COLUMNS = "partner_id, verification_code_enabled, verification_contact"
+CODE_COLUMNS = "code_id, digest, expire_time, tries"
+ENTRY_COLUMNS = f"sequence, principal, method, reason, subject, note_time, omitted, {PARTNER_COLUMNS}"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def checksum(customer_id: str, freeze_state: int, revision: int) -> int:
+    """What a customer row carries to show that nobody edited it: a CRC-32, against accidents, not against malice."""
+    return zlib.crc32(f"{customer_id} {freeze_state} {revision}".encode())
+
+
+def verified_state(customer_id: str, freeze_state: int, revision: int, claimed: int) -> FreezeState:
+    """The state of a customer row. Raises StorageUnavailable if the row does not fit its checksum."""
+    if checksum(customer_id, freeze_state, revision) != claimed:
+        raise StorageUnavailable(f"the row of customer {customer_id} does not fit its checksum")
+    return _STATES[freeze_state]
+
+
+_STATES = {int(state): state for state in FreezeState}
+
+
+def microseconds(time: datetime) -> int:
+    """A time as it is stored."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def time_of(stored: int) -> datetime:
+    """A stored time."""
+    return _EPOCH + stored * _MICROSECOND
+
+
+def customer_row(customer: Customer) -> Row:
+    """The values of CUSTOMER_COLUMNS."""
+    return (
+        customer.customer_id,
+        customer.freeze_state,
+        customer.revision,
+        checksum(customer.customer_id, customer.freeze_state, customer.revision),
+        customer.partner_id,
+        customer.freeze_reason,
+        _stored(customer.freeze_time),
+        _stored(customer.retention_expire_time),
+        microseconds(customer.associate_time),
+        microseconds(customer.update_time),
+    )
+
+
+def customer_of(row: Row) -> Customer:
+    """A customer from CUSTOMER_COLUMNS. Raises StorageUnavailable if the row does not fit its checksum."""
+    (customer_id, state, revision, claimed, partner_id, reason, frozen, expires, associated, updated) = row
+    return Customer(
+        customer_id=customer_id,
+        partner_id=partner_id,
+        freeze_state=verified_state(customer_id, state, revision, claimed),
+        freeze_reason=reason,
+        freeze_time=_read(frozen),
+        retention_expire_time=_read(expires),
+        associate_time=time_of(associated),
+        update_time=time_of(updated),
+        revision=revision,
+    )
+
+
+def event_row(event: FreezeEvent) -> Row:
+    """The values of EVENT_COLUMNS."""
+    return (
+        event.revision,
+        event.customer_id,
+        event.partner_id,
+        event.action,
+        event.scope,
+        event.state_before,
+        event.state_after,
+        event.reason,
+        event.actor,
+        event.request_id,
+        microseconds(event.event_time),
+        _stored(event.retention_expire_time),
+    )
+
+
+def event_of(row: Row) -> FreezeEvent:
+    """An event from EVENT_COLUMNS."""
+    (revision, customer_id, partner_id, action, scope, before, after, reason, actor, request_id, time, expires) = row
+    return FreezeEvent(
+        revision=revision,
+        customer_id=customer_id,
+        partner_id=partner_id,
+        action=FreezeEventAction(action),
+        scope=None if scope is None else FreezeScope(scope),
+        state_before=None if before is None else FreezeState(before),
+        state_after=None if after is None else FreezeState(after),
+        reason=reason,
+        actor=actor,
+        request_id=request_id,
+        event_time=time_of(time),
+        retention_expire_time=_read(expires),
+    )
+
+
+def code_of(row: Row) -> SentCode:
+    """A verification code from CODE_COLUMNS."""
+    code_id, digest, expires, tries = row
+    return SentCode(code_id, digest, time_of(expires), tries)
+
+
+def entry_row(entry: AuditEntry) -> Row:
+    """The values of ENTRY_COLUMNS."""
+    note = entry.note
+    partner = note.partner
+    return (
+        entry.sequence,
+        note.principal,
+        note.method,
+        note.reason,
+        note.subject,
+        microseconds(note.note_time),
+        note.omitted,
+        *(partner_row(partner) if partner else (None, None, None)),
+    )
+
+
+def entry_of(row: Row) -> AuditEntry:
+    """An entry of the audit log from ENTRY_COLUMNS."""
+    sequence, principal, method, reason, subject, time, omitted, *partner = row
+    made = None if partner == [None, None, None] else partner_of(tuple(partner))
+    if made is not None and None in partner:
+        raise ValueError(f"audit entry {sequence} tells of half a partner")
+    return AuditEntry(sequence, AuditNote(principal, method, reason, subject, time_of(time), omitted, made))
+
+
+def partner_row(partner: Partner) -> Row:
+    """The values of PARTNER_COLUMNS."""
+    return partner.partner_id, partner.verification_code_enabled, partner.verification_contact
+
+
+def partner_of(row: Row) -> Partner:
+    """A partner from PARTNER_COLUMNS."""
+    partner_id, enabled, contact = row
+    return Partner(partner_id, bool(enabled), contact)
+
+
+def _stored(time: datetime | None) -> int | None:
+    return None if time is None else microseconds(time)
+
+
+def _read(stored: int | None) -> datetime | None:
+    return None if stored is None else time_of(stored)

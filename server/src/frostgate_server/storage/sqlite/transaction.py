@@ -1,0 +1,145 @@
+"""A change in the making: store.Transaction on an SQLite connection that has begun one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, replace
+from datetime import datetime, timedelta
+
+from frostgate_server.domain.audit_entry import AuditEntry, AuditNote
+from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.hash_chain import chained, chained_entry
+from frostgate_server.storage.interface import Answered, RequestKey
+
+from .driver import sqlite3
+from .head_file import Head
+from .partner_tables import PartnerTables
+from .row_mapping import (
+    CUSTOMER_COLUMNS,
+    ENTRY_COLUMNS,
+    EVENT_COLUMNS,
+    customer_of,
+    customer_row,
+    entry_row,
+    event_row,
+    microseconds,
+)
+
+ANSWERS_KEPT = timedelta(hours=24)
+_ANSWERS_DROPPED_FOR_ONE = 16
+"""More than one is dropped for each that is kept, so that a heap of old ones melts."""
+
+_HEAD = "SELECT database_id, revision, hash, audit_sequence, audit_hash FROM head"
+_PUT_HEAD = "UPDATE head SET revision = ?, hash = ?, audit_sequence = ?, audit_hash = ?"
+_CUSTOMER = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE customer_id = ?"
+_PUT_CUSTOMER = (
+    f"INSERT INTO customers ({CUSTOMER_COLUMNS}) VALUES ({', '.join('?' * 10)}) ON CONFLICT DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in CUSTOMER_COLUMNS.split(", ")[1:])
+)
+_APPEND_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}, hash) VALUES ({', '.join('?' * 13)})"
+_APPEND_ENTRY = f"INSERT INTO audit_entries ({ENTRY_COLUMNS}, hash) VALUES ({', '.join('?' * 11)})"
+_DROP_OLD_ANSWERS = (
+    "DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE answer_time < ? ORDER BY answer_time LIMIT ?)"
+)
+
+
+def read_head(connection: sqlite3.Connection) -> Head:
+    """Where the history in the database stands. Raises sqlite3.DatabaseError if it does not say."""
+    rows = connection.execute(_HEAD).fetchall()
+    if len(rows) != 1:
+        raise sqlite3.DatabaseError(f"table head has {len(rows)} rows, and must have one")
+    return Head(*rows[0])
+
+
+def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer | None:
+    """The customer, or None. Raises StorageUnavailable if its row does not fit its checksum."""
+    rows = connection.execute(_CUSTOMER, (customer_id,)).fetchall()
+    return customer_of(rows[0]) if rows else None
+
+
+class SqliteTransaction(PartnerTables):
+    """Keeps the promises of store.Transaction, for one change after the other.
+
+    `head` is where the history stands, this transaction included. The database has it once `finish` is called. `intact`
+    tells whether what was changed before can still be committed.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Takes a connection on which a transaction has begun."""
+        super().__init__(connection)
+        self._committed = self.head = read_head(connection)
+        self.intact = True
+        self._remembered: list[datetime] = []
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """One change. What is raised within it undoes this change alone, unless SQLite cannot, or has undone all."""
+        before, remembered = self.head, len(self._remembered)
+        self.intact = False
+        self._connection.execute("SAVEPOINT change")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO change")
+                self._connection.execute("RELEASE change")
+                self.head = before
+                del self._remembered[remembered:]
+                self.intact = True
+            raise
+        self._connection.execute("RELEASE change")
+        self.intact = True
+
+    def finish(self) -> None:
+        """Writes down where the history stands, and drops answers that were kept long enough."""
+        if self.head != self._committed:
+            _, *values = astuple(self.head)
+            self._connection.execute(_PUT_HEAD, values)
+        if self._remembered:
+            forgotten = microseconds(max(self._remembered) - ANSWERS_KEPT)
+            most = _ANSWERS_DROPPED_FOR_ONE * len(self._remembered)
+            self._connection.execute(_DROP_OLD_ANSWERS, (forgotten, most))
+
+    def revision(self) -> int:
+        """See store.Transaction."""
+        return self.head.revision
+
+    def customer(self, customer_id: str) -> Customer | None:
+        """See store.Transaction."""
+        return read_customer(self._connection, customer_id)
+
+    def record(self, event: FreezeEvent, customer: Customer | None) -> None:
+        """See store.Transaction."""
+        if event.revision != self.head.revision + 1:
+            raise ValueError(f"revision {event.revision} does not follow {self.head.revision}")
+        execute = self._connection.execute
+        self.head = replace(self.head, revision=event.revision, hash=chained(self.head.hash, event))
+        execute(_APPEND_EVENT, (*event_row(event), self.head.hash))
+        if customer is None:
+            execute("DELETE FROM customers WHERE customer_id = ?", (event.customer_id,))
+        else:
+            if event.state_before is None:
+                execute("INSERT OR IGNORE INTO partners (partner_id) VALUES (?)", (customer.partner_id,))
+            execute(_PUT_CUSTOMER, customer_row(customer))
+
+    def note(self, note: AuditNote) -> None:
+        """See store.Transaction."""
+        entry = AuditEntry(self.head.audit_sequence + 1, note)
+        hash_ = chained_entry(self.head.audit_hash, entry)
+        self._connection.execute(_APPEND_ENTRY, (*entry_row(entry), hash_))
+        self.head = replace(self.head, audit_sequence=entry.sequence, audit_hash=hash_)
+
+    def answered(self, key: RequestKey) -> Answered | None:
+        """See store.Transaction."""
+        rows = self._connection.execute(
+            "SELECT fingerprint, answer FROM answers WHERE principal = ? AND method = ? AND request_id = ?",
+            (key.principal, key.method, key.request_id),
+        ).fetchall()
+        return Answered(*rows[0]) if rows else None
+
+    def remember(self, key: RequestKey, answered: Answered, at: datetime) -> None:
+        """See store.Transaction."""
+        self._connection.execute(
+            "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
+            (key.principal, key.method, key.request_id, answered.fingerprint, answered.answer, microseconds(at)),
+        )
+        self._remembered.append(at)
