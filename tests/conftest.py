@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from calls import Calls
-from server_process import ServerProcess
+from support.calls import Calls
+from support.server_process import ServerProcess
 
 TOOLS = Path(__file__).parent.parent / ".tools"
 

@@ -14,7 +14,7 @@ from frostgate_server.domain.enums import FreezeScope
 from frostgate_server.storage import sqlite as sqlite_store
 from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.sqlite.opening import open_store
-from subjects import freeze_service
+from support.subjects import freeze_service
 
 ID_FORMAT = "customer-%07d"
 """Ids are equally long in tables of every size, so that only the size differs."""

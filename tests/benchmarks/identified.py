@@ -6,8 +6,8 @@ from pathlib import Path
 from time import time
 
 import trustme
-from credentials import AUDIENCE, ISSUER, SigningKey, jwks, signing_key, token
 from cryptography.hazmat.primitives.asymmetric import ec
+from support.credentials import AUDIENCE, ISSUER, SigningKey, jwks, signing_key, token
 
 WORKERS = 2
 """Of each of these servers."""

@@ -41,7 +41,7 @@ from frostgate_server.services.decision_service import DecisionService
 from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.sqlite.opening import open_store
 from frostgate_server.storage.sqlite.store import SqliteStore
-from subjects import freeze_service
+from support.subjects import freeze_service
 
 _CACHE = Path(__file__).parent.parent.parent / "build" / "bench"
 _CUSTOMERS = 1000

@@ -14,7 +14,7 @@ import grpc
 from frostgate.v1.policy_decision_service_pb2 import CheckOperationRequest, CheckOperationResponse, ListRulesRequest
 from frostgate.v1.policy_decision_service_pb2_grpc import PolicyDecisionServiceStub
 from frostgate.v1.policy_pb2 import BillingMode, Operation
-from server_process import environment
+from support.server_process import environment
 
 from .fill import ID_FORMAT, STATES
 

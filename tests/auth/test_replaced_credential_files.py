@@ -1,0 +1,270 @@
+"""Certificates, keys and callers are replaced while the server runs; what is replaced by rubbish stays."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import repeat
+from pathlib import Path
+from time import time
+from typing import Any
+
+import grpc
+import pytest
+from frostgate_server.domain.roles import Role
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+from support.access import Access, every_role
+from support.credentials import Authority, jwks, signing_key
+from support.every_call import ADMITTED, outcome
+from support.server_process import Connection, ServerProcess
+from support.worker_processes import eventually, serving_workers
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> Access:
+    return Access(tmp_path)
+
+
+@pytest.fixture
+def server(access: Access) -> Iterator[ServerProcess]:
+    with access.server("--workers", "1") as server:
+        yield server
+
+
+def logged(server: ServerProcess, text: str) -> int:
+    return server.log.read_text().count(text)
+
+
+def is_admitted(connection: Connection, metadata: Any = None) -> bool:
+    return outcome(connection, "ListRules", metadata) == ADMITTED
+
+
+def test_a_replaced_certificate_is_shown_to_new_connections_and_open_ones_live_on(
+    access: Access, server: ServerProcess
+) -> None:
+    operator = access.token("operator")
+    assert is_admitted(server, operator)
+    other = Authority("other")
+    access.write_certificate(other.issue(hosts=["localhost"]))
+    for address in (server.address, server.mtls_address):
+
+        def trusts_the_other(address: str = address) -> bool:
+            shown = access.callers_authority.issue(uris=["spiffe://test/operator"])
+            with Connection(address, other.channel(shown)) as new:
+                return is_admitted(new, operator)
+
+        eventually(trusts_the_other, "shown")
+        with Connection(address, access.certificate(uris=["spiffe://test/operator"])) as old:
+            assert outcome(old, "ListRules", operator) == "UNAVAILABLE"
+    assert is_admitted(server, operator)
+    assert eventually(lambda: logged(server, "tls_certificate with tls_key was replaced"), "logged") == 1
+
+
+def test_a_certificate_whose_key_is_not_there_yet_is_not_shown(access: Access, server: ServerProcess) -> None:
+    operator = access.token("operator")
+    new = access.authority.issue(hosts=["localhost"])
+    (access.directory / "server.pem").write_bytes(new.certificate)
+    eventually(lambda: logged(server, "certificate and key do not match"), "logged")
+    with Connection(server.address, access.authority.channel()) as caller:
+        assert is_admitted(caller, operator)
+    (access.directory / "server.key").write_bytes(new.key)
+    eventually(lambda: logged(server, "was replaced"), "replaced")
+    assert eventually(lambda: logged(server, "do not match; what was there before still counts"), "logged") == 1
+
+
+def test_a_symlink_may_be_turned_to_another_directory(access: Access, tmp_path: Path) -> None:
+    other = Authority("other")
+    for name, authority in (("one", access.authority), ("two", other)):
+        (tmp_path / name).mkdir()
+        authority.issue(hosts=["localhost"]).write(tmp_path / name, "server")
+    (tmp_path / "now").symlink_to("one")
+    for file in ("server.pem", "server.key"):
+        (tmp_path / file).unlink()
+        (tmp_path / file).symlink_to(f"now/{file}")
+    with access.server("--workers", "1") as server:
+        (tmp_path / "new").symlink_to("two")
+        (tmp_path / "new").rename(tmp_path / "now")
+
+        def trusts_the_other() -> bool:
+            with Connection(server.address, other.channel()) as new:
+                return is_admitted(new, access.token("operator"))
+
+        eventually(trusts_the_other, "shown")
+        assert logged(server, "do not match") == 0
+
+
+def test_a_replaced_authority_counts_for_new_connections_and_open_ones_live_on(
+    access: Access, server: ServerProcess
+) -> None:
+    with access.by_certificate(server, uris=["spiffe://test/operator"]) as old:
+        assert is_admitted(old)
+        other = Authority("other callers")
+        (access.directory / "ca.pem").write_bytes(other.pem)
+        shown = access.authority.channel(other.issue(uris=["spiffe://test/operator"]))
+
+        def is_trusted() -> bool:
+            with Connection(server.mtls_address, shown) as new:
+                return is_admitted(new)
+
+        eventually(is_trusted, "trusted")
+        with access.by_certificate(server, uris=["spiffe://test/operator"]) as refused:
+            assert outcome(refused, "ListRules") == "UNAVAILABLE"
+        assert is_admitted(old)
+
+
+def test_a_removed_key_verifies_no_more_not_even_what_it_verified_before(access: Access, server: ServerProcess) -> None:
+    two = signing_key("two")
+    by_one, by_two = access.token("operator"), access.token("operator", key=two, kid="two")
+    assert is_admitted(server, by_one)
+    assert not is_admitted(server, by_two)
+    (access.directory / "jwks.json").write_bytes(jwks(one=access.key, two=two))
+    eventually(lambda: is_admitted(server, by_two), "admitted")
+    assert is_admitted(server, by_one)
+    (access.directory / "jwks.json").write_bytes(jwks(two=two))
+    eventually(lambda: not is_admitted(server, by_one), "refused")
+    assert is_admitted(server, by_two)
+
+
+def test_a_key_of_the_same_kid_is_another_key(access: Access, server: ServerProcess) -> None:
+    before = access.token("operator")
+    assert is_admitted(server, before)
+    (access.directory / "jwks.json").write_bytes(jwks(one=signing_key("two")))
+    eventually(lambda: not is_admitted(server, before), "refused")
+
+
+def test_a_caller_that_lost_its_role_is_refused_and_a_new_one_let_in(access: Access, server: ServerProcess) -> None:
+    with access.by_certificate(server, uris=["spiffe://test/operator"]) as operator:
+        assert is_admitted(operator)
+        assert not is_admitted(server, access.token("new"))
+        access.write_callers({"sub:new": Role.AUDITOR, "spiffe://test/operator": Role.PARTNER_CENTER})
+        eventually(lambda: is_admitted(server, access.token("new")), "let in")
+        assert outcome(operator, "ListRules") == "PERMISSION_DENIED"
+        assert outcome(operator, "GetCustomer") == ADMITTED
+        assert outcome(server, "ListRules", access.token("operator")) == "PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("server.pem", b"", "there is no certificate, or one that cannot be read"),
+        ("server.key", b"junk", "there is no private key"),
+        ("ca.pem", b"junk", "there is no certificate, or one that cannot be read"),
+        ("jwks.json", b'{"keys": []}', "is no JWKS"),
+        ("jwks.json", b"[" * 10_000, "is no JWKS"),
+        ("frostgate.toml", b"[[callers]", "is no TOML"),
+        ("frostgate.toml", b"", "callers must be [[callers]] tables, at least one"),
+        ("frostgate.toml", b"a = " + b"[" * 10_000, "callers ("),
+        ("frostgate.toml", b'[[callers]]\nprincipal = "sub:new"\nrole = "boss"', "callers 1: role must be one of"),
+        ("jwks.json", b" " * 2_000_000, "has more than 1048576 bytes"),
+        ("jwks.json", None, "token_keys cannot be read: "),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_rubbish_is_logged_once_and_what_was_there_before_counts_also_for_a_new_worker(
+    access: Access, server: ServerProcess, file: str, content: bytes | None, said: str
+) -> None:
+    path = access.directory / file
+    good = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    eventually(lambda: logged(server, said), "logged")
+    with access.by_certificate(server, uris=["spiffe://test/operator"]) as operator:
+        assert is_admitted(operator)
+    for pid in serving_workers(server):
+        os.kill(pid, signal.SIGTERM)
+    eventually(lambda: logged(server, "serves as process"), "replaced")
+
+    def lets_in() -> bool:
+        with Connection(server.address, access.authority.channel()) as new:
+            return is_admitted(new, access.token("operator"))
+
+    eventually(lets_in, "let in by the new worker")
+    path.write_bytes(good)
+    assert eventually(lambda: logged(server, said), "logged") == 1
+
+
+class Stream:
+    """A reflection stream on which nothing is said after its first answer."""
+
+    def __init__(self, connection: Connection, metadata: Any = None) -> None:
+        self._done = threading.Event()
+
+        def requests() -> Iterator[ServerReflectionRequest]:
+            yield ServerReflectionRequest(list_services="*")
+            self._done.wait(60)
+
+        path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+        reflect = connection.channel.stream_stream(
+            path, ServerReflectionRequest.SerializeToString, ServerReflectionResponse.FromString
+        )
+        self.answers: Any = reflect(requests(), metadata=metadata)
+        assert next(self.answers).WhichOneof("message_response") == "list_services_response"
+
+    def end(self) -> grpc.StatusCode:
+        """Waits for it, and gives its code."""
+        with pytest.raises(grpc.RpcError) as ended:
+            next(self.answers)
+        self._done.set()
+        code: grpc.StatusCode = ended.value.code()
+        return code
+
+
+def test_streams_end_with_their_token_and_give_their_threads_back(access: Access, server: ServerProcess) -> None:
+    begun = time()
+    # The leeway is 30 s.
+    streams = [Stream(server, access.token("auditor", exp=int(time()) - 22)) for _ in range(16)]
+    assert {stream.end() for stream in streams} == {grpc.StatusCode.UNAUTHENTICATED}
+    assert time() - begun > 5
+    assert outcome(server, "ServerReflectionInfo", access.token("auditor")) == ADMITTED
+
+
+def test_streams_that_nobody_reads_are_cut_and_give_their_threads_back(access: Access, server: ServerProcess) -> None:
+    path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+    with Connection(server.address, access.authority.channel()) as reader_of_nothing:
+        reflect = reader_of_nothing.channel.stream_stream(
+            path, ServerReflectionRequest.SerializeToString, ServerReflectionResponse.FromString
+        )
+        ask = ServerReflectionRequest(file_containing_symbol="frostgate.v1.CustomerFreezeService")
+        metadata = access.token("auditor", exp=int(time()) - 22)
+        _streams = [reflect(repeat(ask, 10_000), metadata=metadata) for _ in range(16)]
+
+        def is_answered() -> bool:
+            return outcome(server, "ServerReflectionInfo", access.token("auditor")) == ADMITTED
+
+        eventually(is_answered, "answered")
+
+
+def test_streams_and_calls_end_with_their_certificate(access: Access, server: ServerProcess) -> None:
+    names = {"uris": ["spiffe://test/auditor"], "expires_in": timedelta(seconds=4)}
+    with access.by_certificate(server, **names) as auditor:
+        stream = Stream(auditor)
+        health: Any = HealthStub(auditor.channel)
+        watch = health.Watch(HealthCheckRequest())
+        assert next(watch).status == HealthCheckResponse.SERVING
+        assert is_admitted(auditor)
+        assert stream.end() is grpc.StatusCode.UNAUTHENTICATED
+        assert outcome(auditor, "ListRules") == "UNAUTHENTICATED"
+        assert watch.is_active()
+
+
+def test_streams_end_with_their_role_and_with_their_key(access: Access, server: ServerProcess) -> None:
+    with access.by_certificate(server, uris=["spiffe://test/auditor"]) as auditor:
+        by_role, by_key = Stream(auditor), Stream(server, access.token("operator"))
+        callers = every_role()
+        del callers["spiffe://test/auditor"]
+        access.write_callers(callers)
+        assert by_role.end() is grpc.StatusCode.PERMISSION_DENIED
+        assert by_key.answers.is_active()
+        (access.directory / "jwks.json").write_bytes(jwks(one=signing_key("two")))
+        assert by_key.end() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_server_drains_with_open_streams(access: Access) -> None:
+    with access.server("--drain-period", "100ms") as server:
+        stream = Stream(server, access.token("operator"))
+        assert server.stop() == 0
+        assert stream.end() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}

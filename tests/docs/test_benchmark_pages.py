@@ -1,0 +1,91 @@
+"""The published figures are those of a committed raw result, made into a page by a script."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks import report
+from benchmarks.identified import WAYS
+from benchmarks.scenarios import IDENTIFIED_CALLERS, identities
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_page_of_figures_is_what_the_script_makes_of_the_raw_result_it_names() -> None:
+    assert report.is_current()
+
+
+def test_the_tables_of_where_time_goes_are_what_the_script_makes_of_the_raw_result_they_name() -> None:
+    assert report.profile_is_current()
+
+
+def test_every_raw_result_is_committed() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "tests/benchmarks/results"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    committed = {Path(line).name for line in listed.stdout.splitlines()}
+    assert {raw.name for raw in report.RESULTS.glob("*.json")} <= committed
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for raw results beside the page's own, instead of those that are committed."""
+    directory = tmp_path / "results"
+    directory.mkdir()
+    monkeypatch.setattr(report, "RESULTS", directory)
+    return directory
+
+
+def test_without_a_raw_result_of_identities_the_page_says_nothing_of_them(results: Path) -> None:
+    assert report.newest("identities-*.json") is None
+    assert "## Identities" not in _page(results)
+
+
+def test_every_way_of_identifying_is_held_against_plaintext_round_by_round(results: Path) -> None:
+    (results / "identities-1.json").write_text(json.dumps(_identities()))
+    page = _page(results)
+    for callers in IDENTIFIED_CALLERS:
+        assert f"### Identities, {callers} at once" in page
+    for number, way in enumerate(WAYS[1:], start=2):
+        # Plaintext answers 300 calls, and twice as many in the second round, as does every other one.
+        assert f"| frostgate 1,000, {way.name}: checks | {450 / number:,.0f} (" in page
+        ratio = f"{1 / number:.2f}"
+        assert f"| {ratio} ({ratio}–{ratio}) |" in page
+
+
+def test_calls_of_identities_that_were_answered_otherwise_are_told(results: Path) -> None:
+    result = _identities()
+    result["runs"][3]["wrong"] = 17
+    (results / "identities-1.json").write_text(json.dumps(result))
+    assert "17 ended with another status than OK" in _page(results)
+
+
+def _page(results: Path) -> str:
+    """The page that is made of the result that the published one names, and of what else is in the directory."""
+    raw = ROOT / "tests" / "benchmarks" / "results"
+    main = max(raw.glob("2*.json"))
+    return report.page(results / main.name, json.loads(main.read_text("utf-8")))
+
+
+def _identities() -> dict[str, Any]:
+    """A raw result of two rounds, in which each way reaches a part of what plaintext does."""
+    main = max((ROOT / "tests" / "benchmarks" / "results").glob("2*.json"))
+    known = json.loads(main.read_text("utf-8"))
+    some = known["runs"][0]
+    runs = [
+        {
+            **some,
+            "scenario": scenario.name,
+            "round": round_,
+            "subject": entry.subject.name,
+            "customers": 1000,
+            "seconds": 1.0,
+            "measured": {**some["measured"], "statuses": {"OK": 300 * round_ / number}},
+        }
+        for scenario in (identities(1000, callers) for callers in IDENTIFIED_CALLERS)
+        for round_ in (1, 2)
+        for number, entry in enumerate(scenario.entries, start=1)
+    ]
+    return {**known, "workers": 2, "tokens": 100, "runs": runs}

@@ -1,0 +1,117 @@
+"""The Python of the caller's page is run as it stands there."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import frostgate
+import grpc
+import pytest
+from frostgate import BillingMode, FreezeScope, FreezeState, Operation
+from support.calls import new_id
+from support.server_process import ServerProcess
+from support.trial import as_documented, make_trial, serve_trial
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "callers.md"
+MAY, FREEZE, BY_TOKEN, BY_CERTIFICATE, BY_CURRENT_TOKEN = re.findall(
+    r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL
+)
+
+
+@pytest.fixture(scope="module")
+def client(server: ServerProcess) -> Iterator[frostgate.Client]:
+    """A client of the module's server."""
+    with frostgate.Client(server.address) as opened:
+        yield opened
+
+
+def made_by(block: str, **names: Any) -> dict[str, Any]:
+    """What the block defines."""
+    known = {"BillingMode": BillingMode, "FreezeScope": FreezeScope, "Operation": Operation, "frostgate": frostgate}
+    namespace: dict[str, Any] = {**known, **names}
+    exec(block, namespace)  # noqa: S102 - the page's own code
+    return namespace
+
+
+def test_may_goes_by_the_decision_where_there_is_one(client: frostgate.Client) -> None:
+    may, customer_id = made_by(MAY)["may"], new_id()
+    client.associate_customer(customer_id=customer_id, partner_id="p")
+    assert may(client, customer_id, Operation.VIEW, BillingMode.SPOT) is True
+    assert may(client, customer_id, Operation.PURCHASE, BillingMode.SPOT) is False
+
+
+def test_may_fails_open_for_what_only_shows_or_names_and_closed_for_the_rest() -> None:
+    may = made_by(MAY)["may"]
+    with frostgate.Client("127.0.0.1:1") as nobody:
+        answers = {
+            operation: may(nobody, "a", operation, BillingMode.YEARLY_MONTHLY) for operation in list(Operation)[1:]
+        }
+    assert [operation.name for operation, answer in answers.items() if answer] == ["RENAME", "VIEW"]
+
+
+def test_may_lets_mistakes_be_seen(client: frostgate.Client) -> None:
+    with pytest.raises(frostgate.InvalidRequest):
+        made_by(MAY)["may"](client, "a", Operation.RENEW, BillingMode.SPOT)
+
+
+class LosesItsFirstAnswer:
+    """A client whose first answer to a change is lost on the way."""
+
+    def __init__(self, client: frostgate.Client) -> None:
+        self._client = client
+        self.lost = 0
+
+    def freeze_customer(self, **fields: Any) -> frostgate.Change:
+        if self.lost == 0:
+            self.lost += 1
+            self._client.freeze_customer(**fields)
+            raise frostgate.OutcomeUnknown("lost", code=grpc.StatusCode.UNAVAILABLE, request_id=fields["request_id"])
+        return self._client.freeze_customer(**fields)
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._client, method)
+
+
+def test_freeze_finds_out_what_became_of_a_lost_answer(client: frostgate.Client) -> None:
+    pauses: list[int] = []
+    clock = SimpleNamespace(sleep=pauses.append)
+    freeze, customer_id = made_by(FREEZE, time=clock, uuid=uuid)["freeze"], new_id()
+    client.associate_customer(customer_id=customer_id, partner_id="p")
+    losing = LosesItsFirstAnswer(client)
+    customer = freeze(losing, customer_id, "unpaid")
+    assert (losing.lost, pauses) == (1, [1])
+    assert customer.freeze_state is FreezeState.ACCOUNT_AND_RESOURCES_FROZEN
+    assert len(list(client.list_freeze_events(customer_id=customer_id))) == 2
+    assert freeze(client, customer_id, "unpaid again") == customer
+
+
+@pytest.fixture
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerProcess]:
+    """The server of a trial, which was made where the page's programs look for it."""
+    make_trial(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with serve_trial(tmp_path) as server:
+        yield server
+
+
+def test_credentials_of_the_page_are_those_of_callers(trial: ServerProcess) -> None:
+    known = {"grpc": grpc, "Path": Path}
+    made = made_by(as_documented(BY_CERTIFICATE, trial), **known)
+    assert (made["customer"].customer_id, made["customer"].partner_id) == ("c-1001", "p-1")
+    assert made_by(as_documented(BY_TOKEN, trial), **known)["decision"].allowed
+
+
+def test_a_token_is_read_for_each_call(trial: ServerProcess) -> None:
+    file = Path("build/trial/billing.token")
+    good = file.read_text()
+    tls = grpc.ssl_channel_credentials(Path("build/trial/ca.pem").read_bytes())
+    token = made_by(BY_CURRENT_TOKEN, grpc=grpc, Path=Path)["token"]
+    with frostgate.Client(trial.address, credentials=grpc.composite_channel_credentials(tls, token)) as client:
+        file.write_text("expired")
+        with pytest.raises(frostgate.Unauthenticated):
+            client.list_rules()
+        file.write_text(good)
+        assert client.list_rules().rules

@@ -1,0 +1,347 @@
+"""The client, synchronous and asynchronous, against a real server."""
+
+import inspect
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import frostgate
+import grpc
+import pytest
+from frostgate import (
+    BillingMode,
+    Check,
+    DecisionReason,
+    FreezeEventAction,
+    FreezeScope,
+    FreezeState,
+    Operation,
+    RuleBasis,
+    words,
+)
+from frostgate.retrying import Tries
+from frostgate.v1 import customer_pb2, partner_pb2, policy_pb2
+from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
+from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
+from support.both_clients import KINDS, open_client
+from support.calls import new_id
+from support.decision_table import CELLS, NO_CELLS
+from support.server_process import ServerProcess
+
+
+@pytest.fixture(params=KINDS)
+def client(request: pytest.FixtureRequest, server: ServerProcess) -> Iterator[Any]:
+    """Each client, connected to the module's server."""
+    with open_client(request.param, server.address) as opened:
+        yield opened
+
+
+def new_customer(client: Any, state: str = "ACCOUNT_FROZEN") -> str:
+    customer_id = new_id()
+    client.associate_customer(customer_id=customer_id, partner_id="partner")
+    if state == "NORMAL":
+        client.unfreeze_customer(customer_id=customer_id, scope=FreezeScope.ACCOUNT, reason="paid")
+    if state == "ACCOUNT_AND_RESOURCES_FROZEN":
+        client.freeze_customer(customer_id=customer_id, scope=FreezeScope.ACCOUNT_AND_RESOURCES, reason="unpaid")
+    return customer_id
+
+
+def test_both_clients_have_the_same_methods_one_for_each_rpc() -> None:
+    rpcs = {
+        "".join(f"_{c.lower()}" if c.isupper() else c for c in method.name).lstrip("_")
+        for file in (DECISIONS, FREEZES)
+        for service in file.services_by_name.values()
+        for method in service.methods
+    }
+    for kind in (frostgate.Client, frostgate.aio.Client):
+        public = {name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
+        assert public == rpcs | {"close"}
+    for name in [*rpcs, "__init__"]:
+        ours, theirs = (inspect.signature(getattr(k, name)) for k in (frostgate.Client, frostgate.aio.Client))
+        assert ours.parameters == theirs.parameters, name
+
+
+WORDS = [enum for enum in vars(words).values() if isinstance(enum, type) and issubclass(enum, IntEnum) and list(enum)]
+
+
+@pytest.mark.parametrize("enum", WORDS, ids=lambda enum: enum.__name__)
+def test_the_words_have_the_numbers_of_the_wire(enum: type[IntEnum]) -> None:
+    name = enum.__name__
+    file = {"FreezeEventAction": customer_pb2, "VerificationAction": partner_pb2}.get(name, policy_pb2)
+    prefix = "".join(f"_{c}" if c.isupper() else c.upper() for c in name).lstrip("_") + "_"
+    wire = {
+        value.name.removeprefix(prefix).replace("UNSPECIFIED", "UNRECOGNIZED"): value.number
+        for value in file.DESCRIPTOR.enum_types_by_name[name].values
+    }
+    assert wire == {word.name: word.value for word in enum}
+
+
+def test_words_of_a_newer_server_are_unrecognized() -> None:
+    assert DecisionReason(99) is DecisionReason.UNRECOGNIZED
+
+
+def test_every_cell_is_decided_singly_and_in_a_batch(client: Any) -> None:
+    customers = {state: new_customer(client, state) for state, _, _ in CELLS}
+    checks = [
+        Check(customer_id=customers[state], operation=Operation[operation], billing_mode=BillingMode[mode])
+        for state, mode, operation in CELLS
+    ]
+    batch = client.batch_check_operations(checks)
+    for (place, expected), check, batched in zip(CELLS.items(), checks, batch.results, strict=True):
+        decision = client.check_operation(
+            customer_id=check.customer_id, operation=check.operation, billing_mode=check.billing_mode
+        )
+        assert decision == batched
+        assert (decision.allowed, decision.reason.name, decision.basis.name) == (
+            expected.decision == "ALLOW",
+            expected.reason,
+            expected.basis,
+        )
+        assert decision.freeze_state is FreezeState[place[0]]
+
+
+def test_an_unknown_customer_has_neither_state_nor_basis(client: Any) -> None:
+    decision = client.check_operation(customer_id="nobody", operation=Operation.VIEW, billing_mode=BillingMode.SPOT)
+    assert (decision.allowed, decision.reason) == (False, DecisionReason.CUSTOMER_UNKNOWN)
+    assert (decision.freeze_state, decision.basis) == (None, None)
+
+
+def test_a_decision_is_no_bool() -> None:
+    assert "__bool__" not in vars(frostgate.Decision)
+    assert "__len__" not in vars(frostgate.Decision)
+
+
+def test_a_malformed_check_of_a_batch_is_an_error_beside_the_answers(client: Any) -> None:
+    checks = [
+        Check("a", Operation.VIEW, BillingMode.SPOT),
+        Check("a b", Operation.VIEW, BillingMode.SPOT),
+        Check("a", Operation.RENEW, BillingMode.SPOT),
+    ]
+    good, bad, inapplicable = client.batch_check_operations(checks).results
+    assert good.allowed is False
+    assert isinstance(bad, frostgate.InvalidRequest)
+    assert [violation.field for violation in bad.field_violations] == ["customer_id"]
+    assert (inapplicable.reason, inapplicable.metadata["operation"]) == ("OPERATION_NOT_APPLICABLE", "RENEW")
+
+
+def test_the_rules_are_listed(client: Any) -> None:
+    policy = client.list_rules()
+    assert {(r.freeze_state.name, r.billing_mode.name, r.operation.name): r.allowed for r in policy.rules} == {
+        place: expected.decision == "ALLOW" for place, expected in CELLS.items()
+    }
+    assert (policy.unknown_customer_allowed, len(policy.policy_version)) == (False, 16)
+    assert {rule.basis for rule in policy.rules if not rule.source_text} == {RuleBasis.SILENT}
+
+
+def test_a_life_is_led_and_told(client: Any) -> None:
+    customer_id, partner_id = new_id(), new_id()
+    began = datetime.now(UTC)
+    associated = client.associate_customer(customer_id=customer_id, partner_id=partner_id)
+    frozen = client.freeze_customer(
+        customer_id=customer_id, scope=FreezeScope.ACCOUNT_AND_RESOURCES, reason="unpaid", request_id=uuid4()
+    )
+    assert (frozen.message, frozen.revision) == ("The account and resources are frozen.", associated.revision + 1)
+    assert client.get_customer(customer_id=customer_id) == frozen.customer
+    assert frozen.customer.freeze_time is not None
+    assert frozen.customer.retention_expire_time == frozen.customer.freeze_time + timedelta(days=15)
+    assert frozen.customer.fees_accrue is False
+    unfrozen = client.unfreeze_customer(
+        customer_id=customer_id, scope=FreezeScope.ACCOUNT_AND_RESOURCES, reason="paid"
+    ).customer
+    assert (unfrozen.freeze_state, unfrozen.freeze_reason, unfrozen.freeze_time) == (FreezeState.NORMAL, None, None)
+    gone = client.disassociate_customer(customer_id=customer_id, reason="left")
+    events = client.list_freeze_events(customer_id=customer_id, start_time=began)
+    assert [event.action for event in events] == [
+        FreezeEventAction.DISASSOCIATED,
+        FreezeEventAction.UNFROZEN,
+        FreezeEventAction.FROZEN,
+        FreezeEventAction.ASSOCIATED,
+    ]
+    assert (events[0].revision, events[0].state_after, events[0].scope) == (gone.revision, None, None)
+    assert all(event.request_id for event in events)
+
+
+def test_listings_page_by_themselves(client: Any) -> None:
+    partner_id = new_id()
+    ids = sorted(new_id() for _ in range(5))
+    for customer_id in ids:
+        client.associate_customer(customer_id=customer_id, partner_id=partner_id)
+    for page_size in (0, 1, 2, 5):
+        customers = client.list_customers(partner_id=partner_id, page_size=page_size)
+        assert [customer.customer_id for customer in customers] == ids
+        assert len(client.list_freeze_events(partner_id=partner_id, page_size=page_size)) == 5
+    assert client.list_customers(partner_id=partner_id, freeze_state=FreezeState.NORMAL) == []
+    assert client.list_customers(partner_id=partner_id, retention_expired=True) == []
+
+
+def test_batches_of_changes_give_each_customer_or_its_error(client: Any) -> None:
+    normal, frozen = new_customer(client, "NORMAL"), new_customer(client)
+    batch = client.batch_freeze_customers([normal, frozen, "nobody"], scope=FreezeScope.ACCOUNT, reason="unpaid")
+    assert batch.results[normal].freeze_state is FreezeState.ACCOUNT_FROZEN
+    assert isinstance(batch.results[frozen], frostgate.FailedPrecondition)
+    assert batch.results["nobody"].reason == "CUSTOMER_NOT_FOUND"
+    back = client.batch_unfreeze_customers([normal, frozen], scope=FreezeScope.ACCOUNT, reason="paid")
+    assert {result.freeze_state for result in back.results.values()} == {FreezeState.NORMAL}
+
+
+def test_validate_only_changes_nothing(client: Any) -> None:
+    customer_id = new_customer(client)
+    fields = {"customer_id": customer_id, "scope": FreezeScope.ACCOUNT, "reason": "paid"}
+    assert client.unfreeze_customer(**fields, validate_only=True).customer.freeze_state is FreezeState.NORMAL
+    assert client.get_customer(customer_id=customer_id).freeze_state is FreezeState.ACCOUNT_FROZEN
+
+
+@pytest.mark.parametrize("place", NO_CELLS[:1])
+def test_errors_carry_code_reason_metadata_and_fields(client: Any, place: tuple[str, str, str]) -> None:
+    _, mode, operation = place
+    with pytest.raises(frostgate.InvalidRequest) as refused:
+        client.check_operation(customer_id="a", operation=Operation[operation], billing_mode=BillingMode[mode])
+    assert (refused.value.code, refused.value.reason) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "OPERATION_NOT_APPLICABLE",
+    )
+    assert refused.value.metadata == {"operation": operation, "billing_mode": mode}
+    assert [violation.field for violation in refused.value.field_violations] == ["operation"]
+    assert str(refused.value).startswith("OPERATION_NOT_APPLICABLE: Operation ")
+
+
+def test_each_refusal_has_its_class(client: Any) -> None:
+    customer_id = new_customer(client)
+    freeze = {"scope": FreezeScope.ACCOUNT, "reason": "unpaid"}
+    with pytest.raises(frostgate.NotFound):
+        client.get_customer(customer_id="nobody")
+    with pytest.raises(frostgate.AlreadyExists):
+        client.associate_customer(customer_id=customer_id, partner_id="partner")
+    with pytest.raises(frostgate.FailedPrecondition, match="ALREADY_FROZEN"):
+        client.freeze_customer(customer_id=customer_id, **freeze)
+    request_id = uuid4()
+    client.associate_customer(customer_id=new_id(), partner_id="partner", request_id=request_id)
+    with pytest.raises(frostgate.InvalidRequest, match="REQUEST_ID_REUSED"):
+        client.associate_customer(customer_id=new_id(), partner_id="partner", request_id=request_id)
+    with pytest.raises(frostgate.Unavailable, match="REVISION_NOT_REACHED"):
+        client.check_operation(
+            customer_id="a",
+            operation=Operation.VIEW,
+            billing_mode=BillingMode.SPOT,
+            minimum_revision=10**12,
+            timeout=0.3,
+        )
+    with pytest.raises(frostgate.ResourceExhausted):
+        client.batch_freeze_customers(["x" * 1000 for _ in range(1000)], **freeze)
+
+
+def test_a_repeated_request_gives_the_first_answer(client: Any) -> None:
+    request_id, customer_id = uuid4(), new_id()
+    fields = {"customer_id": customer_id, "partner_id": "partner", "request_id": request_id}
+    assert client.associate_customer(**fields) == client.associate_customer(**fields)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_call_that_nobody_answers_ends_at_its_deadline(kind: str) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with open_client(kind, f"127.0.0.1:{silent.getsockname()[1]}", timeout=0.5) as client:
+            began = time.monotonic()
+            with pytest.raises(frostgate.DeadlineExceeded):
+                client.list_rules()
+            with pytest.raises(frostgate.OutcomeUnknown) as unknown:
+                client.disassociate_customer(customer_id="a", reason="left")
+            assert 1 <= time.monotonic() - began < 4
+    assert unknown.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert f"repeat the call with request_id='{unknown.value.request_id}' to find out" in str(unknown.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_call_without_a_server_is_tried_until_its_deadline(kind: str) -> None:
+    with open_client(kind, "127.0.0.1:1", timeout=0.5) as client:
+        began = time.monotonic()
+        with pytest.raises(frostgate.Unavailable):
+            client.list_rules()
+        assert 0.2 <= time.monotonic() - began < 2
+        with pytest.raises(frostgate.OutcomeUnknown):
+            client.associate_customer(customer_id="a", partner_id="p")
+        with pytest.raises(frostgate.Unavailable):
+            client.freeze_customer(customer_id="a", scope=FreezeScope.ACCOUNT, reason="r", validate_only=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unix_sockets_and_several_channels_work(kind: str, tmp_path: Path) -> None:
+    with (
+        ServerProcess(tmp_path / "frostgate.db", "--listen", f"unix:{tmp_path}/socket") as server,
+        open_client(kind, server.address, channels=3) as client,
+    ):
+        for _ in range(6):
+            assert client.list_rules().rules
+
+
+@pytest.mark.parametrize("kind", [frostgate.Client, frostgate.aio.Client])
+@pytest.mark.parametrize("settings", [{"timeout": 0}, {"timeout": -1}, {"timeout": float("inf")}, {"channels": 0}])
+def test_settings_that_cannot_be_are_refused(kind: Any, settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(settings))} must be"):
+        kind("127.0.0.1:1", **settings)
+
+
+def test_a_time_without_a_zone_is_refused(client: Any) -> None:
+    with pytest.raises(ValueError, match="a time needs a time zone"):
+        client.list_freeze_events(start_time=datetime(2026, 1, 1))
+
+
+def test_an_update_of_nothing_is_refused(client: Any) -> None:
+    with pytest.raises(ValueError, match="an update needs verification_code_enabled, verification_contact, or both"):
+        client.update_partner(partner_id="p")
+
+
+def unavailable(reason: str = "") -> frostgate.FrostgateError:
+    return frostgate.Unavailable("a", code=grpc.StatusCode.UNAVAILABLE, reason=reason)
+
+
+def unknown() -> frostgate.FrostgateError:
+    return frostgate.OutcomeUnknown("b", code=grpc.StatusCode.UNAVAILABLE, request_id="1")
+
+
+def refused() -> frostgate.FrostgateError:
+    return frostgate.FailedPrecondition("c", code=grpc.StatusCode.FAILED_PRECONDITION, reason="NOT_FROZEN")
+
+
+def overloaded() -> frostgate.FrostgateError:
+    return frostgate.ResourceExhausted("d", code=grpc.StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED")
+
+
+def too_late() -> frostgate.FrostgateError:
+    return frostgate.DeadlineExceeded("e", code=grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        ([overloaded()], 0),
+        ([too_late()], 0),
+        ([unavailable(), too_late()], 0),
+        ([unavailable(), refused()], 1),
+        ([unknown(), overloaded()], 0),
+        ([unknown(), unavailable("STORAGE_UNAVAILABLE"), too_late()], 0),
+        ([unknown(), refused()], 1),
+    ],
+    ids=lambda errors: "-".join(type(e).__name__ for e in errors) if isinstance(errors, list) else str(errors),
+)
+def test_of_several_tries_the_error_that_says_most_is_raised(
+    errors: list[frostgate.FrostgateError], expected: int
+) -> None:
+    tries = Tries(60)
+    for error in errors[:-1]:
+        assert 0 < tries.pause_after(error) < 1
+    with pytest.raises(frostgate.FrostgateError) as raised:
+        tries.pause_after(errors[-1])
+    assert raised.value is errors[expected]
+
+
+def test_an_empty_request_id_is_none_and_a_new_one_is_made(client: Any) -> None:
+    customer_id = new_id()
+    client.associate_customer(customer_id=customer_id, partner_id="partner", request_id="")
+    assert client.list_freeze_events(customer_id=customer_id)[0].request_id

@@ -1,0 +1,179 @@
+"""Callers in Go and Node, built by the commands of docs/generating-clients.md, ask a real server."""
+
+import fcntl
+import json
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from frostgate.v1.policy_pb2 import BillingMode, FreezeState, Operation
+from support.calls import Calls
+from support.decision_table import ALL_PLACES, CELLS, NO_CELLS, Place
+from support.server_process import ServerProcess, environment
+
+ROOT = Path(__file__).parent.parent.parent
+BUILT = ROOT / "build" / "callers"
+PAGE = (ROOT / "docs" / "generating-clients.md").read_text()
+DOCUMENTED_CALL = " 127.0.0.1:50051 < tests/callers/checks.json\n"
+TOOLS = {"Go": ["make", "go"], "Node": ["node", "npm"]}
+
+pytestmark = pytest.mark.timeout(600)
+
+Outcome = dict[str, Any]
+Check = dict[str, str]
+
+
+class Caller:
+    """A program that asks for decisions, as a section of the page builds and runs it."""
+
+    def __init__(self, language: str) -> None:
+        """Builds it."""
+        section = PAGE.split(f"\n## {language}\n")[1].split("\n## ")[0]
+        build, call = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+        self._command = call.removesuffix(DOCUMENTED_CALL)
+        shutil.rmtree(BUILT / language.lower(), ignore_errors=True)
+        run(["sh", "-euc", build], timeout=500)
+
+    def outcomes(self, address: str, checks: list[Check]) -> dict[str, list[Outcome]]:
+        """What came of the checks, asked one by one and together."""
+        printed: dict[str, list[Outcome]] = json.loads(
+            run([*self._command.split(), address], standard_input=json.dumps(checks))
+        )
+        assert list(printed) == ["one_by_one", "together"]
+        return printed
+
+    def outcome(self, address: str, check: Check) -> Outcome:
+        """What came of one check, which is the same both ways."""
+        printed = self.outcomes(address, [check])
+        assert printed["one_by_one"] == printed["together"]
+        return printed["together"][0]
+
+
+def run(command: list[str], standard_input: str = "", timeout: float = 60) -> str:
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(),
+        input=standard_input,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module", params=TOOLS)
+def caller(request: pytest.FixtureRequest, tool: Callable[[str], str]) -> Iterator[Caller]:
+    """The caller in each language."""
+    for name in TOOLS[request.param]:
+        tool(name)
+    BUILT.mkdir(parents=True, exist_ok=True)
+    with (BUILT / "lock").open("w") as lock:
+        # There is one place for it: whoever else runs these tests in this checkout waits.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Caller(request.param)
+
+
+@pytest.fixture(scope="module")
+def table(caller: Caller, server: ServerProcess, calls: Calls) -> dict[str, dict[Place, Outcome]]:
+    """What came of every place of the table, asked one by one and together."""
+    customers = {state: calls.new_customer(state) for state, _, _ in ALL_PLACES}
+    checks = [check(customers[state], mode, operation) for state, mode, operation in ALL_PLACES]
+    printed = caller.outcomes(server.address, checks)
+    return {way: dict(zip(ALL_PLACES, outcomes, strict=True)) for way, outcomes in printed.items()}
+
+
+def check(customer_id: str, mode: str = "SPOT", operation: str = "VIEW") -> Check:
+    return {
+        "customer_id": customer_id,
+        "billing_mode": f"BILLING_MODE_{mode}",
+        "operation": f"OPERATION_{operation}",
+    }
+
+
+def messages(calls: Calls) -> dict[Place, str]:
+    return {
+        (
+            FreezeState.Name(rule.freeze_state).removeprefix("FREEZE_STATE_"),
+            BillingMode.Name(rule.billing_mode).removeprefix("BILLING_MODE_"),
+            Operation.Name(rule.operation).removeprefix("OPERATION_"),
+        ): rule.message
+        for rule in calls.rules().rules
+    }
+
+
+@pytest.mark.parametrize("way", ["one_by_one", "together"])
+def test_every_cell_is_answered_as_the_table_says(
+    table: dict[str, dict[Place, Outcome]], calls: Calls, way: str
+) -> None:
+    sentences = messages(calls)
+    assert {place: table[way][place] for place in CELLS} == {
+        place: {
+            "allowed": expected.decision == "ALLOW",
+            "decision": f"DECISION_{expected.decision}",
+            "reason": f"DECISION_REASON_{expected.reason}",
+            "message": sentences[place],
+            "freeze_state": f"FREEZE_STATE_{place[0]}",
+            "basis": f"RULE_BASIS_{expected.basis}",
+        }
+        for place, expected in CELLS.items()
+    }
+
+
+@pytest.mark.parametrize("way", ["one_by_one", "together"])
+def test_every_cell_that_does_not_exist_is_no_answer(table: dict[str, dict[Place, Outcome]], way: str) -> None:
+    assert {place: table[way][place] for place in NO_CELLS} == {
+        place: {
+            "code": "INVALID_ARGUMENT",
+            "error_reason": "OPERATION_NOT_APPLICABLE",
+            "metadata": {"operation": place[2], "billing_mode": place[1]},
+        }
+        for place in NO_CELLS
+    }
+
+
+def test_an_unknown_customer_is_denied_and_has_neither_state_nor_basis(caller: Caller, server: ServerProcess) -> None:
+    answer = caller.outcome(server.address, check("nobody"))
+    assert (answer["allowed"], answer["reason"]) == (False, "DECISION_REASON_CUSTOMER_UNKNOWN")
+    assert (answer.get("freeze_state"), answer.get("basis")) == (None, None)
+
+
+def test_the_error_info_is_found_among_other_details(caller: Caller, server: ServerProcess) -> None:
+    refused = caller.outcome(server.address, check(""))
+    assert (refused["code"], refused["error_reason"]) == ("INVALID_ARGUMENT", "INVALID_FIELD")
+
+
+def test_no_server_is_no_answer(caller: Caller) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        assert caller.outcome(address_of(nobody), check("c")) == {"code": "UNAVAILABLE"}
+
+
+def test_a_server_that_says_nothing_is_no_answer_within_the_deadline(caller: Caller) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert caller.outcome(address_of(silent), check("c")) == {"code": "DEADLINE_EXCEEDED"}
+
+
+def address_of(bound: socket.socket) -> str:
+    host, port = bound.getsockname()
+    return f"{host}:{port}"
+
+
+def test_the_caller_prints_what_the_page_shows(caller: Caller, tmp_path: Path) -> None:
+    checks = json.loads((ROOT / "tests" / "callers" / "checks.json").read_text())
+    [shown] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    with ServerProcess(tmp_path / "frostgate.db") as server:
+        Calls(server).associate(customer_id="c-1001")
+        printed = caller.outcomes(server.address, checks)
+    assert printed == dict.fromkeys(["one_by_one", "together"], json.loads(shown))
+
+
+def test_the_go_caller_is_formatted(tool: Callable[[str], str]) -> None:
+    assert run([tool("gofmt"), "-l", "tests/callers/go"]) == ""

@@ -1,0 +1,349 @@
+"""The server as its operator meets it: start, refusal to start, health, reflection, drain."""
+
+import fcntl
+import re
+import signal
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import grpc
+import pytest
+from frostgate.v1.customer_freeze_service_pb2 import UnfreezeCustomerRequest
+from frostgate_server.storage.sqlite.driver import sqlite3
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+from support.calls import ACCOUNT, Calls, refusal
+from support.server_process import COMMAND, Connection, ServerProcess, environment, refused_start
+
+SERVICES = ["frostgate.v1.CustomerFreezeService", "frostgate.v1.PolicyDecisionService"]
+
+
+def test_it_says_in_one_line_that_it_is_ready(tmp_path: Path) -> None:
+    database = tmp_path / "frostgate.db"
+    with ServerProcess(database) as server:
+        assert re.fullmatch(
+            rf"frostgate-server is ready on 127\.0\.0\.1:\d+: database {re.escape(str(database))} at revision 0, "
+            r"policy [0-9a-f]{16}, unknown customers: DENY, workers: \d+\n",
+            server.ready_line,
+        )
+        assert server.log.read_text() == ""
+
+
+def test_it_serves_on_a_unix_socket(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "frostgate.db", "--listen", f"unix:{tmp_path}/socket") as server:
+        assert server.address == f"unix:{tmp_path}/socket"
+        assert Calls(server).new_customer()
+
+
+def test_it_serves_on_ipv6_loopback(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "frostgate.db", "--listen", "[::1]:0") as server:
+        assert server.address.startswith("[::1]:")
+        assert Calls(server).new_customer()
+
+
+def test_it_makes_the_documented_default_database_on_the_first_run(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--listen", "127.0.0.1:0"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    with process:
+        assert process.stdout is not None
+        assert "database data/frostgate.db at revision 0" in process.stdout.readline()
+        process.terminate()
+    assert (tmp_path / "data" / "frostgate.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_taken_port_is_refused(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        line = refused_start("serve", "--listen", address, "--database", f"{tmp_path}/f.db", "--create")
+    assert line == f"cannot listen on {address}: Address already in use"
+    assert not (tmp_path / "f.db").exists()
+
+
+def test_the_port_of_another_frostgate_is_refused(server: ServerProcess, tmp_path: Path) -> None:
+    line = refused_start("serve", "--listen", server.address, "--database", f"{tmp_path}/f.db", "--create")
+    assert line == f"cannot listen on {server.address}: Address already in use"
+
+
+def test_the_unix_socket_of_another_frostgate_is_refused(tmp_path: Path) -> None:
+    listen = f"unix:{tmp_path}/socket"
+    with ServerProcess(tmp_path / "frostgate.db", "--listen", listen):
+        line = refused_start("serve", "--listen", listen, "--database", f"{tmp_path}/f.db", "--create")
+    assert line == f"cannot listen on {listen}: another process does"
+
+
+def test_an_address_of_no_host_is_refused(tmp_path: Path) -> None:
+    line = refused_start("serve", "--listen", "no.such.host.invalid:1", "--insecure", "--database", f"{tmp_path}/f.db")
+    assert line.startswith("cannot listen on no.such.host.invalid:1: ")
+
+
+def test_a_database_in_use_is_refused(tmp_path: Path) -> None:
+    database = tmp_path / "frostgate.db"
+    with ServerProcess(database) as server:
+        line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", str(database))
+        expected = f"database {database} is in use by process {server.process.pid}: stop it, or take another --database"
+        assert line == expected
+
+
+def test_a_missing_database_is_refused(tmp_path: Path) -> None:
+    line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", f"{tmp_path}/typo.db")
+    assert line == f"database {tmp_path}/typo.db does not exist: correct --database, or pass --create to make a new one"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", f"{tmp_path}/file/f.db", "--create")
+    assert line == f"directory {tmp_path}/file cannot be made: File exists"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--listen", "a..b:1", "--insecure"], "cannot listen on a..b:1: "),
+        (["--listen", f"unix:/tmp/{'long' * 50}"], "cannot listen on unix:/tmp/long"),
+        (["--listen", "127.0.0.1:0", "--database", "/"], "database (from --database) must name a file"),
+        (["--listen", "127.0.0.1:0", "--database", "/proc"], "database /proc is a directory: correct --database"),
+        (["--listen", "127.0.0.1:0", "--database", "long" * 100], "[Errno 36] File name too long"),
+        (
+            ["--listen", "127.0.0.1:0", "--database", "/proc/none/f.db", "--create"],
+            "directory /proc/none cannot be made",
+        ),
+    ],
+)
+def test_whatever_keeps_it_from_starting_is_said_in_one_line(arguments: list[str], said: str) -> None:
+    assert refused_start("serve", *arguments).startswith(said)
+
+
+def test_a_corrupt_database_is_refused(tmp_path: Path) -> None:
+    database = tmp_path / "frostgate.db"
+    with ServerProcess(database) as server:
+        Calls(server).new_customer()
+        assert server.stop() == 0
+    database.write_bytes(b"no pages at all" * 1000)
+    line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", str(database))
+    assert line == (
+        f"database {database} cannot be used: file is not a database; "
+        "restore it from a backup, then run frostgate-server recover --database FILE"
+    )
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.invalid:0"])
+def test_without_tls_only_loopback_is_served(tmp_path: Path, listen: str) -> None:
+    line = refused_start("serve", "--listen", listen, "--database", f"{tmp_path}/f.db", "--create")
+    assert line == f"others can reach {listen}, and there is no TLS: listen on 127.0.0.1, or pass --insecure"
+
+
+def test_recover_says_what_it_took_up(tmp_path: Path) -> None:
+    database = tmp_path / "frostgate.db"
+    with ServerProcess(database) as server:
+        Calls(server).new_customer("NORMAL")
+    database.with_name("frostgate.db-head").unlink()
+    done = subprocess.run(
+        [*COMMAND, "recover", "--database", database], capture_output=True, text=True, check=True, env=environment()
+    )
+    expected = f"{database} holds 1 customers and 2 events up to revision 2, and goes on from revision 1000000002\n"
+    assert done.stdout == expected
+    with ServerProcess(database) as server:
+        assert Calls(server).events().events[0].revision == 2
+
+
+def health_of(connection: Connection, service: str) -> Any:
+    stub: Any = HealthStub(connection.channel)
+    return stub.Check(HealthCheckRequest(service=service), timeout=5).status
+
+
+@pytest.mark.parametrize("service", ["", *SERVICES])
+def test_health_is_serving_for_the_server_and_for_each_service(server: ServerProcess, service: str) -> None:
+    assert health_of(server, service) == HealthCheckResponse.SERVING
+
+
+def test_health_of_no_service_is_not_found(server: ServerProcess) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        health_of(server, "none")
+    error: Any = refused.value
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+
+
+def watch_health(connection: Connection) -> Any:
+    stub: Any = HealthStub(connection.channel)
+    return stub.Watch(HealthCheckRequest(), timeout=30)
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_reflection_lists_every_service_under_both_of_its_names(server: ServerProcess, version: str) -> None:
+    reflect = server.channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=ServerReflectionRequest.SerializeToString,
+        response_deserializer=ServerReflectionResponse.FromString,
+    )
+    asked = [ServerReflectionRequest(list_services="*"), ServerReflectionRequest(file_containing_symbol=SERVICES[0])]
+    listed, file = reflect(iter(asked), timeout=5)
+    names = [service.name for service in listed.list_services_response.service]
+    assert {*SERVICES, "grpc.health.v1.Health"} <= set(names)
+    assert b"CustomerFreezeService" in file.file_descriptor_response.file_descriptor_proto[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains_calls_under_way_are_answered_new_ones_are_not(tmp_path: Path, number: signal.Signals) -> None:
+    database = tmp_path / "frostgate.db"
+    with ServerProcess(database) as server, Connection(server.address) as watching:
+        customer_id = Calls(server).new_customer()
+        health = watch_health(watching)
+        assert next(health).status == HealthCheckResponse.SERVING
+        blocker = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+        blocker.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as pool:
+            under_way = pool.submit(Calls(server).unfreeze, customer_id=customer_id)
+            wait_until_a_change_is_under_way(database)
+            server.process.send_signal(number)
+            assert next(health).status == HealthCheckResponse.NOT_SERVING
+            wait_until_new_calls_are_refused(server)
+            blocker.execute("ROLLBACK")
+            blocker.close()
+            assert under_way.result().customer.customer_id == customer_id
+        health.cancel()
+        assert server.process.wait(timeout=20) == 0
+        assert server.output.read() == "frostgate-server is draining\nfrostgate-server has stopped\n"
+
+
+def wait_until_new_calls_are_refused(server: ServerProcess) -> None:
+    """A drain says that it begins a moment before it refuses."""
+    for _ in range(1000):
+        with Connection(server.address) as late:
+            try:
+                Calls(late).check(customer_id="a")
+            except grpc.RpcError:
+                return
+    raise AssertionError("new calls are still answered")
+
+
+def wait_until_a_change_is_under_way(database: Path) -> None:
+    """A change under way holds the lock of the head file."""
+    with database.with_name(database.name + "-head").open("rb") as head_file:
+        while True:
+            try:
+                fcntl.flock(head_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            fcntl.flock(head_file, fcntl.LOCK_UN)
+
+
+def test_a_server_that_nobody_reads_drains_all_the_same(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "frostgate.db") as server:
+        server.output.close()
+        server.process.terminate()
+        assert server.process.wait(timeout=20) == 0
+        assert server.log.read_text() == ""
+
+
+def test_calls_still_under_way_at_the_end_of_the_drain_period_are_ended(tmp_path: Path) -> None:
+    database = tmp_path / "frostgate.db"
+    with ServerProcess(database, "--drain-period", "200ms") as server:
+        reflect = server.channel.stream_stream(
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            request_serializer=ServerReflectionRequest.SerializeToString,
+            response_deserializer=ServerReflectionResponse.FromString,
+        )
+        done = Event()
+
+        def requests() -> Any:
+            yield ServerReflectionRequest(list_services="*")
+            done.wait(30)
+
+        answers: Any = reflect(requests())
+        assert next(answers).WhichOneof("message_response") == "list_services_response"
+        assert server.stop() == 0
+        with pytest.raises(grpc.RpcError) as ended:
+            next(answers)
+        done.set()
+    error: Any = ended.value
+    assert error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_malformed_reflection_requests_do_not_keep_a_server_from_draining(tmp_path: Path, version: str) -> None:
+    with ServerProcess(tmp_path / "frostgate.db", "--drain-period", "1s") as server:
+        method = f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
+        reflect: Any = server.channel.stream_stream(method)
+        for _ in range(12):
+            answer = ServerReflectionResponse.FromString(next(reflect(iter([b"\xff\xff"]), timeout=5)))
+            assert answer.error_response.error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+        server.process.terminate()
+        assert server.process.wait(timeout=20) == 0
+        assert server.log.read_text() == ""
+
+
+def test_a_server_that_is_told_to_stop_while_it_starts_does_not_say_that_it_is_ready(tmp_path: Path) -> None:
+    for after in (0.0, 0.1, 0.2, 0.3, 0.4):
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--listen", "127.0.0.1:0", "--database", f"{tmp_path}/f.db", "--create"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
+        time.sleep(after)  # whichever moment this is: nothing tells how far a start has come
+        process.terminate()
+        said, log = process.communicate(timeout=20)
+        assert (process.returncode, said.splitlines()[:1], log) in [
+            (-signal.SIGTERM, [], ""),
+            (0, ["frostgate-server is draining"], ""),
+        ] or "is ready on" in said
+
+
+def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "frostgate.db", "--drain-period", "1h") as server:
+        health = watch_health(server)
+        assert next(health).status == HealthCheckResponse.SERVING
+        server.process.terminate()
+        assert next(health).status == HealthCheckResponse.NOT_SERVING
+        server.process.terminate()
+        assert server.process.wait(timeout=10) == -signal.SIGTERM
+        health.cancel()
+
+
+def test_a_change_whose_caller_gave_up_while_it_waited_is_not_made(tmp_path: Path) -> None:
+    database = tmp_path / "frostgate.db"
+    with ServerProcess(database) as server:
+        calls = Calls(server)
+        customer_id = calls.new_customer()
+        revision = calls.get(customer_id).customer.revision
+        blocker = sqlite3.connect(database, isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        request = UnfreezeCustomerRequest(customer_id=customer_id, scope=ACCOUNT, reason="paid")
+        with pytest.raises(grpc.RpcError) as given_up:
+            server.freezes.UnfreezeCustomer(request, timeout=0.3)
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        assert calls.associate(customer_id="after").revision == revision + 1
+        assert calls.get(customer_id).customer.revision == revision
+    error: Any = given_up.value
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_store_that_stays_busy_is_unavailable(tmp_path: Path) -> None:
+    database = tmp_path / "frostgate.db"
+    with ServerProcess(database) as server:
+        calls = Calls(server)
+        customer_id = calls.new_customer()
+        blocker = sqlite3.connect(database, isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        refused = refusal(lambda: calls.unfreeze(customer_id=customer_id))
+        assert calls.check(customer_id=customer_id).message
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        assert (refused.code.name, refused.reason) == ("UNAVAILABLE", "STORAGE_UNAVAILABLE")
+        assert calls.unfreeze(customer_id=customer_id).message == "The account is unfrozen."

@@ -1,0 +1,264 @@
+"""What keeps a server from starting: settings that must not be together, and files that cannot be used."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from frostgate_server.config.settings import configure
+from frostgate_server.config.validation import ensure_sound
+from frostgate_server.domain.errors import StartupError
+from support.access import Access
+from support.calls import Calls
+from support.credentials import Issued, jwk, pem_of, signing_key
+from support.every_call import ADMITTED, outcome
+from support.server_process import Connection, ServerProcess, refused_start
+
+TLS = {"tls_certificate": "c", "tls_key": "k"}
+MTLS = {**TLS, "mtls_listen": "localhost:2", "client_ca": "a"}
+TOKENS = {**TLS, "token_issuer": "i", "token_audience": "a", "token_keys": "k"}
+OPEN = "0.0.0.0:1"
+
+
+def problem_of(flags: dict[str, str], has_callers: bool, directory: Path) -> str:
+    """What is said of the settings; nothing if they are sound."""
+    file = directory / "frostgate.toml"
+    file.write_text('[[callers]]\nprincipal = "sub:a"\nrole = "operator"\n' if has_callers else "")
+    try:
+        ensure_sound(configure(flags, {}, file))
+    except StartupError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "has_callers"),
+    [
+        ({}, False),
+        (TLS, False),
+        ({"listen": OPEN, "insecure": "true"}, False),
+        ({**TLS, "listen": OPEN, "insecure": "true"}, False),
+        (MTLS, True),
+        ({**MTLS, "listen": ""}, True),
+        ({**MTLS, "listen": "", "mtls_listen": OPEN}, True),
+        ({**TOKENS, "listen": OPEN}, True),
+        ({**TOKENS, **MTLS}, True),
+        ({**TOKENS, "listen": "unix:/tmp/s"}, True),
+    ],
+)
+def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path) -> None:
+    assert problem_of(flags, has_callers, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "has_callers", "said"),
+    [
+        ({"tls_certificate": "c"}, False, "tls_certificate is of no use without its key: set tls_key"),
+        ({"tls_key": "k"}, False, "tls_key is of no use without its certificate: set tls_certificate"),
+        (
+            {"mtls_listen": "localhost:2", "client_ca": "a"},
+            True,
+            "mtls_listen needs a certificate of the server's own: set tls_certificate and tls_key",
+        ),
+        (
+            {**TLS, "mtls_listen": "localhost:2"},
+            True,
+            "mtls_listen needs the authorities of its callers' certificates: set client_ca",
+        ),
+        (
+            {**TLS, "client_ca": "a"},
+            False,
+            "client_ca is of no use where nobody is asked for a certificate: set mtls_listen",
+        ),
+        (
+            {**TLS, "token_issuer": "i"},
+            True,
+            (
+                "tokens cannot be verified without token_audience and token_keys: "
+                "set all of token_issuer, token_audience, token_keys, or none"
+            ),
+        ),
+        (
+            {**TOKENS, **MTLS, "listen": ""},
+            True,
+            "tokens are taken at listen only, which is empty: set listen, or no token_issuer",
+        ),
+        (
+            {"token_issuer": "i", "token_audience": "a", "token_keys": "k"},
+            True,
+            "tokens are taken over TLS only: set tls_certificate and tls_key",
+        ),
+        (MTLS, False, "mtls_listen set, but nobody has a role: name [[callers]] in the file of --config"),
+        (TOKENS, False, "token_issuer set, but nobody has a role: name [[callers]] in the file of --config"),
+        (
+            {},
+            True,
+            "callers cannot identify themselves: set mtls_listen, or token_issuer, token_audience and token_keys",
+        ),
+        (
+            TLS,
+            True,
+            "callers cannot identify themselves: set mtls_listen, or token_issuer, token_audience and token_keys",
+        ),
+        (
+            {"listen": OPEN},
+            False,
+            "others can reach 0.0.0.0:1, and there is no TLS: listen on 127.0.0.1, or pass --insecure",
+        ),
+        (
+            {**TLS, "listen": OPEN},
+            False,
+            "others can reach 0.0.0.0:1, and there are no callers: listen on 127.0.0.1, or pass --insecure",
+        ),
+    ],
+)
+def test_unsound_settings(flags: dict[str, str], has_callers: bool, said: str, tmp_path: Path) -> None:
+    assert problem_of(flags, has_callers, tmp_path) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("token_algorithms", "HS256"),
+        ("token_algorithms", "RS256,none"),
+        ("token_algorithms", ""),
+        ("token_algorithms", "RS256,"),
+        ("token_algorithms", "rs256"),
+        ("token_leeway", "61s"),
+        ("token_leeway", "-1s"),
+        ("reflection", "on"),
+        ("mtls_listen", "localhost"),
+        ("tls_certificate", "/"),
+    ],
+)
+def test_values_that_cannot_be(name: str, value: str) -> None:
+    with pytest.raises(StartupError, match=rf"^{name} \(from "):
+        configure({name: value}, {}, None)
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> Access:
+    return Access(tmp_path)
+
+
+def replaced(file: str, content: bytes) -> Callable[[Access], object]:
+    return lambda access: (access.directory / file).write_bytes(content)
+
+
+def missing(file: str) -> Callable[[Access], object]:
+    return lambda access: (access.directory / file).unlink()
+
+
+def another_certificate(access: Access) -> None:
+    (access.directory / "server.pem").write_bytes(access.authority.issue(hosts=["localhost"]).certificate)
+
+
+def another_kind_of_key(access: Access) -> None:
+    key = pem_of(ed25519.Ed25519PrivateKey.generate())
+    access.write_certificate(Issued((access.directory / "server.pem").read_bytes(), key))
+
+
+PAIR = "tls_certificate with tls_key"
+BAD_FILES: dict[str, tuple[Callable[[Access], object], str]] = {
+    "no certificate file": (missing("server.pem"), f"{PAIR} cannot be read: [Errno 2] No such file or directory: "),
+    "no key file": (missing("server.key"), f"{PAIR} cannot be read: [Errno 2] No such file or directory: "),
+    "certificate of another key": (another_certificate, f"{PAIR} (*) cannot be used: certificate and key do not match"),
+    "encrypted key": (
+        replaced("server.key", pem_of(ec.generate_private_key(ec.SECP256R1()), b"secret")),
+        f"{PAIR} (*) cannot be used: the key is encrypted: give one that is not",
+    ),
+    "another kind of key": (another_kind_of_key, f"{PAIR} (*) cannot be used: the key must be of RSA or of an"),
+    "key in place of the certificate": (
+        replaced("server.pem", pem_of(ec.generate_private_key(ec.SECP256R1()))),
+        f"{PAIR} (*) cannot be used: there is no certificate, or one that cannot be read",
+    ),
+    "no authority": (replaced("ca.pem", b""), "client_ca (*) cannot be used: there is no certificate, or one"),
+    "no authority file": (missing("ca.pem"), "client_ca cannot be read: [Errno 2] No such file or directory: "),
+    "no JWKS": (
+        replaced("jwks.json", b"{}"),
+        "token_keys (*) cannot be used: is no JWKS: must be JSON with",
+    ),
+    "no JWKS file": (missing("jwks.json"), "token_keys cannot be read: [Errno 2] No such file or directory: "),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_FILES)
+def test_files_that_cannot_be_used_are_named(access: Access, bad: str) -> None:
+    spoil, said = BAD_FILES[bad]
+    spoil(access)
+    line = refused_start("serve", "--config", str(access.config), "--database", f"{access.directory}/f.db", "--create")
+    before, _, after = said.partition("(*)")
+    assert line.startswith(before)
+    assert after in line
+    assert not (access.directory / "f.db").exists()
+
+
+def test_callers_in_the_file_that_cannot_be_are_named(access: Access) -> None:
+    access.config.write_text('[[callers]]\nprincipal = "operator"\nrole = "boss"\n')
+    line = refused_start("serve", "--config", str(access.config))
+    assert line.startswith(f"{access.config}: callers 1: principal must be spiffe://")
+    assert "; role must be one of partner-center, control-plane, auditor, operator, is 'boss'" in line
+
+
+def test_there_may_be_mtls_only(access: Access) -> None:
+    access.config.write_text(
+        access.config.read_text().replace("token_", "# token_").replace('listen = "localhost:0"', 'listen = ""', 1)
+    )
+    credentials: Any = access.certificate(uris=["spiffe://test/operator"])
+    flags = ["--config", str(access.config)]
+    with ServerProcess(access.directory / "f.db", "--listen", "", *flags, credentials=credentials) as server:
+        assert server.ready_line.startswith("frostgate-server is ready on mTLS on localhost:")
+        assert server.address == server.mtls_address
+        assert outcome(server, "ListRules") == ADMITTED
+
+
+def test_tls_without_callers_lets_everybody_in(access: Access) -> None:
+    flags = ["--listen", "localhost:0"]
+    flags += ["--tls-certificate", f"{access.directory}/server.pem", "--tls-key", f"{access.directory}/server.key"]
+    with ServerProcess(access.directory / "f.db", *flags, credentials=access.authority.channel()) as server:
+        assert server.mtls_address == ""
+        assert Calls(server).new_customer()
+        assert outcome(server, "ServerReflectionInfo") == ADMITTED
+        with Connection(server.address) as plain:
+            assert outcome(plain, "ListRules") == "UNAVAILABLE"
+
+
+def test_both_addresses_may_be_unix_sockets(access: Access, tmp_path: Path) -> None:
+    flags = ["--mtls-listen", f"unix:{tmp_path}/mtls", "--workers", "1"]
+    with access.server(*flags) as server:
+        assert server.mtls_address == f"unix:{tmp_path}/mtls"
+        line = refused_start(
+            *("serve", "--config", str(access.config), "--mtls-listen", f"unix:{tmp_path}/other", "--workers", "2")
+        )
+        assert line == f"2 workers cannot share unix:{tmp_path}/other: take --workers 1, or a port"
+
+
+def test_one_address_cannot_be_both(access: Access) -> None:
+    flags = ["--listen", "127.0.0.1:47113", "--mtls-listen", "127.0.0.1:47113"]
+    line = refused_start("serve", "--config", str(access.config), *flags)
+    assert line == "cannot listen on 127.0.0.1:47113: Address already in use"
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"), [("anyone", ADMITTED), ("callers", "UNAUTHENTICATED"), ("off", "UNIMPLEMENTED")]
+)
+def test_reflection_is_for_whom_it_is_set(access: Access, who: str, expected: str) -> None:
+    with access.server("--reflection", who) as server:
+        assert outcome(server, "ServerReflectionInfo") == expected
+
+
+def test_the_file_of_print_config_has_the_callers(access: Access, tmp_path: Path) -> None:
+    before = configure({}, {}, access.config)
+    (tmp_path / "printed.toml").write_text(before.shown())
+    after = configure({}, {}, tmp_path / "printed.toml")
+    assert (after.settings, after.callers) == (before.settings, before.callers)
+    assert len(after.callers) == 12
+
+
+def test_weak_and_secret_keys_are_named_all_at_once(access: Access) -> None:
+    keys = [jwk(signing_key("one")), {"kty": "oct", "k": "AAAA", "kid": "secret"}]
+    (access.directory / "jwks.json").write_text(json.dumps({"keys": keys}))
+    line = refused_start("serve", "--config", str(access.config))
+    assert "key 1: kid must be a name, as there are other keys; key 2: is secret: only public keys may be here" in line

@@ -1,0 +1,221 @@
+"""Checks have threads of their own: nothing slow takes the last one, and too much of anything is turned away."""
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event
+from typing import Any, cast
+
+import grpc
+import pytest
+from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
+from frostgate.v1.customer_freeze_service_pb2 import (
+    AssociateCustomerRequest,
+    AssociateCustomerResponse,
+    UnfreezeCustomerRequest,
+)
+from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
+from frostgate_server.auth.interface import OpenDoor
+from frostgate_server.rpc import thread_pools as lanes
+from frostgate_server.rpc.customer_freeze_servicer import CustomerFreezeServicer
+from frostgate_server.rpc.method_handlers import Action, Reception, add_service
+from frostgate_server.rpc.thread_pools import LANE_OF_METHOD, Lane, Lanes, open_lanes
+from frostgate_server.services.refusal_audit import Refusals
+from frostgate_server.storage.sqlite.driver import sqlite3
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+from h2.connection import H2Connection
+from support.calls import ACCOUNT, Calls, check_of, outcome_of
+from support.server_process import Connection, ServerProcess
+from support.subjects import NoRefusals
+
+MANY = 64
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server with one worker, which has one thread for checks."""
+    flags = ["--workers", "1", "--check-threads", "1", "--drain-period", "1s"]
+    with ServerProcess(tmp_path / "frostgate.db", *flags) as server:
+        yield server
+
+
+def assert_checks_go_on(server: ServerProcess) -> None:
+    with Connection(server.address) as connection:
+        calls = Calls(connection)
+        for _ in range(100):
+            assert calls.check(customer_id="a").message
+
+
+def test_every_method_has_a_lane() -> None:
+    methods = {
+        method.name
+        for file in (FREEZES, DECISIONS)
+        for service in file.services_by_name.values()
+        for method in service.methods
+    }
+    assert set(LANE_OF_METHOD) == methods | {"ServerReflectionInfo"}
+    assert [method for method, lane in LANE_OF_METHOD.items() if lane == "checks"] == ["CheckOperation"]
+
+
+def test_idle_reflection_streams_do_not_stop_checks(own_server: ServerProcess) -> None:
+    done = Event()
+
+    def idle() -> Iterator[ServerReflectionRequest]:
+        yield ServerReflectionRequest(list_services="*")
+        done.wait(30)
+
+    reflect = own_server.channel.stream_stream(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        request_serializer=ServerReflectionRequest.SerializeToString,
+        response_deserializer=ServerReflectionResponse.FromString,
+    )
+    streams: list[Any] = [reflect(idle())]
+    assert next(streams[0]).WhichOneof("message_response")
+    streams += [reflect(idle()) for _ in range(MANY)]
+    assert_checks_go_on(own_server)
+    for stream in streams:
+        stream.cancel()
+    done.set()
+
+
+def test_changes_that_wait_do_not_stop_checks(own_server: ServerProcess, tmp_path: Path) -> None:
+    ids = [Calls(own_server).new_customer() for _ in range(MANY)]
+    blocker = sqlite3.connect(tmp_path / "frostgate.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    changes = [
+        own_server.freezes.UnfreezeCustomer.future(
+            UnfreezeCustomerRequest(customer_id=customer_id, scope=ACCOUNT, reason="paid"), timeout=30
+        )
+        for customer_id in ids
+    ]
+    assert_checks_go_on(own_server)
+    assert not any(change.done() for change in changes)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert {change.result().message for change in changes} == {"The account is unfrozen."}
+
+
+def test_batches_and_listings_under_way_do_not_stop_checks(own_server: ServerProcess) -> None:
+    calls = Calls(own_server)
+    customer_id = calls.new_customer()
+    stop = Event()
+
+    def batches_and_listings(_: int) -> int:
+        done = 0
+        with Connection(own_server.address) as connection:
+            while not stop.is_set():
+                Calls(connection).batch_check([check_of(customer_id=customer_id)] * 1000)
+                Calls(connection).events(page_size=1000)
+                done += 1
+        return done
+
+    with ThreadPoolExecutor(8) as pool:
+        under_way = [pool.submit(batches_and_listings, number) for number in range(8)]
+        assert_checks_go_on(own_server)
+        stop.set()
+        assert all(future.result() > 0 for future in under_way)
+
+
+@pytest.mark.parametrize(
+    ("came", "took", "rest"),
+    [(0, 1.0, 0.0), (1, 1.0, 0.006), (10, 1.0, 0.06), (1000, 1.0, lanes.LONGEST_REST), (10, 0.001, 0.003)],
+    ids=["none came", "one", "ten", "very many", "many during a short call"],
+)
+def test_a_call_that_gives_way_rests_the_longer_the_more_calls_came_in_the_other_lane(
+    monkeypatch: pytest.MonkeyPatch, came: int, took: float, rest: float
+) -> None:
+    rests: list[float] = []
+    clock = iter([0.0, took])
+    monkeypatch.setattr(lanes, "sleep", rests.append)
+    monkeypatch.setattr(lanes, "monotonic", lambda: next(clock))
+    with Lane("checks", 1) as checks, Lane("bulk", 1, gives_way_to=checks) as bulk:
+
+        def call() -> None:
+            for _ in range(came):
+                checks._run(lambda: None)
+
+        bulk._run(call)
+    assert rests == [pytest.approx(rest)]
+
+
+class SlowService:
+    """Associates customers as soon as it may."""
+
+    def __init__(self) -> None:
+        self.began = Event()
+        self.may = Event()
+
+    def AssociateCustomer(self, _: AssociateCustomerRequest) -> Action:  # noqa: N802
+        self.began.set()
+        assert self.may.wait(30)
+        return lambda _: AssociateCustomerResponse(revision=1)
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(CustomerFreezeServicer, method)
+
+
+@pytest.fixture
+def slow_lanes() -> Iterator[Lanes]:
+    """Lanes of which that of changes has one thread, and room for ten that wait."""
+    lanes = open_lanes(1)
+    lanes["changes"].shutdown()
+    lanes["changes"] = Lane("change", threads=1, most_waiting=10)
+    yield lanes
+    for lane in lanes.values():
+        lane.shutdown()
+
+
+def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_lanes: Lanes) -> None:
+    service = SlowService()
+    reception = Reception(1, slow_lanes, OpenDoor(), cast(Refusals, NoRefusals()))
+    server = grpc.server(slow_lanes["checks"])
+    add_service(server, FREEZES.services_by_name["CustomerFreezeService"], service, reception)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    with Connection(address) as connection:
+        associate = connection.freezes.AssociateCustomer.future
+        calls = [associate(AssociateCustomerRequest(), timeout=30)]
+        assert service.began.wait(10)
+        calls += [associate(AssociateCustomerRequest(), timeout=30) for _ in range(30)]
+        while slow_lanes["changes"]._work_queue.qsize() < 30:
+            assert not any(call.done() for call in calls), [call.exception() for call in calls if call.done()]
+        service.may.set()
+        outcomes = [outcome_of(call) for call in calls]
+    server.stop(None).wait()
+    assert (outcomes.count("OVERLOADED"), outcomes.count("OK")) == (19, 12)
+
+
+def open_silent_calls(address: str, path: str, count: int) -> socket.socket:
+    """Calls whose headers come and whose messages never do, on one connection."""
+    connection = H2Connection()
+    connection.initiate_connection()
+    headers = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", address),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ]
+    for number in range(count):
+        connection.send_headers(2 * number + 1, headers)
+    host, port = address.split(":")
+    opened = socket.create_connection((host, int(port)))
+    opened.sendall(connection.data_to_send())
+    return opened
+
+
+def test_callers_who_never_send_their_message_do_not_stop_checks(own_server: ServerProcess) -> None:
+    path = "/frostgate.v1.PolicyDecisionService/CheckOperation"
+    with ExitStack() as silent:
+        for _ in range(6):
+            silent.enter_context(open_silent_calls(own_server.address, path, 100))
+        assert_checks_go_on(own_server)
+        health: Any = HealthStub(own_server.channel)
+        assert health.Check(HealthCheckRequest(), timeout=5).status == HealthCheckResponse.SERVING
+        assert own_server.stop() == 0
+        assert own_server.log.read_text() == ""

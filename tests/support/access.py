@@ -1,0 +1,88 @@
+"""A server with callers, and the callers: each role with a certificate and a token of its own."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+from frostgate_server.domain.roles import Role
+from support.credentials import AUDIENCE, ISSUER, Authority, Issued, bearer, jwks, signing_key, token
+from support.server_process import Connection, ServerProcess
+
+PARTNERS = ["partner"]
+
+
+def callers_toml(callers: Mapping[str, Role]) -> str:
+    """The tables of callers by principal. Those of the partner center are bound to one partner."""
+    return "".join(
+        f"\n[[callers]]\nprincipal = {json.dumps(principal)}\nrole = {json.dumps(role)}\n"
+        + (f"partners = {json.dumps(PARTNERS)}\n" if role is Role.PARTNER_CENTER else "")
+        for principal, role in callers.items()
+    )
+
+
+def every_role() -> dict[str, Role]:
+    """A caller of each kind of name for each role."""
+    kinds = ("spiffe://test/{}", "dns:{}.test", "sub:{}")
+    return {kind.format(role): role for role in Role for kind in kinds}
+
+
+class Access:
+    """The files of a server on both addresses, and what its callers show. Files may be written anew."""
+
+    def __init__(self, directory: Path) -> None:
+        """Makes them all; the certificate's authority and that of the callers are different ones."""
+        self.directory = directory
+        self.authority = Authority("servers")
+        self.callers_authority = Authority("callers")
+        self.key = signing_key("one")
+        self.write_certificate(self.authority.issue(hosts=["localhost"]))
+        (directory / "ca.pem").write_bytes(self.callers_authority.pem)
+        (directory / "jwks.json").write_bytes(jwks(one=self.key))
+        self.write_callers(every_role())
+
+    def write_certificate(self, issued: Issued) -> None:
+        """The server's."""
+        issued.write(self.directory, "server")
+
+    def write_callers(self, callers: Mapping[str, Role], more: str = "") -> None:
+        """The configuration file."""
+        self.config.write_text(
+            f'listen = "localhost:0"\nmtls_listen = "localhost:0"\n'
+            f'tls_certificate = "{self.directory}/server.pem"\ntls_key = "{self.directory}/server.key"\n'
+            f'client_ca = "{self.directory}/ca.pem"\n'
+            f'token_issuer = "{ISSUER}"\ntoken_audience = "{AUDIENCE}"\ntoken_keys = "{self.directory}/jwks.json"\n'
+            f"{more}{callers_toml(callers)}"
+        )
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self.directory / "frostgate.toml"
+
+    def token(self, subject: object, **more: Any) -> tuple[tuple[str, str], ...]:
+        """The metadata of a good token; `more` makes it another one."""
+        return bearer(token(subject, **{"key": self.key, **more}))
+
+    def certificate(self, **names: Any) -> grpc.ChannelCredentials:
+        """Of a caller who shows a certificate with these names."""
+        return self.authority.channel(self.callers_authority.issue(**names))
+
+    @contextmanager
+    def server(self, *flags: str) -> Iterator[ServerProcess]:
+        """Serves. Its own connection is one by TLS, to the address for tokens."""
+        database = self.directory / "frostgate.db"
+        channel = self.authority.channel()
+        flags = ("--listen", "localhost:0", "--config", str(self.config), *flags)
+        with ServerProcess(database, *flags, credentials=channel) as server:
+            yield server
+
+    def by_certificate(self, server: ServerProcess, **names: Any) -> Connection:
+        """A connection of a caller with a certificate."""
+        return Connection(server.mtls_address, self.certificate(**names))
+
+
+EXPIRED = -timedelta(minutes=1)

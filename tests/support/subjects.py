@@ -1,0 +1,268 @@
+"""The doors behind which a frostgate may stand: its own service on a store, and the wire."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+from frostgate.v1 import customer_freeze_service_pb2 as pb
+from frostgate.v1.customer_pb2 import Customer as CustomerMessage
+from frostgate.v1.customer_pb2 import FreezeEvent as EventMessage
+from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
+from frostgate.v1.policy_pb2 import BILLING_MODE_SPOT, OPERATION_VIEW
+from frostgate_server.domain import errors
+from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
+from frostgate_server.domain.verification_code import CodeKey, Limits
+from frostgate_server.rpc.converters import timestamp, wire
+from frostgate_server.services.code_verifier import CodeGate
+from frostgate_server.services.customer_service import FreezeService
+from frostgate_server.services.decision_service import DecisionService
+from frostgate_server.storage.interface import EventFilter, Store
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from support.server_process import ServerProcess
+
+RETENTION = timedelta(days=15)
+PATIENCE = 30
+"""Seconds that a call over the wire may take."""
+
+
+class NoRefusals:
+    """Refusals that nobody keeps."""
+
+    def note(self, *_: object) -> None:
+        """Does nothing."""
+
+
+def freeze_service(store: Store, retention_period: timedelta) -> FreezeService:
+    """The use cases on a store, with codes under a key that everybody knows."""
+    return FreezeService(store, CodeGate(store, CodeKey(b"k" * 32), Limits()), NoRefusals(), retention_period)
+
+
+class ServiceSubject:
+    """The use cases, called directly on a store."""
+
+    def __init__(self, store: Store) -> None:
+        """Takes the store to be tested."""
+        self._service = freeze_service(store, RETENTION)
+        self._decisions = DecisionService(store)
+        self._caller = Caller(waits=lambda: True)
+
+    def associate(self, customer_id: str, partner_id: str) -> int:
+        """See Subject."""
+        return self._service.associate(self._caller, customer_id, partner_id, "").revision
+
+    def disassociate(self, customer_id: str) -> int:
+        """See Subject."""
+        return self._service.disassociate(self._caller, customer_id, "gone", "", "").revision
+
+    def freeze(self, customer_id: str, scope: FreezeScope) -> int:
+        """See Subject."""
+        return self._service.freeze(self._caller, customer_id, scope, "unpaid", "", "", validate_only=False).revision
+
+    def unfreeze(self, customer_id: str, scope: FreezeScope) -> int:
+        """See Subject."""
+        return self._service.unfreeze(self._caller, customer_id, scope, "paid", "", "", validate_only=False).revision
+
+    def freeze_all(self, customer_ids: list[str], scope: FreezeScope) -> int:
+        """See Subject."""
+        return self._service.batch_freeze(self._caller, customer_ids, scope, "unpaid", "", "").revision
+
+    def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
+        """See Subject."""
+        return self._decisions.state(customer_id, 0)
+
+    def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
+        """See Subject."""
+        return self._decisions.states(customer_ids, 0)
+
+    def customer(self, customer_id: str) -> Customer:
+        """See Subject."""
+        return self._service.customer(self._caller, customer_id)
+
+    def customers(
+        self, partner_id: str, freeze_state: FreezeState | None, retention_expired: bool | None, page_size: int
+    ) -> list[Customer]:
+        """See Subject."""
+        asked = (self._caller, partner_id, freeze_state, retention_expired, page_size)
+        found, token = self._service.customers(*asked, "")
+        while token:
+            more, token = self._service.customers(*asked, token)
+            found += more
+        return found
+
+    def events(self, wanted: EventFilter, page_size: int) -> list[FreezeEvent]:
+        """See Subject."""
+        found, token = self._service.events(self._caller, wanted, page_size, "")
+        while token:
+            more, token = self._service.events(self._caller, wanted, page_size, token)
+            found += more
+        return found
+
+
+class WireSubject:
+    """The same over gRPC, with statuses turned into errors again."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        """Takes the server to be tested."""
+        self._freezes = server.freezes
+        self._decisions = server.decisions
+
+    def associate(self, customer_id: str, partner_id: str) -> int:
+        """See Subject."""
+        request = pb.AssociateCustomerRequest(customer_id=customer_id, partner_id=partner_id)
+        return self._freezes.AssociateCustomer(request, timeout=PATIENCE).revision
+
+    def disassociate(self, customer_id: str) -> int:
+        """See Subject."""
+        request = pb.DisassociateCustomerRequest(customer_id=customer_id, reason="gone")
+        return self._freezes.DisassociateCustomer(request, timeout=PATIENCE).revision
+
+    def freeze(self, customer_id: str, scope: FreezeScope) -> int:
+        """See Subject."""
+        request = pb.FreezeCustomerRequest(customer_id=customer_id, scope=wire(scope), reason="unpaid")
+        try:
+            return self._freezes.FreezeCustomer(request, timeout=PATIENCE).revision
+        except grpc.RpcError as error:
+            raise domain_error(error) from error
+
+    def unfreeze(self, customer_id: str, scope: FreezeScope) -> int:
+        """See Subject."""
+        request = pb.UnfreezeCustomerRequest(customer_id=customer_id, scope=wire(scope), reason="paid")
+        return self._freezes.UnfreezeCustomer(request, timeout=PATIENCE).revision
+
+    def freeze_all(self, customer_ids: list[str], scope: FreezeScope) -> int:
+        """See Subject."""
+        request = pb.BatchFreezeCustomersRequest(customer_ids=customer_ids, scope=wire(scope), reason="unpaid")
+        return self._freezes.BatchFreezeCustomers(request, timeout=PATIENCE).revision
+
+    def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
+        """See Subject."""
+        response = self._decisions.CheckOperation(_view(customer_id), timeout=PATIENCE)
+        return FreezeState(response.freeze_state) if response.HasField("freeze_state") else None, response.revision
+
+    def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
+        """See Subject."""
+        request = BatchCheckOperationsRequest(checks=map(_view, customer_ids))
+        batch = self._decisions.BatchCheckOperations(request, timeout=PATIENCE)
+        answers = [result.response for result in batch.results]
+        states = [FreezeState(answer.freeze_state) if answer.HasField("freeze_state") else None for answer in answers]
+        assert {answer.revision for answer in answers} == {batch.revision}
+        return states, batch.revision
+
+    def customer(self, customer_id: str) -> Customer:
+        """See Subject."""
+        try:
+            found = self._freezes.GetCustomer(pb.GetCustomerRequest(customer_id=customer_id), timeout=PATIENCE)
+        except grpc.RpcError as error:
+            raise domain_error(error) from error
+        return customer_of(found.customer)
+
+    def customers(
+        self, partner_id: str, freeze_state: FreezeState | None, retention_expired: bool | None, page_size: int
+    ) -> list[Customer]:
+        """See Subject."""
+        request = pb.ListCustomersRequest(
+            partner_id=partner_id,
+            freeze_state=wire(freeze_state),
+            retention_expired=retention_expired,
+            page_size=page_size,
+        )
+        found: list[Customer] = []
+        while not found or request.page_token:
+            page = self._freezes.ListCustomers(request, timeout=PATIENCE)
+            found += map(customer_of, page.customers)
+            request.page_token = page.next_page_token
+            if not page.customers:
+                break
+        return found
+
+    def events(self, wanted: EventFilter, page_size: int) -> list[FreezeEvent]:
+        """See Subject."""
+        request = pb.ListFreezeEventsRequest(
+            customer_id=wanted.customer_id,
+            partner_id=wanted.partner_ids[0] if wanted.partner_ids else None,
+            after_revision=wanted.after_revision,
+            start_time=timestamp(wanted.start_time),
+            end_time=timestamp(wanted.end_time),
+            page_size=page_size,
+        )
+        found: list[FreezeEvent] = []
+        while not found or request.page_token:
+            page = self._freezes.ListFreezeEvents(request, timeout=PATIENCE)
+            found += map(event_of, page.events)
+            request.page_token = page.next_page_token
+            if not page.events:
+                break
+        return found
+
+
+def status_of(error: grpc.RpcError) -> tuple[grpc.StatusCode, Status]:
+    """The code of a failed call, and the google.rpc.Status it carries."""
+    call: Any = error
+    details = dict(call.trailing_metadata()).get("grpc-status-details-bin")
+    assert details, f"{call.code()} {call.details()} carries no details"
+    return call.code(), Status.FromString(details)
+
+
+def error_info(status: Status) -> ErrorInfo:
+    """The one ErrorInfo of a status."""
+    infos = [detail for detail in status.details if detail.Is(ErrorInfo.DESCRIPTOR)]
+    assert len(infos) == 1
+    info = ErrorInfo()
+    infos[0].Unpack(info)
+    assert info.domain == "frostgate"
+    return info
+
+
+def domain_error(error: grpc.RpcError) -> errors.FrostgateError:
+    """The error that the server raised."""
+    info = error_info(status_of(error)[1])
+    kinds = {kind.reason: kind for kind in (errors.CustomerNotFound, errors.AlreadyFrozen)}
+    return kinds[info.reason](**info.metadata)
+
+
+def customer_of(message: CustomerMessage) -> Customer:
+    """A customer from the wire."""
+    customer = Customer(
+        customer_id=message.customer_id,
+        partner_id=message.partner_id,
+        freeze_state=FreezeState(message.freeze_state),
+        freeze_reason=message.freeze_reason if message.HasField("freeze_reason") else None,
+        freeze_time=_time(message.freeze_time) if message.HasField("freeze_time") else None,
+        retention_expire_time=(
+            _time(message.retention_expire_time) if message.HasField("retention_expire_time") else None
+        ),
+        associate_time=_time(message.associate_time),
+        update_time=_time(message.update_time),
+        revision=message.revision,
+    )
+    assert customer.fees_accrue == message.fees_accrue
+    return customer
+
+
+def event_of(message: EventMessage) -> FreezeEvent:
+    """An event from the wire."""
+    return FreezeEvent(
+        revision=message.revision,
+        customer_id=message.customer_id,
+        partner_id=message.partner_id,
+        action=FreezeEventAction(message.action),
+        scope=FreezeScope(message.scope) if message.HasField("scope") else None,
+        state_before=FreezeState(message.state_before) if message.HasField("state_before") else None,
+        state_after=FreezeState(message.state_after) if message.HasField("state_after") else None,
+        reason=message.reason,
+        actor=message.actor,
+        request_id=message.request_id,
+        event_time=_time(message.event_time),
+    )
+
+
+def _view(customer_id: str) -> CheckOperationRequest:
+    return CheckOperationRequest(customer_id=customer_id, operation=OPERATION_VIEW, billing_mode=BILLING_MODE_SPOT)
+
+
+def _time(message: Timestamp) -> datetime:
+    return message.ToDatetime(tzinfo=UTC)

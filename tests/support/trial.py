@@ -1,0 +1,32 @@
+"""The trial of the docs: what `make certificates` makes, in a directory of a test, and a server that serves from it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from support.server_process import ServerProcess
+
+PROGRAM = Path(__file__).parent.parent.parent / "docs" / "trial" / "make_certificates.py"
+
+TRIAL = "build/trial"
+"""Where it is, from where the docs' commands run."""
+
+DOCUMENTED_ADDRESS = "127.0.0.1:50051"
+DOCUMENTED_MTLS_ADDRESS = "127.0.0.1:50052"
+
+
+def make_trial(directory: Path) -> subprocess.CompletedProcess[str]:
+    """Makes a trial in the directory, as `make certificates` does."""
+    command = [sys.executable, str(PROGRAM), str(directory / TRIAL)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def serve_trial(directory: Path, *flags: str) -> ServerProcess:
+    """Serves from the directory's trial, at addresses that are free."""
+    config = ["--config", str(directory / TRIAL / "frostgate.toml"), "--mtls-listen", "127.0.0.1:0"]
+    return ServerProcess(directory / TRIAL / "frostgate.db", *config, *flags)
+
+
+def as_documented(text: str, server: ServerProcess) -> str:
+    """A command or a program of the docs, for this server."""
+    return text.replace(DOCUMENTED_ADDRESS, server.address).replace(DOCUMENTED_MTLS_ADDRESS, server.mtls_address)

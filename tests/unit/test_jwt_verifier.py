@@ -1,0 +1,159 @@
+"""Tokens and the keys that verify them, without a server."""
+
+import json
+from time import time
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from frostgate_server.auth import jwt_verifier as tokens_module
+from frostgate_server.auth.credential import BadCredential, Credential
+from frostgate_server.auth.jwks import token_keys
+from frostgate_server.auth.jwt_verifier import LONGEST_TOKEN, TokenRules, Tokens, bearer_token
+from frostgate_server.config.types import TOKEN_ALGORITHMS
+from frostgate_server.domain.errors import StartupError
+from support.credentials import AUDIENCE, ISSUER, SigningKey, jwk, jwks, signing_key, token
+
+ONE = signing_key("one")
+RULES = TokenRules(ISSUER, AUDIENCE, 30)
+
+KEYS: dict[str, SigningKey] = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ONE),
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "ES384": ec.generate_private_key(ec.SECP384R1()),
+    "ES512": ec.generate_private_key(ec.SECP521R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+def tokens_of(document: bytes, *allowed: str) -> Tokens:
+    return Tokens(RULES, token_keys(document, allowed or TOKEN_ALGORITHMS))
+
+
+def problem_of(*entries: Any, allowed: tuple[str, ...] = TOKEN_ALGORITHMS) -> str:
+    with pytest.raises(StartupError) as refused:
+        token_keys(json.dumps({"keys": entries}).encode(), allowed)
+    return str(refused.value)
+
+
+def test_every_algorithm_has_a_key_here() -> None:
+    assert set(KEYS) == set(TOKEN_ALGORITHMS)
+
+
+@pytest.mark.parametrize("algorithm", TOKEN_ALGORITHMS)
+def test_a_good_token_proves_its_subject_until_it_expires(algorithm: str) -> None:
+    tokens = tokens_of(jwks(one=KEYS[algorithm]), algorithm)
+    expires = int(time()) + 100
+    text = token("somebody", KEYS[algorithm], algorithm=algorithm, exp=expires)
+    assert tokens.known(text) is None
+    credential = tokens.verified(text)
+    assert credential == Credential(("sub:somebody",), expires + 30, credential.key)
+    assert {credential.key} == tokens.keys.thumbprints
+    assert tokens.known(text) is credential
+
+
+@pytest.mark.parametrize("algorithm", TOKEN_ALGORITHMS)
+def test_an_algorithm_that_is_not_allowed_verifies_nothing(algorithm: str) -> None:
+    others = [other for other in TOKEN_ALGORITHMS if other != algorithm]
+    document = jwks(one=KEYS[algorithm], two=ec.generate_private_key(ec.SECP256R1()), three=ONE)
+    if algorithm[0] == "E":
+        with pytest.raises(StartupError, match="key 1: is for none of "):
+            token_keys(document, others)
+    else:
+        tokens = tokens_of(document, *others)
+        with pytest.raises(BadCredential, match="by an algorithm that is not its key's"):
+            tokens.verified(token("a", KEYS[algorithm], algorithm=algorithm))
+
+
+def test_a_key_with_an_algorithm_of_its_own_verifies_no_other() -> None:
+    document = json.dumps({"keys": [jwk(ONE, kid="one", alg="PS256")]}).encode()
+    tokens_of(document).verified(token("a", ONE, algorithm="PS256"))
+    with pytest.raises(BadCredential):
+        tokens_of(document).verified(token("a", ONE, algorithm="RS256"))
+
+
+def test_a_token_without_kid_needs_a_set_of_one_key() -> None:
+    text = token("a", ONE, kid=None)
+    for document in (json.dumps({"keys": [jwk(ONE)]}).encode(), jwks(other=ONE)):
+        assert tokens_of(document).verified(text).principals == ("sub:a",)
+    with pytest.raises(BadCredential, match="a token of a key that is not known"):
+        tokens_of(jwks(one=ONE, two=signing_key("two"))).verified(text)
+
+
+def test_only_so_many_tokens_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens_module, "TOKENS_KEPT", 2)
+    key = KEYS["EdDSA"]
+    tokens = tokens_of(jwks(one=key))
+    texts = [token(str(number), key, algorithm="EdDSA") for number in range(3)]
+    for text in texts:
+        tokens.verified(text)
+    assert [tokens.known(text) is not None for text in texts] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (7, "is no key"),
+        ({"kty": "oct", "k": "AAAA", "kid": "a"}, "is secret: only public keys may be here"),
+        ({**jwk(ONE), "d": "AQAB"}, "is secret: only public keys may be here"),
+        ({"kty": "RSA", "kid": "a"}, "cannot be read"),
+        ({**jwk(ONE), "n": 7}, "cannot be read"),
+        ({"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"}, "cannot be read"),
+        ({"kty": "EC", "crv": "secp256k1", "x": "AAAA", "y": "AAAA"}, "is for none of "),
+        ({"kty": "OKP", "crv": "X25519", "x": "AAAA"}, "is for none of "),
+        ({"kty": "other"}, "is for none of "),
+        ({}, "is for none of "),
+        (jwk(ONE, use="other"), "is not for signatures"),
+        (jwk(ONE, key_ops=["sign"]), "is not for signatures"),
+        (jwk(ONE, key_ops="verify"), "is not for signatures"),
+        (jwk(ONE, alg="RSA-OAEP"), "is for none of "),
+        (jwk(ONE, alg="HS256"), "is for none of "),
+        (jwk(ONE, alg="ES256"), "is for none of "),
+        (jwk(ONE, kid=""), "kid must be a name"),
+        (jwk(ONE, kid=7), "kid must be a name"),
+        (jwk(signing_key("weak", 1024)), "has 1024 bits, and must have 2048 to 8192"),
+    ],
+    ids=str,
+)
+def test_a_key_that_cannot_be_used_is_refused(entry: Any, said: str) -> None:
+    assert problem_of(entry).startswith(f"key 1: {said}")
+
+
+def test_every_key_that_cannot_be_used_is_named() -> None:
+    assert problem_of(jwk(ONE, kid="a"), jwk(ONE, kid="a"), jwk(ONE), {"kty": "oct", "kid": "b"}) == (
+        "key 2: kid 'a' stands there twice; key 3: kid must be a name, as there are other keys; "
+        "key 4: is secret: only public keys may be here"
+    )
+
+
+@pytest.mark.parametrize(
+    "document", [b"", b"null", b"[]", b"{}", b'{"keys": {}}', b'{"keys": []}', b"\xff", b"[" * 10_000]
+)
+def test_what_is_no_jwks_is_refused(document: bytes) -> None:
+    with pytest.raises(StartupError, match="is no JWKS"):
+        token_keys(document, TOKEN_ALGORITHMS)
+
+
+def test_a_bearer_token_is_taken_from_the_one_header() -> None:
+    assert bearer_token(None) is None
+    assert bearer_token([("other", "x")]) is None
+    assert bearer_token([("authorization", "bearer abc")]) == "abc"
+    assert bearer_token([("authorization", "Bearer " + "a" * LONGEST_TOKEN)])
+
+
+@pytest.mark.parametrize(
+    "values", [["Bearer a", "Bearer a"], ["Basic a"], ["Bearer"], ["Bearer "], [""], ["Bearer " + "a" * 8193]]
+)
+def test_what_is_no_bearer_token_is_refused(values: list[str]) -> None:
+    with pytest.raises(BadCredential) as refused:
+        bearer_token([("authorization", value) for value in values])
+    assert "aaaa" not in str(refused.value)
+
+
+def test_keys_for_encryption_are_passed_over() -> None:
+    signs, encrypts = jwk(ONE, kid="one"), jwk(signing_key("other"), kid="one", use="enc")
+    keys = token_keys(json.dumps({"keys": [encrypts, signs]}).encode(), ["RS256"])
+    assert keys.find("one") is not None
+    assert len(keys.thumbprints) == 1
+    assert token_keys(json.dumps({"keys": [encrypts, jwk(ONE)]}).encode(), ["RS256"]).find(None) is not None
+    assert problem_of(encrypts) == "there is no key for signatures"

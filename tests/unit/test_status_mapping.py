@@ -1,0 +1,116 @@
+"""The one table of errors: every error has a code and a published reason, and says no more than it should."""
+
+import logging
+from typing import Any, NoReturn, cast
+
+import grpc
+import pytest
+from frostgate.v1 import customer_pb2, error_reason_pb2, policy_pb2
+from frostgate.v1.policy_decision_service_pb2 import ListRulesRequest
+from frostgate_server.auth.interface import OpenDoor
+from frostgate_server.domain import enums as vocabulary
+from frostgate_server.domain.errors import (
+    FieldViolation,
+    FrostgateError,
+    InvalidFields,
+    OutcomeUnknown,
+    Overloaded,
+    PartnerMismatch,
+    PermissionDenied,
+    StorageUnavailable,
+    VerificationCodeInvalid,
+    VerificationCodeNotSent,
+    VerificationRateLimited,
+)
+from frostgate_server.rpc.method_handlers import Reception, _answering
+from frostgate_server.rpc.status_mapping import status_of
+from frostgate_server.rpc.thread_pools import Lane
+from frostgate_server.services.refusal_audit import Refusals
+from google.protobuf.descriptor import EnumDescriptor
+from google.rpc.status_pb2 import Status
+from support.subjects import NoRefusals, error_info
+
+
+def kinds(base: type[FrostgateError] = FrostgateError) -> list[type[FrostgateError]]:
+    return base.__subclasses__()
+
+
+def example(kind: type[FrostgateError]) -> FrostgateError:
+    special: dict[type[FrostgateError], FrostgateError] = {
+        InvalidFields: InvalidFields([FieldViolation("f", "must be g")]),
+        Overloaded: Overloaded(1),
+        VerificationRateLimited: VerificationRateLimited("sent", 60, "a secret"),
+        VerificationCodeInvalid: VerificationCodeInvalid("a secret"),
+        PartnerMismatch: PartnerMismatch("a secret"),
+        PermissionDenied: PermissionDenied("sub:a", "GetCustomer", known=True),
+    }
+    if kind in special:
+        return special[kind]
+    if issubclass(kind, (StorageUnavailable, OutcomeUnknown, VerificationCodeNotSent)):
+        return kind("/var/secret is full")
+    names = [part.split("}")[0] for part in kind.template.split("{")[1:]]
+    return kind(**{name: f"<{name}>" for name in names})
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_every_error_has_a_code_a_published_reason_and_metadata_for_its_message(kind: type[FrostgateError]) -> None:
+    error = example(kind)
+    status = status_of(error)
+    info = error_info(status)
+    assert status.code != grpc.StatusCode.OK.value[0]
+    assert f"ERROR_REASON_{info.reason}" in error_reason_pb2.ErrorReason.keys()  # noqa: SIM118 - it is no dict
+    assert status.message == kind.template.format(**info.metadata)
+    assert "secret" not in str(status)
+
+
+def wire_words(enum: EnumDescriptor) -> dict[str, int]:
+    prefix = "".join(f"_{c}" if c.isupper() else c.upper() for c in enum.name).lstrip("_") + "_"
+    return {value.name.removeprefix(prefix): value.number for value in enum.values if value.number}
+
+
+@pytest.mark.parametrize(
+    "enum",
+    [*policy_pb2.DESCRIPTOR.enum_types_by_name.values(), *customer_pb2.DESCRIPTOR.enum_types_by_name.values()],
+    ids=lambda enum: enum.name,
+)
+def test_the_vocabulary_has_the_numbers_of_the_wire(enum: EnumDescriptor) -> None:
+    words = getattr(vocabulary, enum.name)
+    assert {word.name: word.value for word in words} == wire_words(enum)
+
+
+class Aborted(Exception):
+    """A call was ended with a status."""
+
+
+class Context:
+    """What an answering method needs of gRPC's context."""
+
+    status: Any
+
+    def set_trailing_metadata(self, _: object) -> None:
+        """Not looked at here."""
+
+    def is_active(self) -> bool:
+        return True
+
+    def abort_with_status(self, status: Any) -> NoReturn:
+        self.status = status
+        raise Aborted
+
+
+def test_a_bug_is_internal_and_only_the_log_knows_more(caplog: pytest.LogCaptureFixture) -> None:
+    def buggy(*_: object) -> NoReturn:
+        raise KeyError("secret")
+
+    context: Any = Context()
+    with Lane("test", 1, 1) as lane, caplog.at_level(logging.ERROR):
+        reception = Reception(1, {"bulk": lane}, OpenDoor(), cast(Refusals, NoRefusals()))
+        with pytest.raises(Aborted):
+            _answering("ListRules", buggy, reception)(ListRulesRequest(), context)
+    assert context.status.code is grpc.StatusCode.INTERNAL
+    status = Status.FromString(dict(context.status.trailing_metadata)["grpc-status-details-bin"])
+    call_id = error_info(status).metadata["call_id"]
+    assert call_id in status.message
+    assert "secret" not in str(status)
+    assert call_id in caplog.text
+    assert "KeyError: 'secret'" in caplog.text
