@@ -14,7 +14,7 @@ from frostgate_server.auth.authenticator import Identities
 from frostgate_server.auth.credential import Credential
 from frostgate_server.auth.credential_files import AccessFiles
 from frostgate_server.auth.jwt_verifier import Tokens
-from frostgate_server.config.settings import configure
+from frostgate_server.config.loading import configure
 from frostgate_server.domain.caller import Caller
 from frostgate_server.rpc.method_handlers import Action, Reception, add_service
 from frostgate_server.rpc.thread_pools import Lane, Lanes, open_lanes, set_gate

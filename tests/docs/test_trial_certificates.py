@@ -12,7 +12,8 @@ from frostgate_server.auth.certificates import credential_of
 from frostgate_server.auth.credential import Credential
 from frostgate_server.auth.credential_files import AccessFiles
 from frostgate_server.auth.jwt_verifier import TokenRules, Tokens
-from frostgate_server.config.settings import Configuration, configure
+from frostgate_server.config.loading import configure
+from frostgate_server.config.settings import Configuration
 from frostgate_server.config.validation import ensure_sound
 from frostgate_server.domain.roles import ROLES_OF_METHOD, Role
 from support.every_call import ADMITTED, METHODS, REQUESTS, outcome

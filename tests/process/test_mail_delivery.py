@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from frostgate_server.config.code_key_file import code_key
-from frostgate_server.config.settings import Settings, configure
+from frostgate_server.config.loading import configure
+from frostgate_server.config.settings import Settings
 from frostgate_server.domain.enums import FreezeScope, VerificationAction
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import CodeKey, Purpose

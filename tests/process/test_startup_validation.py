@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from frostgate_server.config.settings import configure
+from frostgate_server.config.loading import configure
 from frostgate_server.config.validation import ensure_sound
 from frostgate_server.domain.errors import StartupError
 from support.access import Access

@@ -6,7 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from frostgate_server.config.settings import Settings, all_settings, configure
+from frostgate_server.config.loading import configure
+from frostgate_server.config.settings import Settings, all_settings
 from frostgate_server.config.types import is_loopback, retention_period, shown_duration
 from frostgate_server.domain.enums import Decision
 from frostgate_server.domain.errors import StartupError

@@ -1,7 +1,9 @@
-"""Serving: the composition root of the supervisor's process, which settles everything before a worker answers."""
+"""frostgate-server serve: settles everything that all workers share, then supervises them."""
 
+import argparse
 import logging
 import os
+import select
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
 from functools import partial
@@ -16,7 +18,7 @@ from frostgate_server.config.validation import ensure_sound
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.mail.smtp import ensure_mail
 from frostgate_server.observability.logging_setup import log_to_stderr
-from frostgate_server.policy import loader as policy_file
+from frostgate_server.policy import loader
 from frostgate_server.process.head_exporter import HeadExport, append_line
 from frostgate_server.process.port_reservation import Reservation, reserved
 from frostgate_server.process.shutdown_signals import Stop
@@ -24,9 +26,37 @@ from frostgate_server.process.supervisor import TURN, Supervisor
 from frostgate_server.process.worker_config import Orders
 from frostgate_server.storage.sqlite.opening import FILE_ENDINGS, Prepared, claim_database, prepare_store
 
+from .options import Subcommands, add_command, add_settings, read_configuration
+
 _log = logging.getLogger(__name__)
 
 _CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+
+_STDOUT = 1
+"""Its descriptor: `sys.stdout` is None in a process that was started with it closed."""
+
+
+def add_serve_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
+    """Adds the command."""
+    parser = add_command(commands, "serve", _serve, "serve over gRPC until SIGTERM or SIGINT")
+    parser.add_argument("--print-config", action="store_true", help="print the settings in force, and do not serve")
+    add_settings(parser)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    configuration = read_configuration(options)
+    if options.print_config:
+        print(configuration.shown(), end="")
+        return
+    serve(configuration, _write_line)
+
+
+def _write_line(line: str) -> None:
+    """Writes a line to stdout. Raises OSError if no reader takes it within a second."""
+    _, writable, _ = select.select([], [_STDOUT], [], 1.0)
+    if not writable:
+        raise BlockingIOError("nobody reads stdout")
+    os.write(_STDOUT, f"{line}\n".encode())
 
 
 def serve(configuration: Configuration, write_line: Callable[[str], None]) -> None:
@@ -45,7 +75,7 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
     ensure_sound(configuration)
     ensure_mail(settings)
     _ensure_exported_elsewhere(settings)
-    policy = policy_file.load(settings.policy, settings.unknown_customer)
+    policy = loader.load(settings.policy, settings.unknown_customer)
     count = _worker_count(settings)
     with ExitStack() as held:
         last_good = _access(configuration, held)

@@ -1,10 +1,9 @@
-"""The server's settings: read once, from flags over environment over file over defaults, and frozen.
+"""The server's settings. They are read once, by `loading`, and do not change.
 
 Every setting is one field of Settings. Its flag, its environment variable and its key in the file follow from the
 field's name: `check_threads` is `--check-threads`, `FROSTGATE_CHECK_THREADS` and `check_threads = …`.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -12,15 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from frostgate_server.domain.enums import Decision
-from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.roles import Role
 
 from . import types as values
-from .callers_table import Callers, CallersError, KnownCaller, callers_of
+from .callers_table import Callers, KnownCaller
 
 DEFAULT_DATABASE = Path("data/frostgate.db")
-
-_NO_ADDRESS = "must be HOST:PORT with a port from 0 to 65535, or unix:/path, where there is no mtls_listen"
 
 
 def _setting(default: Any, read: Callable[[str], Any], shown: Callable[[Any], str], doc: str) -> Any:
@@ -288,50 +284,6 @@ def all_settings() -> list[Setting]:
     ]
 
 
-def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None) -> Configuration:
-    """The settings in force. `flags` holds those given, by the setting's name.
-
-    Raises StartupError with every problem: unknown keys in the file, and values that cannot be, with their origin.
-    """
-    document = _read_file(file) if file else {}
-    tables = document.pop("callers", None)
-    in_file = {key: values.text_of(value) for key, value in document.items()}
-    chosen: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    problems = [f"{file}: unknown setting {key}" for key in in_file if key not in Settings.__slots__]
-    for one, setting in zip(fields(Settings), all_settings(), strict=True):
-        text, origins[one.name] = _given(setting, flags, environment, in_file, str(file))
-        if text is not None:
-            try:
-                chosen[one.name] = one.metadata["read"](text)
-            except ValueError as error:
-                problems.append(f"{one.name} (from {origins[one.name]}) {error}, but is {text!r}")
-    settings = Settings(**chosen)
-    if not settings.listen and not settings.mtls_listen:
-        problems.append(f"listen (from {origins['listen']}) {_NO_ADDRESS}, but is ''")
-    callers: Callers = {}
-    try:
-        callers = callers_of(tables) if tables is not None else {}
-    except CallersError as error:
-        problems += [f"{file}: {problem}" for problem in error.problems]
-    if problems:
-        raise StartupError("; ".join(problems))
-    return Configuration(settings, origins, file, callers)
-
-
-def _given(
-    setting: Setting, flags: Mapping[str, str], environment: Mapping[str, str], in_file: Mapping[str, str], file: str
-) -> tuple[str | None, str]:
-    """The text that counts for a setting, and where it came from."""
-    if setting.name in flags:
-        return flags[setting.name], setting.flag
-    if setting.variable in environment:
-        return environment[setting.variable], setting.variable
-    if setting.name in in_file:
-        return in_file[setting.name], file
-    return None, "default"
-
-
 def _shown_caller(caller: KnownCaller) -> str:
     """As a table of the file."""
     lines = [f"principal = {_quoted(caller.principal)}", f"role = {_quoted(caller.role)}"]
@@ -342,10 +294,3 @@ def _shown_caller(caller: KnownCaller) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _read_file(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StartupError(f"configuration file {file} cannot be read: {error}") from error

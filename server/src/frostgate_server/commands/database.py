@@ -1,0 +1,87 @@
+"""Commands on a database: audit, backup, verify, disable-codes, recover."""
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+
+from frostgate_server.domain.audit_entry import as_json
+from frostgate_server.domain.errors import FrostgateError, StartupError
+from frostgate_server.services.partner_service import disable_codes
+from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
+from frostgate_server.storage.sqlite.admin.backup import backup
+from frostgate_server.storage.sqlite.admin.recover import recover
+from frostgate_server.storage.sqlite.admin.verify import read_heads, verify
+from frostgate_server.storage.sqlite.opening import claim_database, ensure_exists, open_store
+
+from .options import Subcommands, add_command, add_settings, read_configuration
+
+_DATABASE = {"database"}
+
+
+def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> None:
+    """Adds the commands."""
+    audit = add_command(
+        commands, "audit", _audit, "print the audit log: what callers were refused, and what was done to partners"
+    )
+    audit.add_argument("--after", metavar="NUMBER", type=int, default=0, help="only entries with a higher number")
+    add_settings(audit, _DATABASE)
+    copy = add_command(commands, "backup", _backup, "copy the database, also while it is served")
+    copy.add_argument("--to", metavar="FILE", required=True, type=Path, help="the copy, a file that does not exist")
+    add_settings(copy, _DATABASE)
+    check = add_command(commands, "verify", _verify, "hold all that a database says against all else that it says")
+    check.add_argument("--heads", metavar="FILE", type=Path, help="heads that were exported earlier")
+    add_settings(check, _DATABASE)
+    disable = add_command(
+        commands, "disable-codes", _disable_codes, "disable a partner's verification codes, while nobody serves"
+    )
+    disable.add_argument("--partner", metavar="ID", required=True, help="whose codes reach nobody")
+    add_settings(disable, _DATABASE)
+    take_up = add_command(
+        commands, "recover", _recover, "take up a database after a loss: restored, or short of its tail"
+    )
+    add_settings(take_up, _DATABASE)
+
+
+def _audit(options: argparse.Namespace) -> None:
+    for entry in audit_entries(_database(options), options.after):
+        print(as_json(entry))
+
+
+def _backup(options: argparse.Namespace) -> None:
+    revision = backup(_database(options), options.to)
+    print(f"{options.to} holds the database as it was at revision {revision}")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    database = _database(options)
+    exported = read_heads(options.heads) if options.heads else []
+    verified = verify(database, exported)
+    print(
+        f"{database} fits: {verified.customers} customers, {verified.events} events up to revision "
+        f"{verified.head.revision}, {verified.audit_entries} audit entries, and {verified.known_heads} known heads "
+        f"({len(exported)} of them exported)"
+    )
+
+
+def _recover(options: argparse.Namespace) -> None:
+    database = _database(options)
+    recovered = recover(database)
+    print(
+        f"{database} holds {recovered.customers} customers and {recovered.events} events "
+        f"up to revision {recovered.last_revision}, and goes on from revision {recovered.floor}"
+    )
+
+
+def _disable_codes(options: argparse.Namespace) -> None:
+    database = _database(options)
+    ensure_exists(database)
+    with closing(claim_database(database, create=False)), closing(open_store(database, create=False)) as store:
+        try:
+            disable_codes(store, options.partner)
+        except FrostgateError as error:
+            raise StartupError(getattr(error, "detail", "") or str(error)) from error
+    print(f"partner {options.partner} needs no verification codes from now on")
+
+
+def _database(options: argparse.Namespace) -> Path:
+    return read_configuration(options).settings.database

@@ -1,0 +1,42 @@
+"""Options of the command line that stand for settings, and the configuration that they give."""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from frostgate_server.config.loading import configure
+from frostgate_server.config.settings import Configuration, all_settings
+
+Subcommands = argparse._SubParsersAction  # the type of add_subparsers has no public name
+"""The subcommands of a parser, to which a command adds its own."""
+
+
+def add_command(
+    commands: "Subcommands[argparse.ArgumentParser]", name: str, run: Callable[[argparse.Namespace], None], doc: str
+) -> argparse.ArgumentParser:
+    """Adds a subcommand, which calls `run` with its options."""
+    parser = commands.add_parser(name, help=doc, allow_abbrev=False)
+    parser.set_defaults(command=run)
+    return parser
+
+
+def add_settings(parser: argparse.ArgumentParser, only: set[str] | None = None) -> None:
+    """Adds --config and an option for each setting, or for those named in `only`."""
+    parser.add_argument("--config", metavar="FILE", help="a TOML file with settings (FROSTGATE_CONFIG)")
+    for setting in all_settings():
+        if only is None or setting.name in only:
+            doc = f"{setting.doc} Default: {setting.default or 'none'} ({setting.variable})".replace("%", "%%")
+            if setting.is_switch:
+                parser.add_argument(setting.flag, nargs="?", const="true", metavar="true|false", help=doc)
+            else:
+                parser.add_argument(setting.flag, metavar=setting.name.upper(), help=doc)
+
+
+def read_configuration(options: argparse.Namespace) -> Configuration:
+    """The settings in force for these options. Raises StartupError."""
+    flags = {
+        setting.name: value for setting in all_settings() if (value := getattr(options, setting.name, None)) is not None
+    }
+    file = options.config or os.environ.get("FROSTGATE_CONFIG")
+    return configure(flags, os.environ, Path(file) if file else None)
