@@ -16,8 +16,8 @@ from frostgate_server.domain.errors import (
     PermissionDenied,
     StartupError,
     StorageUnavailable,
-    VerificationCodeInvalid,
 )
+from frostgate_server.domain.verification_errors import VerificationCodeInvalid
 from frostgate_server.services.refusal_audit import AT_ONCE, PERIOD, Refusals
 from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
 from frostgate_server.storage.sqlite.admin.recover import recover

@@ -24,7 +24,8 @@ from frostgate_server.domain.customer import FreezeEvent
 from frostgate_server.domain.enums import FreezeScope, FreezeState
 from frostgate_server.domain.errors import StartupError, StorageUnavailable
 from frostgate_server.rpc.converters import wire
-from frostgate_server.storage.interface import EventFilter, Store
+from frostgate_server.storage.interface import Store
+from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite.head_file import HeadFile
 from frostgate_server.storage.sqlite.opening import open_store
 from support.server_process import ServerProcess

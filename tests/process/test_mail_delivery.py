@@ -16,8 +16,9 @@ from frostgate_server.config.settings import Settings
 from frostgate_server.domain.enums import FreezeScope, VerificationAction
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import CodeKey, Purpose
-from frostgate_server.mail.smtp import LogMailer, SmtpMailer, body, ensure_mail, mailer_of
-from frostgate_server.services.partner_service import MailLost
+from frostgate_server.mail.message import body
+from frostgate_server.mail.smtp import LogMailer, SmtpMailer, ensure_mail, mailer_of
+from frostgate_server.services.mailer import MailLost
 from support.credentials import Authority
 from support.mail_server import MailServer, code_in
 from support.server_process import refused_start

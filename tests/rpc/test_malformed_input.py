@@ -11,7 +11,7 @@ from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from frostgate.v1.policy_pb2 import BillingMode, FreezeScope, Operation
 from frostgate_server.services import page_token as paging
-from frostgate_server.storage.interface import EventFilter
+from frostgate_server.storage.queries import EventFilter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.calls import ACCOUNT, Calls, check_of, refusal

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 from frostgate_server.domain.errors import CustomerAlreadyAssociated, OutcomeUnknown, StorageUnavailable
-from frostgate_server.storage.interface import EventFilter, Store, Transaction
+from frostgate_server.storage.interface import Store, Transaction
+from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite import group_commit
 from frostgate_server.storage.sqlite.driver import sqlite3
 from frostgate_server.storage.sqlite.head_file import HeadFile

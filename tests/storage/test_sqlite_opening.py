@@ -14,7 +14,7 @@ import pytest
 from frostgate_server.domain.enums import FreezeState
 from frostgate_server.domain.errors import OutcomeUnknown, StartupError, StorageUnavailable
 from frostgate_server.domain.verification_code import SentCode
-from frostgate_server.storage.interface import EventFilter
+from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite.admin.backup import backup
 from frostgate_server.storage.sqlite.admin.recover import recover
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3

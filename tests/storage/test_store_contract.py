@@ -12,7 +12,8 @@ from frostgate_server.domain.customer import FreezeEvent, Moment
 from frostgate_server.domain.enums import FreezeEventAction, FreezeState
 from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import SentCode
-from frostgate_server.storage.interface import Answered, CountKind, EventFilter, RequestKey, Store, Transaction
+from frostgate_server.storage.interface import Store, Transaction
+from frostgate_server.storage.queries import Answered, CountKind, EventFilter, RequestKey
 from frostgate_server.storage.sqlite.opening import open_store
 from support.server_process import ServerProcess
 from support.store_contract import StoreContract

@@ -22,7 +22,8 @@ from frostgate_server.domain.partner import Partner
 from frostgate_server.process.head_exporter import append_line
 from frostgate_server.storage.interface import Transaction
 from frostgate_server.storage.sqlite.admin.backup import backup
-from frostgate_server.storage.sqlite.admin.verify import DoesNotFit, read_heads, remembered_heads, verify
+from frostgate_server.storage.sqlite.admin.exported_heads import DoesNotFit, read_heads, remembered_heads
+from frostgate_server.storage.sqlite.admin.verify import verify
 from frostgate_server.storage.sqlite.driver import sqlite3
 from frostgate_server.storage.sqlite.head_file import Head, HeadFile
 from frostgate_server.storage.sqlite.opening import open_store

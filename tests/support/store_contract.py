@@ -13,7 +13,7 @@ import pytest
 from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
 from frostgate_server.domain.errors import AlreadyFrozen, CustomerNotFound
-from frostgate_server.storage.interface import EventFilter
+from frostgate_server.storage.queries import EventFilter
 
 ACCOUNT, RESOURCES = FreezeScope
 NORMAL, ACCOUNT_FROZEN, RESOURCES_FROZEN = FreezeState

@@ -18,7 +18,8 @@ from frostgate_server.rpc.converters import timestamp, wire
 from frostgate_server.services.code_verifier import CodeGate
 from frostgate_server.services.customer_service import FreezeService
 from frostgate_server.services.decision_service import DecisionService
-from frostgate_server.storage.interface import EventFilter, Store
+from frostgate_server.storage.interface import Store
+from frostgate_server.storage.queries import EventFilter
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status

@@ -18,6 +18,8 @@ from frostgate_server.domain.errors import (
     PartnerMismatch,
     PermissionDenied,
     StorageUnavailable,
+)
+from frostgate_server.domain.verification_errors import (
     VerificationCodeInvalid,
     VerificationCodeNotSent,
     VerificationRateLimited,

@@ -9,8 +9,9 @@ from frostgate_server.domain.errors import FrostgateError, StartupError
 from frostgate_server.services.partner_service import disable_codes
 from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
 from frostgate_server.storage.sqlite.admin.backup import backup
+from frostgate_server.storage.sqlite.admin.exported_heads import read_heads
 from frostgate_server.storage.sqlite.admin.recover import recover
-from frostgate_server.storage.sqlite.admin.verify import read_heads, verify
+from frostgate_server.storage.sqlite.admin.verify import verify
 from frostgate_server.storage.sqlite.opening import claim_database, ensure_exists, open_store
 
 from .options import Subcommands, add_command, add_settings, read_configuration

@@ -24,7 +24,8 @@ from frostgate_server.process.port_reservation import Reservation, reserved
 from frostgate_server.process.shutdown_signals import Stop
 from frostgate_server.process.supervisor import TURN, Supervisor
 from frostgate_server.process.worker_config import Orders
-from frostgate_server.storage.sqlite.opening import FILE_ENDINGS, Prepared, claim_database, prepare_store
+from frostgate_server.storage.sqlite.opening import Prepared, claim_database, prepare_store
+from frostgate_server.storage.sqlite.paths import FILE_ENDINGS
 
 from .options import Subcommands, add_command, add_settings, read_configuration
 

@@ -11,12 +11,6 @@
     ├── AlreadyFrozen
     ├── NotFrozen
     ├── ScopeMismatch
-    ├── VerificationCodeRequired
-    ├── VerificationCodeInvalid
-    ├── VerificationRateLimited
-    ├── VerificationNotEnabled
-    ├── VerificationNotConfigured
-    ├── VerificationCodeNotSent
     ├── Unauthenticated
     ├── PermissionDenied
     ├── PartnerMismatch
@@ -27,7 +21,8 @@
     ├── CallerGone
     └── Bug
 
-What keeps a server from starting is no answer to a caller, and so not of this tree: StartupError.
+Errors of verification codes are in `verification_errors`. A StartupError keeps the server from starting: it answers no
+call and is not part of this tree.
 """
 
 from dataclasses import dataclass
@@ -140,66 +135,6 @@ class ScopeMismatch(FrostgateError):
 
     reason = "SCOPE_MISMATCH"
     template = "Customer {customer_id} is frozen with scope {frozen_scope}: it cannot be unfrozen with scope {scope}."
-
-
-class VerificationCodeRequired(FrostgateError):
-    """The partner wants a verification code for this."""
-
-    reason = "VERIFICATION_CODE_REQUIRED"
-    template = (
-        "Partner {partner_id} wants a verification code for this: have one sent by SendVerificationCode for {action}, "
-        "and give it as verification_code."
-    )
-
-
-class VerificationCodeInvalid(FrostgateError):
-    """The code is not the one that was sent, or was sent for something else, or is used, or too old: nobody is told
-    which. `subject` is the partner, for the audit log."""
-
-    reason = "VERIFICATION_CODE_INVALID"
-    template = "The verification code is not valid for this: have a new one sent by SendVerificationCode."
-
-    def __init__(self, subject: str) -> None:
-        super().__init__()
-        self.subject = subject
-
-
-class VerificationRateLimited(FrostgateError):
-    """Too many codes were sent to a partner, or too many that were wrong came from it. `what` is "sent",
-    "asked for" or "wrong"; `subject` is the partner, for the audit log."""
-
-    reason = "VERIFICATION_RATE_LIMITED"
-    template = "Too many verification codes were {what} within an hour. Try again in {retry_after}."
-
-    def __init__(self, what: str, retry_after_seconds: int, subject: str) -> None:
-        super().__init__(what=what, retry_after=f"{retry_after_seconds} s")
-        self.retry_after_seconds = retry_after_seconds
-        self.subject = subject
-
-
-class VerificationNotEnabled(FrostgateError):
-    """The partner needs no codes."""
-
-    reason = "VERIFICATION_NOT_ENABLED"
-    template = "Partner {partner_id} has not enabled verification codes: none is needed."
-
-
-class VerificationNotConfigured(FrostgateError):
-    """No mail server is known, so that no code could be sent."""
-
-    reason = "VERIFICATION_NOT_CONFIGURED"
-    template = "This deployment has no mail server, and so can send no verification codes."
-
-
-class VerificationCodeNotSent(FrostgateError):
-    """The mail server did not take the code, or did not say so. `detail` is for the log, not for the caller."""
-
-    reason = "VERIFICATION_CODE_NOT_SENT"
-    template = "The mail server did not confirm that it took the verification code: ask for another one."
-
-    def __init__(self, detail: str) -> None:
-        super().__init__()
-        self.detail = detail
 
 
 class Unauthenticated(FrostgateError):

@@ -14,10 +14,10 @@ from threading import Timer
 
 from frostgate_server.config.settings import Settings
 from frostgate_server.config.types import is_loopback
-from frostgate_server.domain.enums import VerificationAction
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import Purpose
-from frostgate_server.services.partner_service import Mailer, MailLost
+from frostgate_server.mail.message import body
+from frostgate_server.services.mailer import Mailer, MailLost
 
 _log = logging.getLogger(__name__)
 
@@ -29,16 +29,6 @@ TIMEOUT = 5.0
 
 DEADLINE = 10.0
 """Seconds for all of them, once the server's address is found: a worker that drains waits no longer."""
-
-_MOST_NAMED = 10
-"""Customers that a mail names."""
-
-_WHAT = {
-    VerificationAction.FREEZE: "freeze",
-    VerificationAction.UNFREEZE: "unfreeze",
-    VerificationAction.DISASSOCIATE: "end the association of",
-    VerificationAction.UPDATE_PARTNER: "change its own verification settings",
-}
 
 
 def mailer_of(settings: Settings) -> Mailer | None:
@@ -173,28 +163,6 @@ def _told(error: Exception) -> str:
     return (
         f"{type(error).__name__} {error.strerror or ''}".strip() if isinstance(error, OSError) else type(error).__name__
     )
-
-
-def body(code: str, purpose: Purpose, expire_time: datetime) -> str:
-    """What a mail says."""
-    return (
-        f"Somebody wants to {_described(purpose)}, on behalf of partner {purpose.partner_id}.\n"
-        f"\n"
-        f"Verification code: {code}\n"
-        f"\n"
-        f"It is good for this alone, once, until {expire_time:%Y-%m-%d %H:%M:%S} UTC.\n"
-        f"If nobody of yours asked for it, give it to nobody.\n"
-    )
-
-
-def _described(purpose: Purpose) -> str:
-    what = _WHAT[purpose.action]
-    if not purpose.customer_ids:
-        return what
-    named = ", ".join(purpose.customer_ids[:_MOST_NAMED])
-    more = len(purpose.customer_ids) - _MOST_NAMED
-    scope = f", scope {purpose.scope.name}" if purpose.scope else ""
-    return f"{what} {named}{f' and {more} more' if more > 0 else ''}{scope}"
 
 
 def _trusted(settings: Settings) -> ssl.SSLContext:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
-from frostgate_server.storage.sqlite.admin.verify import current_head
-from frostgate_server.storage.sqlite.opening import Prepared, make_name_durable
+from frostgate_server.storage.sqlite.admin.exported_heads import current_head
+from frostgate_server.storage.sqlite.opening import Prepared
+from frostgate_server.storage.sqlite.paths import make_name_durable
 
 _log = logging.getLogger(__name__)
 

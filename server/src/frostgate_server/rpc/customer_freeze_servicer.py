@@ -11,7 +11,7 @@ from frostgate_server.domain.verification_code import Purpose
 from frostgate_server.services.customer_service import FreezeService
 from frostgate_server.services.partner_service import PartnerService
 from frostgate_server.services.stored_responses import BatchChanged, Changed
-from frostgate_server.storage.interface import EventFilter
+from frostgate_server.storage.queries import EventFilter
 
 from .converters import customer_message, event_message, partner_message, timestamp
 from .field_validation import LARGEST_BATCH, Shape

@@ -1,4 +1,4 @@
-"""Unary calls get a thread when their message has come, and not before.
+"""All use of private parts of grpcio: unary calls are queued with their message, and streams are ended from outside.
 
 Left to itself, gRPC gives a unary call a thread as soon as its headers are there, and lets it wait for the message: as
 many callers as there are threads, who send headers and nothing else, stop a server. Here the message is asked for on
@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from grpc import _server
+from grpc import _common, _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined] # no public part can do this
 
 Queue = Callable[..., Future[Any]]
@@ -80,3 +80,22 @@ def when_message_has_come(
         event.call.start_server_batch((cygrpc.ReceiveMessageOperation(_server._EMPTY_FLAGS),), received)
         state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
     return done
+
+
+def end_stream(context: Any, status: Any) -> None:
+    """Ends a stream with a status, from any thread. Does nothing if the stream has ended.
+
+    `status` is a grpc.Status: code, details and trailing metadata.
+    """
+    state, call = context._state, context._rpc_event.call
+    with state.condition:
+        if not _server._is_rpc_state_active(state):
+            return
+        trailing = state.trailing_metadata or ()
+        state.trailing_metadata = (*trailing, *status.trailing_metadata)
+        state.aborted = True
+        _server._abort(
+            state, call, _common.STATUS_CODE_TO_CYGRPC_STATUS_CODE[status.code], _common.encode(status.details)
+        )
+        # Wake the thread that waits for the caller's next message.
+        state.condition.notify_all()

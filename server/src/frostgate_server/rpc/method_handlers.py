@@ -22,8 +22,8 @@ from frostgate_server.domain.errors import (
     OutcomeUnknown,
     Overloaded,
     StorageUnavailable,
-    VerificationCodeNotSent,
 )
+from frostgate_server.domain.verification_errors import VerificationCodeNotSent
 from frostgate_server.services.refusal_audit import Refusals
 
 from .status_mapping import status_of

@@ -1,21 +1,19 @@
 """Open streams end when their caller's credential expires or loses its role, also those in which nothing is said.
 
-One thread looks after all streams of a server. It ends them with grpc's inner parts, since what is public lets only the
+One thread looks after all streams of a server. It ends them by grpc_internals: gRPC's public interface lets only the
 thread that answers a stream end it, and that one may wait for the caller.
 """
 
 import threading
 from time import monotonic
-from typing import Any
 
 import grpc
-from grpc import _common, _server
 from grpc_status import rpc_status
 
 from frostgate_server.auth.interface import Admission, Door
 from frostgate_server.domain.errors import FrostgateError
-
-from .status_mapping import status_of
+from frostgate_server.rpc.grpc_internals import end_stream
+from frostgate_server.rpc.status_mapping import status_of
 
 TURN = 0.5
 """Seconds between two looks at the streams."""
@@ -75,21 +73,4 @@ class Streams:
             if self._open.pop(context, None) is None:
                 return
             self._ending[context] = monotonic()
-        end_stream(context, error)
-
-
-def end_stream(context: Any, error: FrostgateError) -> None:
-    """Ends a stream with an error's status, from any thread. Nothing happens if it has ended already."""
-    status: Any = rpc_status.to_status(status_of(error))
-    state, call = context._state, context._rpc_event.call
-    with state.condition:
-        if not _server._is_rpc_state_active(state):
-            return
-        trailing = state.trailing_metadata or ()
-        state.trailing_metadata = (*trailing, *status.trailing_metadata)
-        state.aborted = True
-        _server._abort(
-            state, call, _common.STATUS_CODE_TO_CYGRPC_STATUS_CODE[status.code], _common.encode(status.details)
-        )
-        # Whoever waits for the caller's next message shall look again.
-        state.condition.notify_all()
+        end_stream(context, rpc_status.to_status(status_of(error)))

@@ -5,7 +5,7 @@ from google.protobuf.any_pb2 import Any
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from frostgate_server.domain import errors
+from frostgate_server.domain import errors, verification_errors
 from frostgate_server.domain.errors import FrostgateError
 
 DOMAIN = "frostgate"
@@ -21,12 +21,12 @@ CODES: dict[type[FrostgateError], grpc.StatusCode] = {
     errors.AlreadyFrozen: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NotFrozen: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ScopeMismatch: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.VerificationCodeRequired: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.VerificationCodeInvalid: grpc.StatusCode.PERMISSION_DENIED,
-    errors.VerificationRateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.VerificationNotEnabled: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.VerificationNotConfigured: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.VerificationCodeNotSent: grpc.StatusCode.UNAVAILABLE,
+    verification_errors.VerificationCodeRequired: grpc.StatusCode.FAILED_PRECONDITION,
+    verification_errors.VerificationCodeInvalid: grpc.StatusCode.PERMISSION_DENIED,
+    verification_errors.VerificationRateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    verification_errors.VerificationNotEnabled: grpc.StatusCode.FAILED_PRECONDITION,
+    verification_errors.VerificationNotConfigured: grpc.StatusCode.FAILED_PRECONDITION,
+    verification_errors.VerificationCodeNotSent: grpc.StatusCode.UNAVAILABLE,
     errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
     errors.PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
     errors.PartnerMismatch: grpc.StatusCode.PERMISSION_DENIED,
@@ -66,7 +66,7 @@ def _more_details(error: FrostgateError) -> list[BadRequest | RetryInfo]:
     if type(error) in _FIELDS:
         violation = BadRequest.FieldViolation(field=_FIELDS[type(error)], description=str(error))
         return [BadRequest(field_violations=[violation])]
-    if isinstance(error, errors.Overloaded | errors.VerificationRateLimited):
+    if isinstance(error, errors.Overloaded | verification_errors.VerificationRateLimited):
         retry = RetryInfo()
         retry.retry_delay.FromSeconds(error.retry_after_seconds)
         return [retry]

@@ -15,16 +15,15 @@ from uuid import uuid4
 
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
-from frostgate_server.domain.errors import (
-    FrostgateError,
-    OutcomeUnknown,
-    StorageUnavailable,
+from frostgate_server.domain.errors import FrostgateError, OutcomeUnknown, StorageUnavailable
+from frostgate_server.domain.verification_code import WINDOW, CodeKey, Limits, Purpose, SentCode, new_code
+from frostgate_server.domain.verification_errors import (
     VerificationCodeInvalid,
     VerificationCodeRequired,
     VerificationRateLimited,
 )
-from frostgate_server.domain.verification_code import WINDOW, CodeKey, Limits, Purpose, SentCode, new_code
-from frostgate_server.storage.interface import CountKind, Store, Transaction
+from frostgate_server.storage.interface import Store, Transaction
+from frostgate_server.storage.queries import CountKind
 
 _Answer = TypeVar("_Answer")
 

@@ -22,9 +22,10 @@ from frostgate_server.domain.errors import (
     PartnerMismatch,
     PartnerNotFound,
     RequestIdReused,
-    VerificationCodeRequired,
 )
-from frostgate_server.storage.interface import Answered, CustomerFilter, EventFilter, RequestKey, Store, Transaction
+from frostgate_server.domain.verification_errors import VerificationCodeRequired
+from frostgate_server.storage.interface import Store, Transaction
+from frostgate_server.storage.queries import Answered, CustomerFilter, EventFilter, RequestKey
 
 from . import page_token as paging
 from .code_verifier import CodeGate, Plan

@@ -5,41 +5,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
 from frostgate_server.domain.audit_entry import AuditNote
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
 from frostgate_server.domain.enums import VerificationAction
-from frostgate_server.domain.errors import (
-    Overloaded,
-    PartnerNotFound,
+from frostgate_server.domain.errors import Overloaded, PartnerNotFound
+from frostgate_server.domain.partner import Partner, PartnerUpdate, masked, updated
+from frostgate_server.domain.verification_code import Purpose
+from frostgate_server.domain.verification_errors import (
     VerificationCodeNotSent,
     VerificationNotConfigured,
     VerificationNotEnabled,
 )
-from frostgate_server.domain.partner import Partner, PartnerUpdate, masked, updated
-from frostgate_server.domain.verification_code import Purpose
+from frostgate_server.services.mailer import Mailer, MailLost
 from frostgate_server.storage.interface import Store, Transaction
 
 from .code_verifier import CodeGate, NewCode, Plan
 
 RETRY_AFTER_SECONDS = 10
 """While a code is on its way to a partner: about as long as a slow mail server is waited for."""
-
-
-class MailLost(Exception):
-    """Nobody knows whether a mail was taken: its code stays good, and counts."""
-
-
-class Mailer(Protocol):
-    """Brings codes to those who are to have them."""
-
-    def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
-        """Mails a code. Returns once a mail server has taken it.
-
-        Raises MailLost if it may have been taken, OSError if it was not: neither ever tells the contact.
-        """
 
 
 class PartnerService:

@@ -15,13 +15,8 @@ from time import monotonic
 
 from frostgate_server.domain.audit_entry import AuditNote
 from frostgate_server.domain.clock import utc_now
-from frostgate_server.domain.errors import (
-    FrostgateError,
-    PartnerMismatch,
-    PermissionDenied,
-    VerificationCodeInvalid,
-    VerificationRateLimited,
-)
+from frostgate_server.domain.errors import FrostgateError, PartnerMismatch, PermissionDenied
+from frostgate_server.domain.verification_errors import VerificationCodeInvalid, VerificationRateLimited
 from frostgate_server.storage.interface import Store
 
 _log = logging.getLogger(__name__)

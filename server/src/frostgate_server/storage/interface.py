@@ -4,9 +4,7 @@ Errors: every call may raise StorageUnavailable, and then has changed nothing. O
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 from typing import Protocol, TypeVar
 
 from frostgate_server.domain.audit_entry import AuditNote
@@ -14,54 +12,9 @@ from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.enums import FreezeState
 from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import SentCode
+from frostgate_server.storage.queries import Answered, CountKind, CustomerFilter, EventFilter, RequestKey
 
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True)
-class RequestKey:
-    """Names a change by who asked for it, with which method and under which id."""
-
-    principal: str
-    method: str
-    request_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A change that was answered OK: a hash of what was asked, and the answer, as the service wrote it."""
-
-    fingerprint: str
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerFilter:
-    """Which customers of a partner. `retention_expired` is asked at `now` (UTC): at its very end it is expired."""
-
-    partner_id: str
-    now: datetime
-    freeze_state: FreezeState | None = None
-    retention_expired: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EventFilter:
-    """Which events: of a customer, of any of some partners. Times are UTC; the start is included, the end is not."""
-
-    customer_id: str | None = None
-    partner_ids: tuple[str, ...] | None = None
-    after_revision: int | None = None
-    start_time: datetime | None = None
-    end_time: datetime | None = None
-
-
-class CountKind(IntEnum):
-    """What counts against the limits of a partner: codes sent, tries that failed, sendings that were tried."""
-
-    SENT = 1
-    FAILED = 2
-    TRIED = 3
 
 
 class Transaction(Protocol):

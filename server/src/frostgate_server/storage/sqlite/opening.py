@@ -12,6 +12,7 @@ from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.hash_chain import chained, chained_entry
+from frostgate_server.storage.sqlite.paths import head_path, make_name_durable
 
 from .connections import Connections, FileIdentity, connect, identity
 from .driver import ensure_sound, sqlite3
@@ -22,9 +23,6 @@ from .row_mapping import ENTRY_COLUMNS, EVENT_COLUMNS, entry_of, event_of
 from .store import SqliteStore
 from .transaction import read_head
 
-FILE_ENDINGS = ("", "-wal", "-shm", "-head", "-lock", "-key")
-"""Of the files that belong to a database, behind its name."""
-
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -34,11 +32,6 @@ class Prepared:
     file: FileIdentity
     head_file: FileIdentity
     revision: int
-
-
-def head_path(path: Path) -> Path:
-    """Where the head file of a database is."""
-    return path.with_name(path.name + "-head")
 
 
 def ensure_exists(path: Path) -> None:
@@ -175,15 +168,6 @@ def _create(path: Path) -> None:
         migrate(connection)
     unfinished.rename(path)
     make_name_durable(path)
-
-
-def make_name_durable(path: Path) -> None:
-    """Makes sure that a file that was made or renamed is found under its name after a power cut."""
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _verified(path: Path, head_file: HeadFile) -> Head:

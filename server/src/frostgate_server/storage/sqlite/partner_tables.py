@@ -4,7 +4,7 @@ from datetime import datetime
 
 from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import WINDOW, SentCode
-from frostgate_server.storage.interface import CountKind
+from frostgate_server.storage.queries import CountKind
 
 from .driver import sqlite3
 from .row_mapping import CODE_COLUMNS, PARTNER_COLUMNS, code_of, microseconds, partner_of, partner_row, time_of

@@ -9,7 +9,8 @@ from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.enums import FreezeState
 from frostgate_server.domain.errors import StorageUnavailable
 from frostgate_server.domain.partner import Partner
-from frostgate_server.storage.interface import CustomerFilter, EventFilter, Transaction
+from frostgate_server.storage.interface import Transaction
+from frostgate_server.storage.queries import CustomerFilter, EventFilter
 
 from .connections import Connections
 from .driver import sqlite3

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from frostgate_server.domain.audit_entry import AuditEntry, AuditNote
 from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.hash_chain import chained, chained_entry
-from frostgate_server.storage.interface import Answered, RequestKey
+from frostgate_server.storage.queries import Answered, RequestKey
 
 from .driver import sqlite3
 from .head_file import Head

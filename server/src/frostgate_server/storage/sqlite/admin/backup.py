@@ -7,7 +7,8 @@ from pathlib import Path
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.storage.sqlite.connections import connect
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
-from frostgate_server.storage.sqlite.opening import ensure_exists, ensure_frostgates, make_name_durable
+from frostgate_server.storage.sqlite.opening import ensure_exists, ensure_frostgates
+from frostgate_server.storage.sqlite.paths import make_name_durable
 from frostgate_server.storage.sqlite.transaction import read_head
 
 

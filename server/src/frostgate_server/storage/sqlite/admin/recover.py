@@ -13,9 +13,11 @@ from frostgate_server.storage.sqlite.connections import connect
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
 from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, Head, HeadFile, HeadFileDamaged
 from frostgate_server.storage.sqlite.migrations import migrate
-from frostgate_server.storage.sqlite.opening import claim_database, ensure_frostgates, head_path, make_name_durable
+from frostgate_server.storage.sqlite.opening import claim_database, ensure_frostgates
+from frostgate_server.storage.sqlite.paths import head_path, make_name_durable
 
-from .verify import DoesNotFit, verified_content
+from .exported_heads import DoesNotFit
+from .verify import verified_content
 
 
 @dataclass(frozen=True, slots=True)

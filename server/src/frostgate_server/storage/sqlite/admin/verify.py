@@ -5,7 +5,6 @@ Whoever can write to the file can recompute every hash in it. What they cannot c
 place of which they know nothing: it must be found in the history again.
 """
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -18,11 +17,12 @@ from frostgate_server.domain.enums import FreezeEventAction
 from frostgate_server.domain.errors import StartupError, StorageUnavailable
 from frostgate_server.domain.hash_chain import GENESIS, chained, chained_entry
 from frostgate_server.domain.partner import Partner
-from frostgate_server.storage.sqlite.connections import connect, identity
+from frostgate_server.storage.sqlite.admin.exported_heads import DoesNotFit, remembered_heads
+from frostgate_server.storage.sqlite.connections import connect
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
-from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, Head, HeadFile, HeadFileDamaged
+from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, Head
 from frostgate_server.storage.sqlite.migrations import migrate
-from frostgate_server.storage.sqlite.opening import Prepared, ensure_exists, ensure_frostgates, head_path
+from frostgate_server.storage.sqlite.opening import ensure_exists, ensure_frostgates
 from frostgate_server.storage.sqlite.row_mapping import (
     CUSTOMER_COLUMNS,
     ENTRY_COLUMNS,
@@ -53,10 +53,6 @@ class Verified:
     audit_entries: int
     head: Head
     known_heads: int
-
-
-class DoesNotFit(StartupError):
-    """The first thing in a database that does not fit the rest."""
 
 
 def verify(path: Path, exported: Iterable[Head] = ()) -> Verified:
@@ -103,46 +99,6 @@ def _verified(connection: sqlite3.Connection, heads: list[Head]) -> Verified:
     customers = _verify_customers(connection, partners)
     _verify_partners(connection, partners)
     return Verified(customers, events, entries, head, len(heads))
-
-
-def read_heads(file: Path) -> list[Head]:
-    """The heads in a file that they were exported to, at least one. Raises StartupError, which names the bad line."""
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartupError(f"exported heads cannot be read from {file}: {error}") from error
-    heads = [_read_head_line(file, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if not heads:
-        raise StartupError(f"exported heads cannot be read from {file}: there are none")
-    return heads
-
-
-def _read_head_line(file: Path, number: int, line: str) -> Head:
-    try:
-        fields = json.loads(line)
-        return Head.of({name: fields[name] for name in Head.__slots__})
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StartupError(f"exported heads cannot be read from {file}, line {number}: {error}") from error
-
-
-def current_head(prepared: Prepared) -> Head:
-    """The head that the served database's head file remembers. Raises StartupError, OSError if it is another file."""
-    if identity(head_path(prepared.path)) != prepared.head_file:
-        raise OSError(f"{head_path(prepared.path)} was replaced while it was served")
-    for head in remembered_heads(prepared.path):
-        return head
-    raise OSError(f"{head_path(prepared.path)} holds no head")
-
-
-def remembered_heads(path: Path) -> list[Head]:
-    """What the head file remembers, before the database is looked at, which may go on meanwhile."""
-    try:
-        with closing(HeadFile(head_path(path), create=False)) as file:
-            return [file.head] if file.head else []
-    except FileNotFoundError:
-        return []
-    except HeadFileDamaged as error:
-        raise DoesNotFit(f"the head file: {error}") from error
 
 
 def _verify_schema(connection: sqlite3.Connection) -> None:
