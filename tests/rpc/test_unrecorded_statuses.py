@@ -4,8 +4,8 @@ Each is typed out in text format, with everything that a caller receives.
 """
 
 import pytest
-from frostgate_server import errors
-from frostgate_server.statuses import status_of
+from frostgate_server.domain import errors
+from frostgate_server.rpc.status_mapping import status_of
 from google.protobuf import text_format
 from google.rpc.status_pb2 import Status
 

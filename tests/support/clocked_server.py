@@ -6,12 +6,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import server_process
-from access import Access
-from credentials import bearer
 from google.protobuf.message import Message
-from server_process import Connection, ServerProcess
+from support import server_process
+from support.access import Access
+from support.credentials import bearer
 from support.raw_calls import Answer, call, method_of
+from support.server_process import Connection, ServerProcess
 
 CLOCK = Path(__file__).parent / "fixed_clock"
 _CODE = "Verification code: "

@@ -32,8 +32,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-import server_process
 from storage.stored.contents import BEFORE, CALLERS, NOW, Contents
+from support import server_process
 from support.clocked_server import clocked_server, use_server
 
 DATABASE = "frostgate.db"
