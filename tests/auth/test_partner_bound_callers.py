@@ -10,7 +10,7 @@ import pytest
 from frostgate.v1.partner_pb2 import VerificationAction
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.errors import CustomerNotFound, PartnerMismatch
-from frostgate_server.services.stored_responses import BatchChanged, ensure_may_be_told
+from frostgate_server.services.stored_responses import BatchChangeResult, ensure_may_be_told
 from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
 from support.access import Access
 from support.calls import ACCOUNT, RESOURCES, Calls, Refusal, new_id, refusal
@@ -178,7 +178,7 @@ def test_a_first_answer_of_refusals_is_given_again_only_while_its_customers_are_
 
 
 def test_that_a_customer_is_nobodys_is_told_again_only_to_who_may_know() -> None:
-    answer = BatchChanged((("c", CustomerNotFound(customer_id="c")),), 1, ())
+    answer = BatchChangeResult((("c", CustomerNotFound(customer_id="c")),), 1, ())
     ensure_may_be_told(Caller(lambda: True), answer)
     with pytest.raises(PartnerMismatch):
         ensure_may_be_told(Caller(lambda: True, "sub:a", frozenset({"p"})), answer)

@@ -18,7 +18,7 @@ from frostgate_server.domain.errors import (
     StorageUnavailable,
 )
 from frostgate_server.domain.verification_errors import VerificationCodeInvalid
-from frostgate_server.services.refusal_audit import AT_ONCE, PERIOD, Refusals
+from frostgate_server.services.refusal_audit import AT_ONCE, PERIOD, RefusalAudit
 from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
 from frostgate_server.storage.sqlite.admin.recover import recover
 from frostgate_server.storage.sqlite.admin.verify import verify
@@ -64,17 +64,17 @@ def moments() -> Moments:
 
 
 @pytest.fixture
-def refusals(store: SqliteStore, moments: Moments) -> Refusals:
-    return Refusals(store, lambda: NOW, moments)
+def refusals(store: SqliteStore, moments: Moments) -> RefusalAudit:
+    return RefusalAudit(store, lambda: NOW, moments)
 
 
 def notes(path: Path) -> list[AuditNote]:
     return [entry.note for entry in audit_entries(path, 0)]
 
 
-def test_a_refusal_is_written_with_who_what_and_about_whom(refusals: Refusals, path: Path) -> None:
-    refusals.note("sub:a", "GetCustomer", PartnerMismatch("c-1"))
-    refusals.note("", "UpdatePartner", PermissionDenied("dns:b", "UpdatePartner", known=True))
+def test_a_refusal_is_written_with_who_what_and_about_whom(refusals: RefusalAudit, path: Path) -> None:
+    refusals.record("sub:a", "GetCustomer", PartnerMismatch("c-1"))
+    refusals.record("", "UpdatePartner", PermissionDenied("dns:b", "UpdatePartner", known=True))
     refusals.close()
     assert notes(path) == [
         AuditNote("sub:a", "GetCustomer", "PARTNER_MISMATCH", "c-1", NOW),
@@ -87,22 +87,22 @@ def test_a_refusal_is_written_with_who_what_and_about_whom(refusals: Refusals, p
     "error",
     [CustomerNotFound(customer_id="c"), StorageUnavailable("full"), PermissionDenied("sub:x", "A", known=False)],
 )
-def test_mistakes_and_strangers_are_not_written(refusals: Refusals, path: Path, error: FrostgateError) -> None:
-    refusals.note("sub:a", "GetCustomer", error)
+def test_mistakes_and_strangers_are_not_written(refusals: RefusalAudit, path: Path, error: FrostgateError) -> None:
+    refusals.record("sub:a", "GetCustomer", error)
     refusals.close()
     assert notes(path) == []
 
 
 def test_one_who_is_refused_over_and_over_gets_an_entry_now_and_then(
-    refusals: Refusals, moments: Moments, path: Path
+    refusals: RefusalAudit, moments: Moments, path: Path
 ) -> None:
     for number in range(AT_ONCE + 5):
-        refusals.note("sub:a", "FreezeCustomer", VerificationCodeInvalid(f"p-{number}"))
-    refusals.note("sub:b", "FreezeCustomer", VerificationCodeInvalid("p"))
-    refusals.note("sub:a", "GetCustomer", PartnerMismatch("c"))
+        refusals.record("sub:a", "FreezeCustomer", VerificationCodeInvalid(f"p-{number}"))
+    refusals.record("sub:b", "FreezeCustomer", VerificationCodeInvalid("p"))
+    refusals.record("sub:a", "GetCustomer", PartnerMismatch("c"))
     moments.now += PERIOD
-    refusals.note("sub:a", "FreezeCustomer", VerificationCodeInvalid("p-later"), more=2)
-    refusals.note("sub:a", "FreezeCustomer", VerificationCodeInvalid("p-at-last"))
+    refusals.record("sub:a", "FreezeCustomer", VerificationCodeInvalid("p-later"), more=2)
+    refusals.record("sub:a", "FreezeCustomer", VerificationCodeInvalid("p-at-last"))
     refusals.close()
     written = [(note.principal, note.subject, note.omitted) for note in notes(path)]
     assert written == [
@@ -118,13 +118,13 @@ def test_who_went_away_gets_an_entry_also_while_others_are_busy(
     store: SqliteStore, moments: Moments, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("frostgate_server.services.refusal_audit.PERIOD", 0.05)
-    refusals = Refusals(store, lambda: NOW, moments)
+    refusals = RefusalAudit(store, lambda: NOW, moments)
     for _ in range(AT_ONCE + 5):
-        refusals.note("sub:a", "GetCustomer", PartnerMismatch("c"))
+        refusals.record("sub:a", "GetCustomer", PartnerMismatch("c"))
     moments.now += PERIOD
 
     def is_told() -> bool:
-        refusals.note(f"sub:{moments.now}", "GetCustomer", PartnerMismatch("c"))
+        refusals.record(f"sub:{moments.now}", "GetCustomer", PartnerMismatch("c"))
         moments.now += PERIOD
         return any(note.omitted for note in notes(path))
 
@@ -132,18 +132,18 @@ def test_who_went_away_gets_an_entry_also_while_others_are_busy(
     refusals.close()
 
 
-def test_what_is_left_out_is_told_at_the_end(refusals: Refusals, path: Path) -> None:
+def test_what_is_left_out_is_told_at_the_end(refusals: RefusalAudit, path: Path) -> None:
     for _ in range(AT_ONCE + 5):
-        refusals.note("sub:a", "GetCustomer", PartnerMismatch("c"), more=1)
+        refusals.record("sub:a", "GetCustomer", PartnerMismatch("c"), more=1)
     refusals.close()
     told = notes(path)
     assert len(told) == AT_ONCE + 1
     assert sum(1 + note.omitted for note in told) == 2 * (AT_ONCE + 5)
 
 
-def test_a_store_that_fails_stops_nobody(refusals: Refusals, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_store_that_fails_stops_nobody(refusals: RefusalAudit, path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.rename(path.with_name("elsewhere"))
-    refusals.note("sub:a", "GetCustomer", PartnerMismatch("c"))
+    refusals.record("sub:a", "GetCustomer", PartnerMismatch("c"))
     refusals.close()
     assert "GetCustomer of sub:a, refused with PARTNER_MISMATCH, could not be written" in caplog.text
 

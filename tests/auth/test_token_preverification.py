@@ -1,4 +1,4 @@
-"""Tokens that nobody knows are verified beside the lanes: a flood of bad ones takes no thread that checks need."""
+"""New tokens are verified in threads of their own: a flood of bad ones takes no thread that checks need."""
 
 import threading
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ import grpc
 import pytest
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from frostgate.v1.policy_decision_service_pb2 import CheckOperationResponse
-from frostgate_server.auth.authenticator import Identities
+from frostgate_server.auth.authenticator import CredentialAuthenticator
 from frostgate_server.auth.credential import Credential
-from frostgate_server.auth.credential_files import AccessFiles
-from frostgate_server.auth.jwt_verifier import Tokens
+from frostgate_server.auth.credential_files import CredentialFiles
+from frostgate_server.auth.jwt_verifier import JwtVerifier
 from frostgate_server.config.loading import configure
 from frostgate_server.domain.caller import Caller
-from frostgate_server.rpc.method_handlers import Action, Reception, add_service
-from frostgate_server.rpc.thread_pools import Lane, Lanes, open_lanes, set_gate
+from frostgate_server.rpc.method_handlers import AuthorizedCall, HandlerContext, add_service
+from frostgate_server.rpc.thread_pools import ThreadPool, ThreadPools, open_thread_pools, set_preverification
 from frostgate_server.rpc.tls import server_credentials
-from frostgate_server.rpc.token_preverification import TokenGate
-from frostgate_server.services.refusal_audit import Refusals
+from frostgate_server.rpc.token_preverification import TokenPreverifier
+from frostgate_server.services.refusal_audit import RefusalAudit
 from support.access import Access
 from support.calls import check_of, outcome_of
 from support.credentials import bearer, token
@@ -38,7 +38,7 @@ class Checks:
     def __init__(self) -> None:
         self.threads: set[str] = set()
 
-    def CheckOperation(self, _: object) -> Action:  # noqa: N802
+    def CheckOperation(self, _: object) -> AuthorizedCall:  # noqa: N802
         def answer(caller: Caller) -> CheckOperationResponse:
             self.threads.add(lane_of_this_thread())
             return CheckOperationResponse(message=caller.principal)
@@ -62,23 +62,23 @@ class Flooded:
         self.may = Event()
         self.may.set()
         self.verified_in: list[str] = []
-        verify = Tokens._verify
+        verify = JwtVerifier._verify
 
-        def noted(tokens: Tokens, text: str) -> Credential:
+        def noted(tokens: JwtVerifier, text: str) -> Credential:
             self.verified_in.append(lane_of_this_thread())
             assert self.may.wait(30)
             return verify(tokens, text)
 
-        monkeypatch.setattr(Tokens, "_verify", noted)
-        self.lanes = self._lanes()
+        monkeypatch.setattr(JwtVerifier, "_verify", noted)
+        self.pools = self._pools()
         settings = configure({}, {}, self.access.config).settings
-        files = AccessFiles(settings, self.access.config)
-        identities = Identities(settings, files)
-        set_gate(self.lanes, TokenGate(identities, self.lanes["identities"]))
-        self.server = grpc.server(self.lanes["health"])
+        files = CredentialFiles(settings, self.access.config)
+        identities = CredentialAuthenticator(settings, files)
+        set_preverification(self.pools, TokenPreverifier(identities, self.pools["authentication"]))
+        self.server = grpc.server(self.pools["health"])
         service = DECISIONS.services_by_name["PolicyDecisionService"]
-        reception = Reception(1, self.lanes, identities, cast(Refusals, NoRefusals()))
-        add_service(self.server, service, self.checks, reception)
+        shared = HandlerContext(1, self.pools, identities, cast(RefusalAudit, NoRefusals()))
+        add_service(self.server, service, self.checks, shared)
         assert files.certificate
         port = self.server.add_secure_port("localhost:0", server_credentials(files.certificate, None))
         mtls_credentials = server_credentials(files.certificate, files.authorities)
@@ -87,12 +87,12 @@ class Flooded:
         self.connection = Connection(f"localhost:{port}", self.access.authority.channel())
 
     @staticmethod
-    def _lanes() -> Lanes:
+    def _pools() -> ThreadPools:
         """One thread for checks, one for identities, and little room."""
-        lanes = open_lanes(1)
-        lanes["identities"].shutdown()
-        lanes["identities"] = Lane("identity", 1, most_waiting=ROOM)
-        return lanes
+        pools = open_thread_pools(1)
+        pools["authentication"].shutdown()
+        pools["authentication"] = ThreadPool("authentication", 1, most_waiting=ROOM)
+        return pools
 
     def flood(self) -> list[Any]:
         """Many calls, each with a bad token of its own. One is being verified, and all others wait."""
@@ -100,7 +100,7 @@ class Flooded:
         before = len(self.verified_in)
         header, payload, _ = token("operator", self.access.key).split(".")
         calls = [self.check(bearer(f"{header}.{payload}.{number}"), self.connection) for number in range(MANY)]
-        eventually(lambda: self.lanes["identities"]._work_queue.qsize() == MANY - 1, "queued")
+        eventually(lambda: self.pools["authentication"]._work_queue.qsize() == MANY - 1, "queued")
         assert len(self.verified_in) == before + 1
         return calls
 
@@ -112,8 +112,8 @@ class Flooded:
         self.may.set()
         self.connection.channel.close()
         self.server.stop(None).wait()
-        for lane in self.lanes.values():
-            lane.shutdown()
+        for pool in self.pools.values():
+            pool.shutdown()
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_good_token_that_nobody_knows_waits_its_turn_and_then_is_answered_in_i
     calls = [
         flooded.check(flooded.access.token("operator", jti=str(number)), flooded.connection) for number in range(ROOM)
     ]
-    eventually(lambda: flooded.lanes["identities"]._work_queue.qsize() == ROOM - 1, "queued")
+    eventually(lambda: flooded.pools["authentication"]._work_queue.qsize() == ROOM - 1, "queued")
     flooded.may.set()
     assert {call.result().message for call in calls} == {"sub:operator"}
     assert flooded.verified_in == ["identity"] * ROOM

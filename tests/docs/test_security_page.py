@@ -4,10 +4,10 @@ import re
 import tomllib
 from pathlib import Path
 
-from frostgate_server.config.callers_table import callers_of
+from frostgate_server.config.callers_table import parse_callers
 from frostgate_server.config.settings import all_settings
 from frostgate_server.domain.roles import ROLES_OF_METHOD, Role
-from frostgate_server.rpc.thread_pools import LANE_OF_METHOD
+from frostgate_server.rpc.thread_pools import POOL_BY_METHOD
 from support.trial import TRIAL, make_trial
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "security.md").read_text()
@@ -19,7 +19,7 @@ def test_the_roles_of_every_method_are_those_of_the_server() -> None:
     assert rows == [
         f"| {method} | {' | '.join('yes' if role in roles else '–' for role in Role)} |"
         for method, roles in ROLES_OF_METHOD.items()
-        if method in LANE_OF_METHOD
+        if method in POOL_BY_METHOD
     ]
 
 
@@ -31,8 +31,8 @@ def test_the_limits_of_codes_are_the_defaults() -> None:
 
 def test_the_callers_are_some_of_the_trials(tmp_path: Path) -> None:
     make_trial(tmp_path)
-    trial = callers_of(tomllib.loads((tmp_path / TRIAL / "frostgate.toml").read_text())["callers"])
+    trial = parse_callers(tomllib.loads((tmp_path / TRIAL / "frostgate.toml").read_text())["callers"])
     (block,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    shown = callers_of(tomllib.loads(block)["callers"])
+    shown = parse_callers(tomllib.loads(block)["callers"])
     assert shown.items() <= trial.items()
     assert {caller.role for caller in shown.values()} == set(Role)

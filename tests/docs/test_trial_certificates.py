@@ -8,10 +8,10 @@ from time import time
 import grpc
 import pytest
 from cryptography import x509
-from frostgate_server.auth.certificates import credential_of
+from frostgate_server.auth.certificates import read_client_certificate
 from frostgate_server.auth.credential import Credential
-from frostgate_server.auth.credential_files import AccessFiles
-from frostgate_server.auth.jwt_verifier import TokenRules, Tokens
+from frostgate_server.auth.credential_files import CredentialFiles
+from frostgate_server.auth.jwt_verifier import JwtRules, JwtVerifier
 from frostgate_server.config.loading import configure
 from frostgate_server.config.settings import Configuration
 from frostgate_server.config.validation import ensure_sound
@@ -64,7 +64,7 @@ def test_nobody_else_may_read_what_is_secret(directory: Path) -> None:
 
 def test_the_settings_are_sound_and_give_each_caller_its_role_by_both_names(configuration: Configuration) -> None:
     ensure_sound(configuration)
-    AccessFiles(configuration.settings, configuration.file)
+    CredentialFiles(configuration.settings, configuration.file)
     by_certificate = {f"spiffe://example.org/{name}": role for name, role in ROLES.items()}
     by_token = {f"sub:{name}": role for name, role in ROLES.items()}
     assert {name: caller.role for name, caller in configuration.callers.items()} == by_certificate | by_token
@@ -80,7 +80,7 @@ def test_the_servers_certificate_is_for_this_machine(directory: Path) -> None:
 
 @pytest.mark.parametrize("name", ROLES)
 def test_a_callers_certificate_has_its_spiffe_id_and_lasts_a_month(directory: Path, name: str) -> None:
-    credential = credential_of((directory / f"{name}.pem").read_bytes())
+    credential = read_client_certificate((directory / f"{name}.pem").read_bytes())
     assert isinstance(credential, Credential)
     assert credential.principals == (f"spiffe://example.org/{name}",)
     left = datetime.fromtimestamp(credential.expires, UTC) - datetime.now(UTC)
@@ -92,9 +92,9 @@ def test_a_callers_token_is_verified_by_the_jwks_and_lasts_a_day(
     directory: Path, configuration: Configuration, name: str
 ) -> None:
     settings = configuration.settings
-    keys = AccessFiles(settings, configuration.file).token_keys
+    keys = CredentialFiles(settings, configuration.file).token_keys
     assert keys
-    tokens = Tokens(TokenRules(settings.token_issuer, settings.token_audience, 0), keys.value)
+    tokens = JwtVerifier(JwtRules(settings.token_issuer, settings.token_audience, 0), keys.value)
     credential = tokens.verified((directory / f"{name}.token").read_text())
     assert credential.principals == (f"sub:{name}",)
     assert 86_000 < credential.expires - time() <= 86_400

@@ -17,8 +17,8 @@ from frostgate_server.domain.enums import FreezeScope, VerificationAction
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import CodeKey, Purpose
 from frostgate_server.mail.message import body
-from frostgate_server.mail.smtp import LogMailer, SmtpMailer, ensure_mail, mailer_of
-from frostgate_server.services.mailer import MailLost
+from frostgate_server.mail.smtp import LogMailer, SmtpMailer, create_mailer, ensure_mail
+from frostgate_server.services.mailer import DeliveryUnknown
 from support.credentials import Authority
 from support.mail_server import MailServer, code_in
 from support.server_process import refused_start
@@ -87,7 +87,7 @@ def test_a_refusal_is_told_without_the_contact(tmp_path: Path, word: str) -> Non
 def test_a_mail_of_which_nobody_knows_whether_it_was_taken_is_lost(tmp_path: Path) -> None:
     with MailServer(tmp_path) as server:
         server.vanishes = True
-        with pytest.raises(MailLost, match="did not say whether it took a mail"):
+        with pytest.raises(DeliveryUnknown, match="did not say whether it took a mail"):
             SmtpMailer(settings_of(*server.flags())).send("a@example.org", "01234567", PURPOSE, EXPIRES)
         assert server.mail()[0] == "a@example.org"
 
@@ -141,9 +141,9 @@ def dribble(listener: socket.socket, security: str, tls: ssl.SSLContext, greets:
 
 
 def test_a_mail_server_is_none_the_log_or_a_real_one() -> None:
-    assert mailer_of(settings_of()) is None
-    assert isinstance(mailer_of(settings_of("--mail-server=log")), LogMailer)
-    assert isinstance(mailer_of(settings_of("--mail-server=mail.example.org:587")), SmtpMailer)
+    assert create_mailer(settings_of()) is None
+    assert isinstance(create_mailer(settings_of("--mail-server=log")), LogMailer)
+    assert isinstance(create_mailer(settings_of("--mail-server=mail.example.org:587")), SmtpMailer)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from frostgate.v1.customer_freeze_service_pb2 import (
     UnfreezeCustomerRequest,
 )
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
-from frostgate_server.auth.interface import OpenDoor
-from frostgate_server.rpc import thread_pools as lanes
+from frostgate_server.auth.interface import AnonymousAuthenticator
+from frostgate_server.rpc import thread_pools
 from frostgate_server.rpc.customer_freeze_servicer import CustomerFreezeServicer
-from frostgate_server.rpc.method_handlers import Action, Reception, add_service
-from frostgate_server.rpc.thread_pools import LANE_OF_METHOD, Lane, Lanes, open_lanes
-from frostgate_server.services.refusal_audit import Refusals
+from frostgate_server.rpc.method_handlers import AuthorizedCall, HandlerContext, add_service
+from frostgate_server.rpc.thread_pools import POOL_BY_METHOD, ThreadPool, ThreadPools, open_thread_pools
+from frostgate_server.services.refusal_audit import RefusalAudit
 from frostgate_server.storage.sqlite.driver import sqlite3
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
@@ -57,8 +57,8 @@ def test_every_method_has_a_lane() -> None:
         for service in file.services_by_name.values()
         for method in service.methods
     }
-    assert set(LANE_OF_METHOD) == methods | {"ServerReflectionInfo"}
-    assert [method for method, lane in LANE_OF_METHOD.items() if lane == "checks"] == ["CheckOperation"]
+    assert set(POOL_BY_METHOD) == methods | {"ServerReflectionInfo"}
+    assert [method for method, pool in POOL_BY_METHOD.items() if pool == "checks"] == ["CheckOperation"]
 
 
 def test_idle_reflection_streams_do_not_stop_checks(own_server: ServerProcess) -> None:
@@ -122,17 +122,17 @@ def test_batches_and_listings_under_way_do_not_stop_checks(own_server: ServerPro
 
 @pytest.mark.parametrize(
     ("came", "took", "rest"),
-    [(0, 1.0, 0.0), (1, 1.0, 0.006), (10, 1.0, 0.06), (1000, 1.0, lanes.LONGEST_REST), (10, 0.001, 0.003)],
+    [(0, 1.0, 0.0), (1, 1.0, 0.006), (10, 1.0, 0.06), (1000, 1.0, thread_pools.MAX_PAUSE_SECONDS), (10, 0.001, 0.003)],
     ids=["none came", "one", "ten", "very many", "many during a short call"],
 )
-def test_a_call_that_gives_way_rests_the_longer_the_more_calls_came_in_the_other_lane(
+def test_a_call_that_gives_way_rests_the_longer_the_more_calls_came_in_the_other_pool(
     monkeypatch: pytest.MonkeyPatch, came: int, took: float, rest: float
 ) -> None:
     rests: list[float] = []
     clock = iter([0.0, took])
-    monkeypatch.setattr(lanes, "sleep", rests.append)
-    monkeypatch.setattr(lanes, "monotonic", lambda: next(clock))
-    with Lane("checks", 1) as checks, Lane("bulk", 1, gives_way_to=checks) as bulk:
+    monkeypatch.setattr(thread_pools, "sleep", rests.append)
+    monkeypatch.setattr(thread_pools, "monotonic", lambda: next(clock))
+    with ThreadPool("checks", 1) as checks, ThreadPool("bulk", 1, yields_to=checks) as bulk:
 
         def call() -> None:
             for _ in range(came):
@@ -149,7 +149,7 @@ class SlowService:
         self.began = Event()
         self.may = Event()
 
-    def AssociateCustomer(self, _: AssociateCustomerRequest) -> Action:  # noqa: N802
+    def AssociateCustomer(self, _: AssociateCustomerRequest) -> AuthorizedCall:  # noqa: N802
         self.began.set()
         assert self.may.wait(30)
         return lambda _: AssociateCustomerResponse(revision=1)
@@ -159,21 +159,21 @@ class SlowService:
 
 
 @pytest.fixture
-def slow_lanes() -> Iterator[Lanes]:
-    """Lanes of which that of changes has one thread, and room for ten that wait."""
-    lanes = open_lanes(1)
-    lanes["changes"].shutdown()
-    lanes["changes"] = Lane("change", threads=1, most_waiting=10)
-    yield lanes
-    for lane in lanes.values():
-        lane.shutdown()
+def slow_pools() -> Iterator[ThreadPools]:
+    """Thread pools of which that of changes has one thread, and room for ten that wait."""
+    pools = open_thread_pools(1)
+    pools["changes"].shutdown()
+    pools["changes"] = ThreadPool("change", threads=1, most_waiting=10)
+    yield pools
+    for pool in pools.values():
+        pool.shutdown()
 
 
-def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_lanes: Lanes) -> None:
+def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_pools: ThreadPools) -> None:
     service = SlowService()
-    reception = Reception(1, slow_lanes, OpenDoor(), cast(Refusals, NoRefusals()))
-    server = grpc.server(slow_lanes["checks"])
-    add_service(server, FREEZES.services_by_name["CustomerFreezeService"], service, reception)
+    shared = HandlerContext(1, slow_pools, AnonymousAuthenticator(), cast(RefusalAudit, NoRefusals()))
+    server = grpc.server(slow_pools["checks"])
+    add_service(server, FREEZES.services_by_name["CustomerFreezeService"], service, shared)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     with Connection(address) as connection:
@@ -181,7 +181,7 @@ def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_lane
         calls = [associate(AssociateCustomerRequest(), timeout=30)]
         assert service.began.wait(10)
         calls += [associate(AssociateCustomerRequest(), timeout=30) for _ in range(30)]
-        while slow_lanes["changes"]._work_queue.qsize() < 30:
+        while slow_pools["changes"]._work_queue.qsize() < 30:
             assert not any(call.done() for call in calls), [call.exception() for call in calls if call.done()]
         service.may.set()
         outcomes = [outcome_of(call) for call in calls]

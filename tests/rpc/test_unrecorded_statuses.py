@@ -5,7 +5,7 @@ Each is typed out in text format, with everything that a caller receives.
 
 import pytest
 from frostgate_server.domain import errors
-from frostgate_server.rpc.status_mapping import status_of
+from frostgate_server.rpc.status_mapping import to_status
 from google.protobuf import text_format
 from google.rpc.status_pb2 import Status
 
@@ -32,7 +32,7 @@ STATUSES = [
         """,
     ),
     (
-        errors.Bug(call_id=CALL_ID),
+        errors.InternalError(call_id=CALL_ID),
         f"""
         code: 13
         message: "Internal error. The server's log has the details under call_id {CALL_ID}."
@@ -42,7 +42,7 @@ STATUSES = [
         """,
     ),
     (
-        errors.CallerGone(),
+        errors.CallerCancelled(),
         """
         code: 1
         message: "The caller no longer waits."
@@ -55,4 +55,4 @@ STATUSES = [
 @pytest.mark.parametrize(("error", "text"), STATUSES, ids=[type(error).__name__ for error, _ in STATUSES])
 def test_a_status_is_serialized_as_typed_out(error: errors.FrostgateError, text: str) -> None:
     expected = text_format.Parse(text, Status())
-    assert status_of(error).SerializeToString() == expected.SerializeToString()
+    assert to_status(error).SerializeToString() == expected.SerializeToString()

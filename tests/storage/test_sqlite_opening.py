@@ -19,7 +19,7 @@ from frostgate_server.storage.sqlite.admin.backup import backup
 from frostgate_server.storage.sqlite.admin.recover import recover
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
 from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, SLOT_SIZE, Head, HeadFile, HeadFileDamaged
-from frostgate_server.storage.sqlite.opening import claim_database, open_store
+from frostgate_server.storage.sqlite.opening import lock_database, open_store
 from support.calls import Calls, refusal
 from support.server_process import ServerProcess, environment
 from support.subjects import ServiceSubject
@@ -47,7 +47,7 @@ def edit(path: Path, sql: str) -> None:
 
 def test_a_missing_database_is_made_only_where_asked_for(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="does not exist: correct --database, or pass --create"):
-        claim_database(tmp_path / "typo.db", create=False)
+        lock_database(tmp_path / "typo.db", create=False)
     with pytest.raises(StartupError, match="does not exist: correct --database, or pass --create"):
         open_store(tmp_path / "typo.db", create=False)
     assert not (tmp_path / "typo.db").exists()
@@ -223,11 +223,11 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(path: Path) -> None:
 
 
 def test_a_database_is_claimed_by_one_server_at_a_time(path: Path) -> None:
-    claim = claim_database(path, create=False)
+    claim = lock_database(path, create=False)
     with pytest.raises(StartupError, match=f"is in use by process {os.getpid()}: stop it"):
-        claim_database(path, create=False)
+        lock_database(path, create=False)
     claim.close()
-    claim_database(path, create=False).close()
+    lock_database(path, create=False).close()
 
 
 TESTS = Path(__file__).parent.parent
@@ -363,9 +363,9 @@ def test_a_backup_restored_twice_beside_its_head_file_reuses_no_revision(path: P
 def test_one_file_has_one_head_and_one_lock_by_whichever_name(path: Path) -> None:
     link = path.with_name("link.db")
     link.symlink_to(path)
-    claim = claim_database(path, create=False)
+    claim = lock_database(path, create=False)
     with pytest.raises(StartupError, match="is in use by process"):
-        claim_database(link, create=False)
+        lock_database(link, create=False)
     with pytest.raises(StartupError, match="is in use by process"):
         recover(link)
     claim.close()
@@ -373,7 +373,7 @@ def test_one_file_has_one_head_and_one_lock_by_whichever_name(path: Path) -> Non
         assert store.revision() == 3
     path.with_name("hard.db").hardlink_to(path)
     with pytest.raises(StartupError, match="has another name by a hard link"):
-        claim_database(path, create=False)
+        lock_database(path, create=False)
 
 
 def test_a_database_that_is_replaced_while_it_is_served_takes_no_changes(path: Path) -> None:
@@ -402,7 +402,7 @@ def test_a_locked_database_is_no_reason_to_restore_a_backup(path: Path, monkeypa
 
 
 def test_recovery_refuses_a_database_in_use(path: Path) -> None:
-    claim = claim_database(path, create=False)
+    claim = lock_database(path, create=False)
     with pytest.raises(StartupError, match="is in use by process"):
         recover(path)
     claim.close()

@@ -13,7 +13,7 @@ from frostgate_server.domain.enums import FreezeEventAction, FreezeState
 from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import SentCode
 from frostgate_server.storage.interface import Store, Transaction
-from frostgate_server.storage.queries import Answered, CountKind, EventFilter, RequestKey
+from frostgate_server.storage.queries import CountKind, EventFilter, RequestKey, StoredResponse
 from frostgate_server.storage.sqlite.opening import open_store
 from support.server_process import ServerProcess
 from support.store_contract import StoreContract
@@ -72,7 +72,7 @@ def test_a_transaction_that_raises_leaves_nothing_behind(store: Store) -> None:
 
     def work(transaction: Transaction) -> None:
         associate(transaction, "a")
-        transaction.remember(key, Answered("f", "{}"), NOW)
+        transaction.remember(key, StoredResponse("f", "{}"), NOW)
         raise KeyError("a")
 
     with pytest.raises(KeyError):
@@ -104,7 +104,7 @@ def test_a_revision_out_of_order_is_refused(store: Store) -> None:
 
 
 def remember(store: Store, key: RequestKey, at: datetime) -> None:
-    store.write(lambda transaction: transaction.remember(key, Answered("f", "a"), at))
+    store.write(lambda transaction: transaction.remember(key, StoredResponse("f", "a"), at))
 
 
 def test_an_answer_is_remembered_for_a_day_and_forgotten_bit_by_bit_after_it(store: Store) -> None:
@@ -130,7 +130,7 @@ def test_answers_are_kept_apart_by_principal_method_and_id(store: Store) -> None
         RequestKey("anonymous", "unfreeze", "1"),
         RequestKey("anonymous", "freeze", "2"),
     ]
-    assert store.write(lambda transaction: transaction.answered(key)) == Answered("f", "a")
+    assert store.write(lambda transaction: transaction.answered(key)) == StoredResponse("f", "a")
     assert store.write(lambda transaction: [transaction.answered(other) for other in others]) == [None, None, None]
 
 

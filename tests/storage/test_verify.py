@@ -17,12 +17,12 @@ import pytest
 from frostgate_server.domain.audit_entry import AuditNote
 from frostgate_server.domain.enums import FreezeScope
 from frostgate_server.domain.errors import FrostgateError, StartupError
-from frostgate_server.domain.hash_chain import GENESIS, chained, chained_entry
+from frostgate_server.domain.hash_chain import GENESIS, hash_audit_entry, hash_event
 from frostgate_server.domain.partner import Partner
 from frostgate_server.process.head_exporter import append_line
 from frostgate_server.storage.interface import Transaction
 from frostgate_server.storage.sqlite.admin.backup import backup
-from frostgate_server.storage.sqlite.admin.exported_heads import DoesNotFit, read_heads, remembered_heads
+from frostgate_server.storage.sqlite.admin.exported_heads import DatabaseInconsistent, read_head_file, read_heads
 from frostgate_server.storage.sqlite.admin.verify import verify
 from frostgate_server.storage.sqlite.driver import sqlite3
 from frostgate_server.storage.sqlite.head_file import Head, HeadFile
@@ -31,9 +31,9 @@ from frostgate_server.storage.sqlite.row_mapping import (
     ENTRY_COLUMNS,
     EVENT_COLUMNS,
     checksum,
-    entry_of,
-    event_of,
-    partner_row,
+    make_partner_row,
+    read_entry_row,
+    read_event_row,
 )
 from frostgate_server.storage.sqlite.transaction import read_head
 from support.calls import Calls
@@ -87,7 +87,7 @@ class Kept:
                 if made % 4 == 0:
                     store.write(partial(update_a_partner, f"p{chance.randrange(6)}", made))
                 if made in {CHANGES // 2, CHANGES}:
-                    self.exported += remembered_heads(self.path)
+                    self.exported += read_head_file(self.path)
                 if made == CHANGES * 3 // 4:
                     backup(self.path, self.older)
 
@@ -161,7 +161,7 @@ def recompute(connection: sqlite3.Connection) -> None:
     """As one who knows how hashes are made."""
     hash_ = GENESIS
     for row in connection.execute(f"SELECT {EVENT_COLUMNS} FROM events ORDER BY revision").fetchall():
-        hash_ = chained(hash_, event_of(row))
+        hash_ = hash_event(hash_, read_event_row(row))
         connection.execute("UPDATE events SET hash = ? WHERE revision = ?", (hash_, row[0]))
     connection.execute("UPDATE head SET hash = ?", (hash_,))
 
@@ -257,7 +257,7 @@ def rewrite_an_audit_entry_and_all_hashes_after_it(connection: sqlite3.Connectio
     connection.execute(update, (an_entry(connection, chance),))
     hash_ = GENESIS
     for row in connection.execute(f"SELECT {ENTRY_COLUMNS} FROM audit_entries ORDER BY sequence").fetchall():
-        hash_ = chained_entry(hash_, entry_of(row))
+        hash_ = hash_audit_entry(hash_, read_entry_row(row))
         connection.execute("UPDATE audit_entries SET hash = ? WHERE sequence = ?", (hash_, row[0]))
     connection.execute("UPDATE head SET audit_hash = ?", (hash_,))
     put_the_partners_back(connection)
@@ -266,9 +266,9 @@ def rewrite_an_audit_entry_and_all_hashes_after_it(connection: sqlite3.Connectio
 def put_the_partners_back(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE partners SET verification_code_enabled = 0, verification_contact = ''")
     entries = connection.execute(f"SELECT {ENTRY_COLUMNS} FROM audit_entries ORDER BY sequence").fetchall()
-    for entry in map(entry_of, entries):
+    for entry in map(read_entry_row, entries):
         if entry.note.partner:
-            connection.execute("INSERT OR REPLACE INTO partners VALUES (?, ?, ?)", partner_row(entry.note.partner))
+            connection.execute("INSERT OR REPLACE INTO partners VALUES (?, ?, ?)", make_partner_row(entry.note.partner))
 
 
 def an_entry(connection: sqlite3.Connection, chance: random.Random) -> int:
@@ -387,7 +387,7 @@ def test_every_tampering_with_the_rows_is_found(kept: Kept, tmp_path: Path) -> N
         tampered_by_sql(path, tamper, chance)
         assert contents(path) != untouched, f"{tamper.__name__}, number {number}, changed nothing"
         as_one_who_rewrites_the_head_file_too(path)
-        with pytest.raises(DoesNotFit):
+        with pytest.raises(DatabaseInconsistent):
             verify(path, kept.exported)
         found[tamper.__name__] = found.get(tamper.__name__, 0) + 1
     print(found)
@@ -398,7 +398,9 @@ def test_a_bent_schema_is_found(kept: Kept, tmp_path: Path, number: int) -> None
     path = Path(shutil.copy(kept.path, tmp_path))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         bend_the_schema(connection, random.Random(number))
-    with pytest.raises(DoesNotFit, match=r"the schema: (trigger|index|table) \w+ is not as frostgate made it"):
+    with pytest.raises(
+        DatabaseInconsistent, match=r"the schema: (trigger|index|table) \w+ is not as frostgate made it"
+    ):
         verify(path, kept.exported)
 
 
@@ -432,7 +434,7 @@ def test_flipped_bytes_are_found(kept: Kept, tmp_path: Path) -> None:
 def test_an_older_database_in_its_place_is_found(kept: Kept, tmp_path: Path) -> None:
     path = Path(shutil.copy(kept.older, tmp_path))
     assert verify(path).events == CHANGES * 3 // 4
-    with pytest.raises(DoesNotFit, match=f"it ends at revision {CHANGES * 3 // 4}, but {CHANGES} was there"):
+    with pytest.raises(DatabaseInconsistent, match=f"it ends at revision {CHANGES * 3 // 4}, but {CHANGES} was there"):
         verify(path, kept.exported)
 
 
@@ -445,13 +447,13 @@ def test_what_does_not_fit_is_named(kept: Kept, tmp_path: Path) -> None:
             "CREATE TRIGGER events_are_not_edited BEFORE UPDATE ON events\n"
             "BEGIN\n    SELECT RAISE(ABORT, 'events are append-only');\nEND"
         )
-    with pytest.raises(DoesNotFit) as named:
+    with pytest.raises(DatabaseInconsistent) as named:
         verify(path)
     assert str(named.value) == "event 17: its hash does not follow from it and the event before"
 
 
 def test_a_head_of_another_database_is_found(kept: Kept) -> None:
-    with pytest.raises(DoesNotFit, match="but a head of another is known"):
+    with pytest.raises(DatabaseInconsistent, match="but a head of another is known"):
         verify(kept.path, [replace(kept.exported[0], database_id="another")])
 
 

@@ -13,10 +13,10 @@ from frostgate_server.domain import errors
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
-from frostgate_server.domain.verification_code import CodeKey, Limits
+from frostgate_server.domain.verification_code import CodeKey, CodeLimits
 from frostgate_server.rpc.converters import timestamp, wire
-from frostgate_server.services.code_verifier import CodeGate
-from frostgate_server.services.customer_service import FreezeService
+from frostgate_server.services.code_verifier import CodeVerifier
+from frostgate_server.services.customer_service import CustomerService
 from frostgate_server.services.decision_service import DecisionService
 from frostgate_server.storage.interface import Store
 from frostgate_server.storage.queries import EventFilter
@@ -33,13 +33,13 @@ PATIENCE = 30
 class NoRefusals:
     """Refusals that nobody keeps."""
 
-    def note(self, *_: object) -> None:
+    def record(self, *_: object) -> None:
         """Does nothing."""
 
 
-def freeze_service(store: Store, retention_period: timedelta) -> FreezeService:
+def freeze_service(store: Store, retention_period: timedelta) -> CustomerService:
     """The use cases on a store, with codes under a key that everybody knows."""
-    return FreezeService(store, CodeGate(store, CodeKey(b"k" * 32), Limits()), NoRefusals(), retention_period)
+    return CustomerService(store, CodeVerifier(store, CodeKey(b"k" * 32), CodeLimits()), NoRefusals(), retention_period)
 
 
 class ServiceSubject:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from frostgate_server.config.callers_table import CallersError, KnownCaller, callers_of
+from frostgate_server.config.callers_table import CallersError, KnownCaller, parse_callers
 from frostgate_server.domain.principal import is_host, is_principal, is_spiffe_id
 from frostgate_server.domain.roles import ROLES_OF_METHOD, Role, may_call
 
@@ -14,12 +14,12 @@ def table(**more: Any) -> dict[str, Any]:
 
 def problems_of(*tables: Any) -> tuple[str, ...]:
     with pytest.raises(CallersError) as refused:
-        callers_of(list(tables))
+        parse_callers(list(tables))
     return refused.value.problems
 
 
 def test_callers_are_known_by_their_principals() -> None:
-    callers = callers_of(
+    callers = parse_callers(
         [
             table(),
             table(principal="dns:a.b", role="partner-center", partners=["p-1", "p-2"]),
@@ -72,7 +72,7 @@ def test_only_the_partner_center_is_bound_to_partners(role: str) -> None:
 @pytest.mark.parametrize("tables", [None, [], {}, "sub:a", ["sub:a"], [table(), 7]])
 def test_what_is_no_table_is_refused(tables: object) -> None:
     with pytest.raises(CallersError, match=r"must be \[\[callers\]\] tables, at least one"):
-        callers_of(tables)
+        parse_callers(tables)
 
 
 @pytest.mark.parametrize("role", ["", None, 7, ["operator"], "OPERATOR", {}])

@@ -15,9 +15,9 @@ from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.enums import FreezeScope, VerificationAction
 from frostgate_server.domain.errors import FrostgateError
 from frostgate_server.domain.partner import PartnerUpdate
-from frostgate_server.domain.verification_code import CodeKey, Limits, Purpose
-from frostgate_server.services.code_verifier import CodeGate
-from frostgate_server.services.customer_service import FreezeService
+from frostgate_server.domain.verification_code import CodeKey, CodeLimits, Purpose
+from frostgate_server.services.code_verifier import CodeVerifier
+from frostgate_server.services.customer_service import CustomerService
 from frostgate_server.services.partner_service import PartnerService
 from frostgate_server.storage.sqlite.admin.verify import verify
 from frostgate_server.storage.sqlite.opening import open_store
@@ -27,7 +27,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from support.subjects import NoRefusals
 
 NAMES = ["c0", "c1"]
-LIMITS = Limits(tries=2, failures=4, sendings=8)
+LIMITS = CodeLimits(tries=2, failures=4, sendings=8)
 """Smaller than they are, so that a life runs into them."""
 HOUR = timedelta(hours=1)
 ACTIONS = {"freeze": VerificationAction.FREEZE, "unfreeze": VerificationAction.UNFREEZE}
@@ -82,8 +82,8 @@ class Life(RuleBasedStateMachine):
         self.directory = TemporaryDirectory()
         self.path = Path(self.directory.name) / "frostgate.db"
         self.store = open_store(self.path, create=True)
-        gate = CodeGate(self.store, CodeKey(b"k" * 32), LIMITS, self.clock)
-        self.freezes = FreezeService(self.store, gate, NoRefusals(), timedelta(days=15), self.clock)
+        gate = CodeVerifier(self.store, CodeKey(b"k" * 32), LIMITS, self.clock)
+        self.freezes = CustomerService(self.store, gate, NoRefusals(), timedelta(days=15), self.clock)
         self.partners = PartnerService(self.store, gate, self, self.clock)
         self.caller = Caller(waits=lambda: True)
         for name in NAMES:

@@ -9,13 +9,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from frostgate_server.auth import jwt_verifier as tokens_module
 from frostgate_server.auth.credential import BadCredential, Credential
 from frostgate_server.auth.jwks import token_keys
-from frostgate_server.auth.jwt_verifier import LONGEST_TOKEN, TokenRules, Tokens, bearer_token
+from frostgate_server.auth.jwt_verifier import LONGEST_TOKEN, JwtRules, JwtVerifier, bearer_token
 from frostgate_server.config.types import TOKEN_ALGORITHMS
 from frostgate_server.domain.errors import StartupError
 from support.credentials import AUDIENCE, ISSUER, SigningKey, jwk, jwks, signing_key, token
 
 ONE = signing_key("one")
-RULES = TokenRules(ISSUER, AUDIENCE, 30)
+RULES = JwtRules(ISSUER, AUDIENCE, 30)
 
 KEYS: dict[str, SigningKey] = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ONE),
@@ -26,8 +26,8 @@ KEYS: dict[str, SigningKey] = {
 }
 
 
-def tokens_of(document: bytes, *allowed: str) -> Tokens:
-    return Tokens(RULES, token_keys(document, allowed or TOKEN_ALGORITHMS))
+def tokens_of(document: bytes, *allowed: str) -> JwtVerifier:
+    return JwtVerifier(RULES, token_keys(document, allowed or TOKEN_ALGORITHMS))
 
 
 def problem_of(*entries: Any, allowed: tuple[str, ...] = TOKEN_ALGORITHMS) -> str:

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from frostgate.v1 import customer_pb2, error_reason_pb2, policy_pb2
 from frostgate.v1.policy_decision_service_pb2 import ListRulesRequest
-from frostgate_server.auth.interface import OpenDoor
+from frostgate_server.auth.interface import AnonymousAuthenticator
 from frostgate_server.domain import enums as vocabulary
 from frostgate_server.domain.errors import (
     FieldViolation,
@@ -24,10 +24,10 @@ from frostgate_server.domain.verification_errors import (
     VerificationCodeNotSent,
     VerificationRateLimited,
 )
-from frostgate_server.rpc.method_handlers import Reception, _answering
-from frostgate_server.rpc.status_mapping import status_of
-from frostgate_server.rpc.thread_pools import Lane
-from frostgate_server.services.refusal_audit import Refusals
+from frostgate_server.rpc.method_handlers import HandlerContext, _make_handler
+from frostgate_server.rpc.status_mapping import to_status
+from frostgate_server.rpc.thread_pools import ThreadPool
+from frostgate_server.services.refusal_audit import RefusalAudit
 from google.protobuf.descriptor import EnumDescriptor
 from google.rpc.status_pb2 import Status
 from support.subjects import NoRefusals, error_info
@@ -57,7 +57,7 @@ def example(kind: type[FrostgateError]) -> FrostgateError:
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 def test_every_error_has_a_code_a_published_reason_and_metadata_for_its_message(kind: type[FrostgateError]) -> None:
     error = example(kind)
-    status = status_of(error)
+    status = to_status(error)
     info = error_info(status)
     assert status.code != grpc.StatusCode.OK.value[0]
     assert f"ERROR_REASON_{info.reason}" in error_reason_pb2.ErrorReason.keys()  # noqa: SIM118 - it is no dict
@@ -105,10 +105,10 @@ def test_a_bug_is_internal_and_only_the_log_knows_more(caplog: pytest.LogCapture
         raise KeyError("secret")
 
     context: Any = Context()
-    with Lane("test", 1, 1) as lane, caplog.at_level(logging.ERROR):
-        reception = Reception(1, {"bulk": lane}, OpenDoor(), cast(Refusals, NoRefusals()))
+    with ThreadPool("test", 1, 1) as lane, caplog.at_level(logging.ERROR):
+        reception = HandlerContext(1, {"bulk": lane}, AnonymousAuthenticator(), cast(RefusalAudit, NoRefusals()))
         with pytest.raises(Aborted):
-            _answering("ListRules", buggy, reception)(ListRulesRequest(), context)
+            _make_handler("ListRules", buggy, reception)(ListRulesRequest(), context)
     assert context.status.code is grpc.StatusCode.INTERNAL
     status = Status.FromString(dict(context.status.trailing_metadata)["grpc-status-details-bin"])
     call_id = error_info(status).metadata["call_id"]

@@ -7,7 +7,7 @@ import os
 
 from frostgate_server.domain.verification_code import CodeKey, Purpose, SentCode
 
-_compared = CodeKey.fits
+_compared = CodeKey.matches
 
 
 def _counted(self: CodeKey, sent: SentCode, purpose: Purpose, code: str) -> bool:
@@ -17,4 +17,4 @@ def _counted(self: CodeKey, sent: SentCode, purpose: Purpose, code: str) -> bool
     return _compared(self, sent, purpose, code)
 
 
-CodeKey.fits = _counted  # type: ignore[method-assign] # what it is here for
+CodeKey.matches = _counted  # type: ignore[method-assign] # what it is here for

@@ -9,41 +9,43 @@ from frostgate_server.config.settings import Settings
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.errors import FrostgateError, PermissionDenied, Unauthenticated
 from frostgate_server.domain.roles import may_call
-from frostgate_server.observability.rate_limited_log import RefusalsLog
+from frostgate_server.observability.rate_limited_log import RateLimitedLog
 
-from .certificates import credential_of
+from .certificates import read_client_certificate
 from .credential import BadCredential, Credential
-from .credential_files import AccessFiles
-from .interface import Admission, Call
-from .jwt_verifier import TokenRules, Tokens, bearer_token
+from .credential_files import CredentialFiles
+from .interface import Call, StreamPermit
+from .jwt_verifier import JwtRules, JwtVerifier, bearer_token
 
-_log = RefusalsLog(logging.getLogger(__name__))
+_log = RateLimitedLog(logging.getLogger(__name__))
 
 _CERTIFICATE = "show a client certificate, not expired, with a SPIFFE URI or the DNS name of a caller"
 _TOKEN = "send a valid bearer token over TLS"  # noqa: S105 - advice
 _ELSEWHERE = "call the address that asks for client certificates"
 
-verified_before: ContextVar[Credential | FrostgateError | None] = ContextVar("verified_before", default=None)
+preverified_credential: ContextVar[Credential | FrostgateError | None] = ContextVar(
+    "preverified_credential", default=None
+)
 """What became of a call's token, where it was verified before the call's turn. Set in the context of the call."""
 
 
-class Identities:
+class CredentialAuthenticator:
     """For servers with callers."""
 
-    def __init__(self, settings: Settings, files: AccessFiles) -> None:
+    def __init__(self, settings: Settings, files: CredentialFiles) -> None:
         """Goes by what the files hold, whenever it is asked."""
         self._files = files
-        self._rules = TokenRules(settings.token_issuer, settings.token_audience, settings.token_leeway.total_seconds())
-        self._tokens: Tokens | None = None
+        self._rules = JwtRules(settings.token_issuer, settings.token_audience, settings.token_leeway.total_seconds())
+        self._tokens: JwtVerifier | None = None
 
-    def caller(self, call: Call, method: str) -> Caller:
-        """See Door."""
+    def authenticate(self, call: Call, method: str) -> Caller:
+        """See Authenticator."""
         known = self._admitted(self._credential(call), method)
         return Caller(call.is_active, known.principal, known.partners)
 
-    def admission(self, call: Call, method: str) -> Admission:
-        """See Door."""
-        admission = _StreamAdmission(self, self._credential(call), method)
+    def permit_stream(self, call: Call, method: str) -> StreamPermit:
+        """See Authenticator."""
+        admission = _CredentialPermit(self, self._credential(call), method)
         admission.ensure_holds()
         return admission
 
@@ -70,13 +72,13 @@ class Identities:
         """What the call proves. Where a certificate is asked for, it alone counts. Raises Unauthenticated."""
         connection = call.auth_context()
         if certificates := connection.get("x509_pem_cert"):
-            credential = credential_of(certificates[0])
+            credential = read_client_certificate(certificates[0])
             if isinstance(credential, BadCredential):
                 raise self._refused(_CERTIFICATE, credential)
             return credential
         if self._files.token_keys is None or b"ssl" not in connection.get("transport_security_type", ()):
             raise self._refused(_ELSEWHERE, BadCredential("a call without a certificate where no token is taken"))
-        if (before := verified_before.get()) is not None:
+        if (before := preverified_credential.get()) is not None:
             if isinstance(before, FrostgateError):
                 raise before
             return before
@@ -96,7 +98,7 @@ class Identities:
             self._files.token_keys is None or credential.key not in self._files.token_keys.value.thumbprints
         ):
             raise self._refused(wanted, BadCredential(f"the key of {credential.principals[0]}'s token is gone"))
-        assert self._files.callers is not None, "only a server with callers has identities"
+        assert self._files.callers is not None, "only a server with callers has authenticator"
         callers = self._files.callers.value
         known = [callers[principal] for principal in credential.principals if principal in callers]
         if len(known) > 1:
@@ -108,13 +110,13 @@ class Identities:
             raise PermissionDenied(known[0].principal, method, known=True)
         return known[0]
 
-    def _current_tokens(self) -> Tokens | None:
+    def _current_tokens(self) -> JwtVerifier | None:
         """For the keys that count now: with other keys all tokens are verified anew."""
         if self._files.token_keys is None:
             return None
         keys, tokens = self._files.token_keys.value, self._tokens
         if tokens is None or tokens.keys is not keys:
-            tokens = self._tokens = Tokens(self._rules, keys)
+            tokens = self._tokens = JwtVerifier(self._rules, keys)
         return tokens
 
     def _refused(self, wanted: str, bad: BadCredential) -> Unauthenticated:
@@ -122,11 +124,11 @@ class Identities:
         return Unauthenticated(wanted=wanted)
 
 
-class _StreamAdmission:
-    def __init__(self, identities: Identities, credential: Credential, method: str) -> None:
-        self._identities = identities
+class _CredentialPermit:
+    def __init__(self, authenticator: CredentialAuthenticator, credential: Credential, method: str) -> None:
+        self._authenticator = authenticator
         self._credential = credential
         self._method = method
 
     def ensure_holds(self) -> None:
-        self._identities.ensure_holds(self._credential, self._method)
+        self._authenticator.ensure_holds(self._credential, self._method)

@@ -31,7 +31,7 @@ class ServerCertificate:
     key: bytes
 
 
-def server_certificate(chain: bytes, key: bytes) -> ServerCertificate:
+def read_server_certificate(chain: bytes, key: bytes) -> ServerCertificate:
     """Of the contents of two PEM files. Raises StartupError if they cannot be used together."""
     certificates = _certificates(chain)
     try:
@@ -70,7 +70,7 @@ def _pem(certificates: list[x509.Certificate]) -> bytes:
 
 
 @lru_cache(CERTIFICATES_KEPT)
-def credential_of(pem: bytes) -> Credential | BadCredential:
+def read_client_certificate(pem: bytes) -> Credential | BadCredential:
     """What a certificate says of its holder; the handshake has proven it. Whether it has expired is not looked at."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)

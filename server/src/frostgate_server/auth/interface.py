@@ -1,4 +1,4 @@
-"""Who lets callers in, as handlers and streams know it; and the door of servers where everybody may come in."""
+"""The interface of authentication, and its implementation for servers without callers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -23,31 +23,31 @@ class Call(Protocol):
         """Whether its caller still waits."""
 
 
-class Door(Protocol):
+class Authenticator(Protocol):
     """Finds out who calls."""
 
-    def caller(self, call: Call, method: str) -> Caller:
+    def authenticate(self, call: Call, method: str) -> Caller:
         """Raises Unauthenticated, PermissionDenied, or Overloaded if there was no time to find out."""
 
-    def admission(self, call: Call, method: str) -> "Admission":
+    def permit_stream(self, call: Call, method: str) -> "StreamPermit":
         """The same for a stream, to be asked again while it is open."""
 
 
-class Admission(Protocol):
+class StreamPermit(Protocol):
     """A stream's right to be open."""
 
     def ensure_holds(self) -> None:
         """Raises Unauthenticated or PermissionDenied if it has ended."""
 
 
-class OpenDoor:
-    """For servers without callers: everybody is anonymous, and may do all."""
+class AnonymousAuthenticator:
+    """For servers without callers: every caller is anonymous and may call everything."""
 
-    def caller(self, call: Call, _: str) -> Caller:
+    def authenticate(self, call: Call, _: str) -> Caller:
         """Anybody."""
         return Caller(waits=call.is_active)
 
-    def admission(self, _: Call, __: str) -> Admission:
+    def permit_stream(self, _: Call, __: str) -> StreamPermit:
         """For ever."""
         return self
 

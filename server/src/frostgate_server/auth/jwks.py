@@ -27,7 +27,7 @@ _PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 
 @dataclass(frozen=True, slots=True)
-class TokenKey:
+class Jwk:
     """A key, what it verifies, and a thumbprint of both."""
 
     key: Any
@@ -35,22 +35,22 @@ class TokenKey:
     thumbprint: str
 
 
-class TokenKeys:
+class Jwks:
     """The keys of an issuer, by their kid."""
 
-    def __init__(self, keys: dict[str | None, TokenKey]) -> None:
+    def __init__(self, keys: dict[str | None, Jwk]) -> None:
         """Takes at least one key; None for the kid of one that has none, which then is the only one."""
         self._keys = keys
         self.thumbprints = frozenset(key.thumbprint for key in keys.values())
 
-    def find(self, kid: object) -> TokenKey | None:
+    def find(self, kid: object) -> Jwk | None:
         """The key of a token. One that names no key can only mean the only one."""
         if kid is None:
             return next(iter(self._keys.values())) if len(self._keys) == 1 else None
         return self._keys.get(kid) if isinstance(kid, str) else None
 
 
-def token_keys(jwks: bytes, allowed: Sequence[str]) -> TokenKeys:
+def token_keys(jwks: bytes, allowed: Sequence[str]) -> Jwks:
     """The keys of a JWKS for tokens signed by the allowed algorithms. Raises StartupError with every problem."""
     try:
         document = json.loads(jwks)
@@ -59,7 +59,7 @@ def token_keys(jwks: bytes, allowed: Sequence[str]) -> TokenKeys:
         entries = None
     if not isinstance(entries, list) or not entries:
         raise StartupError('is no JWKS: must be JSON with a list of "keys", at least one')
-    keys: dict[str | None, TokenKey] = {}
+    keys: dict[str | None, Jwk] = {}
     problems = []
     # Issuers publish keys for encryption in the same set: no token is verified by one.
     signing = [pair for pair in enumerate(entries, start=1) if not _encrypts(pair[1])]
@@ -75,7 +75,7 @@ def token_keys(jwks: bytes, allowed: Sequence[str]) -> TokenKeys:
         problems.append("there is no key for signatures")
     if problems:
         raise StartupError("; ".join(problems))
-    return TokenKeys(keys)
+    return Jwks(keys)
 
 
 def _encrypts(entry: object) -> bool:
@@ -93,7 +93,7 @@ def _kid(entry: object, is_only: bool) -> str | None:
     return kid
 
 
-def _key(entry: dict[str, Any], allowed: Sequence[str]) -> TokenKey:
+def _key(entry: dict[str, Any], allowed: Sequence[str]) -> Jwk:
     """Raises ValueError if the key is not one that only verifies, by an algorithm that is allowed."""
     if entry.get("kty") == "oct" or _PRIVATE & entry.keys():
         raise ValueError("is secret: only public keys may be here")
@@ -111,7 +111,7 @@ def _key(entry: dict[str, Any], allowed: Sequence[str]) -> TokenKey:
     if isinstance(key, rsa.RSAPublicKey) and not SHORTEST_RSA <= key.key_size <= LONGEST_RSA:
         raise ValueError(f"has {key.key_size} bits, and must have {SHORTEST_RSA} to {LONGEST_RSA}")
     material = json.dumps([entry.get(part) for part in ("kty", "crv", "n", "e", "x", "y", "kid")] + [*algorithms])
-    return TokenKey(key, algorithms, hashlib.sha256(material.encode()).hexdigest())
+    return Jwk(key, algorithms, hashlib.sha256(material.encode()).hexdigest())
 
 
 def _list(value: object) -> list[object]:

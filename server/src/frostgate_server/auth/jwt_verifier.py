@@ -13,7 +13,7 @@ from jwt.utils import base64url_decode
 from frostgate_server.domain.principal import is_subject
 
 from .credential import BadCredential, Credential
-from .jwks import TokenKeys
+from .jwks import Jwks
 
 LONGEST_TOKEN = 8192
 """Bytes."""
@@ -38,7 +38,7 @@ def bearer_token(metadata: Sequence[tuple[str, str | bytes]] | None) -> str | No
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRules:
+class JwtRules:
     """What every token must fulfil. `leeway` is in seconds."""
 
     issuer: str
@@ -46,11 +46,11 @@ class TokenRules:
     leeway: float
 
 
-class Tokens:
+class JwtVerifier:
     """Verifies the tokens of one set of keys. Those that were good are known from then on, whatever becomes of them:
     whether they have expired is the caller's to look at."""
 
-    def __init__(self, rules: TokenRules, keys: TokenKeys) -> None:
+    def __init__(self, rules: JwtRules, keys: Jwks) -> None:
         """Knows no token yet."""
         self.keys = keys
         self._rules = rules

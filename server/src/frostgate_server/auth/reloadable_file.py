@@ -18,7 +18,7 @@ Say = Callable[[int, str], object]
 """Takes the level and the text of a line for the log."""
 
 
-class Kept(Generic[_Value]):
+class ReloadableFile(Generic[_Value]):
     """The last good value of some files. Their contents are compared, so that no way of replacing them goes unseen.
 
     `value` was made by `parse` of `contents`. Other threads may read it while it is replaced.

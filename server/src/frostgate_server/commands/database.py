@@ -12,7 +12,7 @@ from frostgate_server.storage.sqlite.admin.backup import backup
 from frostgate_server.storage.sqlite.admin.exported_heads import read_heads
 from frostgate_server.storage.sqlite.admin.recover import recover
 from frostgate_server.storage.sqlite.admin.verify import verify
-from frostgate_server.storage.sqlite.opening import claim_database, ensure_exists, open_store
+from frostgate_server.storage.sqlite.opening import ensure_exists, lock_database, open_store
 
 from .options import Subcommands, add_command, add_settings, read_configuration
 
@@ -76,7 +76,7 @@ def _recover(options: argparse.Namespace) -> None:
 def _disable_codes(options: argparse.Namespace) -> None:
     database = _database(options)
     ensure_exists(database)
-    with closing(claim_database(database, create=False)), closing(open_store(database, create=False)) as store:
+    with closing(lock_database(database, create=False)), closing(open_store(database, create=False)) as store:
         try:
             disable_codes(store, options.partner)
         except FrostgateError as error:

@@ -19,12 +19,12 @@ from frostgate_server.domain.errors import StartupError
 from frostgate_server.mail.smtp import ensure_mail
 from frostgate_server.observability.logging_setup import log_to_stderr
 from frostgate_server.policy import loader
-from frostgate_server.process.head_exporter import HeadExport, append_line
-from frostgate_server.process.port_reservation import Reservation, reserved
-from frostgate_server.process.shutdown_signals import Stop
-from frostgate_server.process.supervisor import TURN, Supervisor
-from frostgate_server.process.worker_config import Orders
-from frostgate_server.storage.sqlite.opening import Prepared, claim_database, prepare_store
+from frostgate_server.process.head_exporter import HeadExporter, append_line
+from frostgate_server.process.port_reservation import PortReservation, reserve_port
+from frostgate_server.process.shutdown_signals import ShutdownSignals
+from frostgate_server.process.supervisor import POLL_SECONDS, Supervisor
+from frostgate_server.process.worker_config import WorkerConfig
+from frostgate_server.storage.sqlite.opening import PreparedDatabase, lock_database, prepare_store
 from frostgate_server.storage.sqlite.paths import FILE_ENDINGS
 
 from .options import Subcommands, add_command, add_settings, read_configuration
@@ -71,7 +71,7 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
             write_line(line)
 
     settings = configuration.settings
-    stop = Stop()
+    stop = ShutdownSignals()
     log_to_stderr(settings.log_level, "supervisor")
     ensure_sound(configuration)
     ensure_mail(settings)
@@ -80,19 +80,19 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
     count = _worker_count(settings)
     with ExitStack() as held:
         last_good = _access(configuration, held)
-        port = held.enter_context(reserved(settings.listen))
-        mtls_port = held.enter_context(reserved(settings.mtls_listen))
-        claim = held.enter_context(closing(claim_database(settings.database, create=configuration.may_create)))
-        inherited = [*port.descriptors, *mtls_port.descriptors, claim.fileno()]
+        port = held.enter_context(reserve_port(settings.listen))
+        mtls_port = held.enter_context(reserve_port(settings.mtls_listen))
+        lock = held.enter_context(closing(lock_database(settings.database, create=configuration.may_create)))
+        inherited = [*port.descriptors, *mtls_port.descriptors, lock.fileno()]
         workers = Supervisor(count, inherited, settings.drain_period, settings.worker_patience)
         stop.at_once = workers.end
         held.enter_context(workers)
         database = prepare_store(settings.database, create=configuration.may_create)
         key = code_key(settings.verification_key, database.path)
 
-        def orders(number: int) -> Orders:
+        def worker_config(number: int) -> WorkerConfig:
             """For a worker that starts now, with what is good now."""
-            return Orders(
+            return WorkerConfig(
                 number,
                 port.listeners,
                 mtls_port.listeners,
@@ -104,7 +104,7 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
                 last_good(),
             )
 
-        workers.start(orders, stop)
+        workers.start(worker_config, stop)
         if not stop.asked:
             announce(
                 f"frostgate-server is ready on {_addresses(port, mtls_port)}: database {settings.database} "
@@ -113,8 +113,8 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
             )
         exports = _head_exports(settings, database, write_line)
         while not stop.asked:
-            sleep(TURN)
-            workers.look_after()
+            sleep(POLL_SECONDS)
+            workers.supervise()
         announce("frostgate-server is draining")
         workers.drain()
         for export in exports:
@@ -127,14 +127,15 @@ def _access(configuration: Configuration, held: ExitStack) -> Callable[[], Mappi
     settings = configuration.settings
     if not settings.tls_certificate:
         return dict
-    from frostgate_server.auth.credential_files import AccessFiles, Watch  # noqa: PLC0415 - others need no cryptography to start
+    # Servers without TLS start faster without cryptography.
+    from frostgate_server.auth.credential_files import CredentialFiles, FileWatcher  # noqa: PLC0415
 
-    files = AccessFiles(settings, configuration.callers_file)
-    held.callback(Watch(files, _log.log).end)
+    files = CredentialFiles(settings, configuration.callers_file)
+    held.callback(FileWatcher(files, _log.log).end)
     return files.last_good
 
 
-def _addresses(port: Reservation, mtls_port: Reservation) -> str:
+def _addresses(port: PortReservation, mtls_port: PortReservation) -> str:
     """That of mTLS is named as such, after the other one."""
     mtls = [f"mTLS on {mtls_port.address}"] if mtls_port.address else []
     return ", ".join([port.address, *mtls] if port.address else mtls)
@@ -146,13 +147,15 @@ def _ensure_exported_elsewhere(settings: Settings) -> None:
         raise StartupError(f"head_export must not be a file of the database itself, but is {settings.head_export}")
 
 
-def _head_exports(settings: Settings, database: Prepared, write_line: Callable[[str], None]) -> list[HeadExport]:
+def _head_exports(
+    settings: Settings, database: PreparedDatabase, write_line: Callable[[str], None]
+) -> list[HeadExporter]:
     """One, or none if none is asked for."""
     to = settings.head_export
     if not to:
         return []
     write = write_line if to == "-" else partial(append_line, Path(to))
-    return [HeadExport(database, write, settings.head_export_period)]
+    return [HeadExporter(database, write, settings.head_export_period)]
 
 
 def _worker_count(settings: Settings) -> int:

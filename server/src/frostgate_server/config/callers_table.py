@@ -40,7 +40,7 @@ class _Problem(Exception):
     """One thing that is wrong with one table."""
 
 
-def callers_of(tables: object) -> Callers:
+def parse_callers(tables: object) -> Callers:
     """The callers of the file's tables. Raises CallersError."""
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise CallersError(["callers must be [[callers]] tables, at least one"])
@@ -59,13 +59,13 @@ def callers_of(tables: object) -> Callers:
     return callers
 
 
-def callers_in(file: bytes) -> Callers:
+def parse_callers_file(file: bytes) -> Callers:
     """The callers of a configuration file, of which nothing else is looked at. Raises StartupError."""
     try:
         document = tomllib.loads(file.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StartupError(f"is no TOML: {error}") from error
-    return callers_of(document.get("callers"))
+    return parse_callers(document.get("callers"))
 
 
 def _caller(table: dict[str, Any]) -> KnownCaller:

@@ -9,7 +9,7 @@ from typing import Any
 from frostgate_server.domain.errors import StartupError
 
 from . import types as values
-from .callers_table import Callers, CallersError, callers_of
+from .callers_table import Callers, CallersError, parse_callers
 from .settings import Configuration, Setting, Settings, all_settings
 
 _NO_ADDRESS = "must be HOST:PORT with a port from 0 to 65535, or unix:/path, where there is no mtls_listen"
@@ -38,7 +38,7 @@ def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Pa
         problems.append(f"listen (from {origins['listen']}) {_NO_ADDRESS}, but is ''")
     callers: Callers = {}
     try:
-        callers = callers_of(tables) if tables is not None else {}
+        callers = parse_callers(tables) if tables is not None else {}
     except CallersError as error:
         problems += [f"{file}: {problem}" for problem in error.problems]
     if problems:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .customer import Customer
-from .errors import CallerGone, PartnerMismatch
+from .errors import CallerCancelled, PartnerMismatch
 
 ANONYMOUS = "anonymous"
 """The principal where nobody had to say who they are."""
@@ -26,9 +26,9 @@ class Caller:
         return self.partners is None or partner_id in self.partners
 
     def ensure_waits(self) -> None:
-        """Raises CallerGone if nobody waits for the answer any more."""
+        """Raises CallerCancelled if nobody waits for the answer any more."""
         if not self.waits():
-            raise CallerGone
+            raise CallerCancelled
 
     def ensure_sees_customer(self, customer_id: str, customer: Customer | None) -> None:
         """Raises PartnerMismatch alike for a stranger's customer and for nobody's, if the caller is bound."""

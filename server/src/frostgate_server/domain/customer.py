@@ -143,7 +143,7 @@ def unfreeze(customer_id: str, before: Customer | None, scope: FreezeScope, at: 
     )
 
 
-def replayed(before: Customer | None, event: FreezeEvent) -> Customer | None:
+def replay_event(before: Customer | None, event: FreezeEvent) -> Customer | None:
     """The customer after an event. Raises ValueError if the event cannot follow what was before."""
     try:
         after = _transition(before, event)

@@ -18,8 +18,8 @@
     ├── Overloaded
     ├── StorageUnavailable
     ├── OutcomeUnknown
-    ├── CallerGone
-    └── Bug
+    ├── CallerCancelled
+    └── InternalError
 
 Errors of verification codes are in `verification_errors`. A StartupError keeps the server from starting: it answers no
 call and is not part of this tree.
@@ -208,14 +208,14 @@ class OutcomeUnknown(FrostgateError):
         self.detail = detail
 
 
-class CallerGone(FrostgateError):
+class CallerCancelled(FrostgateError):
     """The caller no longer waits: cancelled, or past its deadline. Nothing was changed, and nobody reads this."""
 
     reason = "INTERNAL"
     template = "The caller no longer waits."
 
 
-class Bug(FrostgateError):
+class InternalError(FrostgateError):
     """An exception that nobody foresaw. The log has it under the call_id."""
 
     reason = "INTERNAL"

@@ -10,7 +10,7 @@ GENESIS = "0" * 64
 """The hash that the first of each chain is chained to."""
 
 
-def chained(previous_hash: str, event: FreezeEvent) -> str:
+def hash_event(previous_hash: str, event: FreezeEvent) -> str:
     """The hash of an event: SHA-256, in hexadecimal, over the hash of the one before and every field of this one.
 
     The form of this list is for ever: with another one, every chain that exists would be broken.
@@ -32,7 +32,7 @@ def chained(previous_hash: str, event: FreezeEvent) -> str:
     )
 
 
-def chained_entry(previous_hash: str, entry: AuditEntry) -> str:
+def hash_audit_entry(previous_hash: str, entry: AuditEntry) -> str:
     """The hash of an entry of the audit log, made as that of an event, and as much for ever."""
     note = entry.note
     partner = note.partner

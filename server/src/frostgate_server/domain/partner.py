@@ -50,7 +50,7 @@ def is_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None and "=?" not in text
 
 
-def masked(contact: str) -> str:
+def mask_contact(contact: str) -> str:
     """A contact as others may see it: its first letter and its domain. Nothing where there is none."""
     name, at, domain = contact.rpartition("@")
     return f"{name[:1] if len(name) > 1 else ''}{MASK}{at}{domain}" if contact else ""

@@ -21,7 +21,7 @@ WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CodeLimits:
     """What a code may take: how long it is good, how many tries it has, and, of a partner within an hour, how many may
     be sent and how many tries may fail."""
 
@@ -77,7 +77,7 @@ class CodeKey:
         content = [code_id, purpose.partner_id, purpose.action, purpose.customer_ids, purpose.scope, code]
         return hmac.new(self._key, json.dumps(content).encode(), hashlib.sha256).hexdigest()
 
-    def fits(self, sent: SentCode, purpose: Purpose, code: str) -> bool:
+    def matches(self, sent: SentCode, purpose: Purpose, code: str) -> bool:
         """Whether a code is the one that was sent for this, found out in the same time whether it is or not."""
         return hmac.compare_digest(sent.digest, self.digest(sent.code_id, purpose, code))
 

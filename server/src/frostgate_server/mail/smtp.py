@@ -17,7 +17,7 @@ from frostgate_server.config.types import is_loopback
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import Purpose
 from frostgate_server.mail.message import body
-from frostgate_server.services.mailer import Mailer, MailLost
+from frostgate_server.services.mailer import DeliveryUnknown, Mailer
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ DEADLINE = 10.0
 """Seconds for all of them, once the server's address is found: a worker that drains waits no longer."""
 
 
-def mailer_of(settings: Settings) -> Mailer | None:
+def create_mailer(settings: Settings) -> Mailer | None:
     """The mailer that the settings tell of, or none."""
     if not settings.mail_server:
         return None
@@ -136,13 +136,13 @@ class SmtpMailer:
 
 
 def _hand_over(smtp: smtplib.SMTP, message: bytes) -> None:
-    """Raises MailLost where the answer to the mail itself is missing: it may have been taken."""
+    """Raises DeliveryUnknown where the answer to the mail itself is missing: it may have been taken."""
     try:
         code, _ = smtp.data(message)
     except smtplib.SMTPDataError as error:
         code = error.smtp_code
     except (OSError, ValueError) as error:
-        raise MailLost(f"the mail server did not say whether it took a mail: {_told(error)}") from None
+        raise DeliveryUnknown(f"the mail server did not say whether it took a mail: {_told(error)}") from None
     if code != 250:
         raise smtplib.SMTPResponseException(code, "")
     with suppress(OSError):

@@ -8,7 +8,7 @@ PAUSE = 1.0
 """Seconds between two lines."""
 
 
-class RefusalsLog:
+class RateLimitedLog:
     """Notes refusals at info, and counts those that it leaves out."""
 
     def __init__(self, log: logging.Logger) -> None:

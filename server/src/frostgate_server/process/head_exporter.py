@@ -10,7 +10,7 @@ from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.storage.sqlite.admin.exported_heads import current_head
-from frostgate_server.storage.sqlite.opening import Prepared
+from frostgate_server.storage.sqlite.opening import PreparedDatabase
 from frostgate_server.storage.sqlite.paths import make_name_durable
 
 _log = logging.getLogger(__name__)
@@ -19,10 +19,10 @@ LAST_EXPORT = 5.0
 """Seconds that the last export is waited for."""
 
 
-class HeadExport:
+class HeadExporter:
     """Writes the head as a line of JSON, in a thread of its own: a place that blocks must not stop anything else."""
 
-    def __init__(self, database: Prepared, write: Callable[[str], None], period: timedelta) -> None:
+    def __init__(self, database: PreparedDatabase, write: Callable[[str], None], period: timedelta) -> None:
         """Exports at once, then once in a period, and a last time when it is ended."""
         self._database = database
         self._write = write

@@ -17,7 +17,7 @@ from frostgate_server.domain.errors import StartupError
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
+class PortReservation:
     """An address that this server alone may listen on, with the port that was really taken.
 
     `listeners` are the addresses behind it, for gRPC. `descriptors` keep them; a process that inherits those keeps them
@@ -30,13 +30,13 @@ class Reservation:
 
 
 @contextmanager
-def reserved(listen: str) -> Iterator[Reservation]:
+def reserve_port(listen: str) -> Iterator[PortReservation]:
     """Reserves an address for as long as the block lasts; nothing for an empty one.
 
     Raises StartupError if another process listens there.
     """
     if not listen:
-        yield Reservation("", (), ())
+        yield PortReservation("", (), ())
         return
     with ExitStack() as held:
         try:
@@ -46,7 +46,7 @@ def reserved(listen: str) -> Iterator[Reservation]:
         yield reservation
 
 
-def _reserved_port(listen: str, held: ExitStack) -> Reservation:
+def _reserved_port(listen: str, held: ExitStack) -> PortReservation:
     """Every address that the host has here: a name such as localhost has several."""
     host, _, text = listen.rpartition(":")
     port = int(text)
@@ -64,7 +64,7 @@ def _reserved_port(listen: str, held: ExitStack) -> Reservation:
         descriptors.append(reservation.fileno())
     if not listeners:
         raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-    return Reservation(f"{host}:{port}", tuple(listeners), tuple(descriptors))
+    return PortReservation(f"{host}:{port}", tuple(listeners), tuple(descriptors))
 
 
 def _reserve(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
@@ -94,7 +94,7 @@ def _socket(family: socket.AddressFamily) -> socket.socket:
     return made
 
 
-def _reserved_path(listen: str, held: ExitStack) -> Reservation:
+def _reserved_path(listen: str, held: ExitStack) -> PortReservation:
     """By a lock beside the socket: the socket itself is replaced whenever a worker is."""
     path = listen.removeprefix("unix:")
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -104,7 +104,7 @@ def _reserved_path(listen: str, held: ExitStack) -> Reservation:
     except BlockingIOError:
         raise StartupError(f"cannot listen on {listen}: another process does") from None
     _ensure_nobody_answers(listen)
-    return Reservation(listen, (listen,), (lock,))
+    return PortReservation(listen, (listen,), (lock,))
 
 
 def _ensure_nobody_answers(listen: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Stop:
+class ShutdownSignals:
     """Notices the signals from now on. `asked` tells whether the first has come.
 
     To be looked up now and then: a lock, such as that of an event to wait for, must not be taken by a signal handler.

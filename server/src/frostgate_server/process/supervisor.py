@@ -13,13 +13,13 @@ from typing import Self
 
 from frostgate_server.domain.errors import StartupError
 
-from .shutdown_signals import Stop
-from .worker_config import Orders
-from .worker_handle import WorkerProcess
+from .shutdown_signals import ShutdownSignals
+from .worker_config import WorkerConfig
+from .worker_handle import WorkerHandle
 
 _log = logging.getLogger(__name__)
 
-TURN = 0.1
+POLL_SECONDS = 0.1
 """Seconds between two looks at the workers."""
 
 LOADING_PATIENCE = timedelta(seconds=30)
@@ -39,11 +39,11 @@ LAST_WAIT = 1.0
 
 
 @dataclass(slots=True)
-class _Place:
+class _WorkerSlot:
     """A place for a worker. Its number is that of the worker; 0 is that of the reserve."""
 
     number: int
-    worker: WorkerProcess | None = None
+    worker: WorkerHandle | None = None
     failures: int = 0
     next_try: float = 0.0
 
@@ -57,16 +57,16 @@ class _Place:
         assert self.worker is not None
         since = self.worker.serving_since
         self.failures = 0 if since is not None and monotonic() - since > SETTLED else self.failures + 1
-        pause = min(TURN * 2**self.failures, LONGEST_PAUSE) if self.failures > 1 else 0.0
+        pause = min(POLL_SECONDS * 2**self.failures, LONGEST_PAUSE) if self.failures > 1 else 0.0
         self.next_try = monotonic() + pause
         self.worker = None
 
 
 @dataclass(slots=True)
-class _Leaving:
+class _EndingWorker:
     """A worker that is to end by itself until some moment, and then is killed."""
 
-    worker: WorkerProcess
+    worker: WorkerHandle
     last_moment: float
     killed: bool = False
 
@@ -77,12 +77,12 @@ class _Leaving:
 
 
 class Supervisor:
-    """The workers of a server, and one in reserve that has loaded everything and waits for orders. Used in `with`."""
+    """The workers of a server, and one in reserve that is loaded and waits for its config. Used in `with`."""
 
     def __init__(
         self, workers: int, inherited: Sequence[int], drain_period: timedelta, worker_patience: timedelta
     ) -> None:
-        """Starts so many processes, which wait for orders. They keep the `inherited` files open.
+        """Starts `workers` processes, which wait for their config. They keep the `inherited` files open.
 
         A worker that shows no sign of life for `worker_patience` is replaced. Silence is counted in the supervisor's
         own turns: one that did not run itself, as in a suspended machine, does not take its workers for hung.
@@ -91,15 +91,15 @@ class Supervisor:
         """
         self._inherited = inherited
         self._drain_period = drain_period
-        self._most_silent_turns = worker_patience.total_seconds() / TURN
-        self._most_loading_turns = max(worker_patience, LOADING_PATIENCE).total_seconds() / TURN
-        self._reserve = _Place(0)
-        self._places = [_Place(number) for number in range(1, workers + 1)]
-        self._leaving: list[_Leaving] = []
-        self._orders: Callable[[int], Orders] | None = None
+        self._most_silent_turns = worker_patience.total_seconds() / POLL_SECONDS
+        self._most_loading_turns = max(worker_patience, LOADING_PATIENCE).total_seconds() / POLL_SECONDS
+        self._reserve = _WorkerSlot(0)
+        self._places = [_WorkerSlot(number) for number in range(1, workers + 1)]
+        self._leaving: list[_EndingWorker] = []
+        self._config: Callable[[int], WorkerConfig] | None = None
         try:
             for place in self._places:
-                place.worker = WorkerProcess(inherited)
+                place.worker = WorkerHandle(inherited)
         except BaseException:
             self.end()
             raise
@@ -112,27 +112,27 @@ class Supervisor:
     ) -> None:
         self.end()
 
-    def start(self, orders: Callable[[int], Orders], stop: Stop) -> None:
-        """Lets all workers serve, each with the orders for its number, and waits until they do, or are not to.
+    def start(self, config: Callable[[int], WorkerConfig], stop: ShutdownSignals) -> None:
+        """Gives each worker the config for its number, and waits until all serve or a stop is requested.
 
         Raises StartupError if one cannot.
         """
-        self._orders = orders
+        self._config = config
         for place in self._places:
             assert place.worker is not None
-            place.worker.begin(orders(place.number))
+            place.worker.begin(config(place.number))
         waited_for = self._workers()
         while waited_for and not stop.asked:
-            sleep(TURN)
+            sleep(POLL_SECONDS)
             for worker in waited_for:
                 worker.listen()
                 if trouble := self._trouble(worker):
                     raise StartupError(worker.failure or f"a worker {trouble} as it started")
             waited_for = [worker for worker in waited_for if worker.serving_since is None]
 
-    def look_after(self) -> None:
+    def supervise(self) -> None:
         """One turn: takes note of the workers' signs of life, and replaces those that died or hang."""
-        self._see_off()
+        self._reap_ending_workers()
         for place in [*self._places, self._reserve]:
             if place.worker is not None:
                 self._look_at(place, place.worker)
@@ -144,11 +144,11 @@ class Supervisor:
         for place in [*self._places, self._reserve]:
             if place.worker is not None:
                 place.worker.drain()
-                self._leaving.append(_Leaving(place.worker, self._last_moment()))
+                self._leaving.append(_EndingWorker(place.worker, self._last_moment()))
                 place.worker = None
         while self._leaving:
-            sleep(TURN)
-            self._see_off()
+            sleep(POLL_SECONDS)
+            self._reap_ending_workers()
 
     def end(self) -> None:
         """Ends all workers at once."""
@@ -160,41 +160,41 @@ class Supervisor:
             for worker in workers:
                 worker.listen()
             workers = [worker for worker in workers if worker.status is None]
-            sleep(TURN / 10)
+            sleep(POLL_SECONDS / 10)
 
-    def _workers(self) -> list[WorkerProcess]:
+    def _workers(self) -> list[WorkerHandle]:
         return [place.worker for place in [*self._places, self._reserve] if place.worker is not None]
 
-    def _look_at(self, place: _Place, worker: WorkerProcess) -> None:
+    def _look_at(self, place: _WorkerSlot, worker: WorkerHandle) -> None:
         serving_before = worker.serving_since
         worker.listen()
         if worker.serving_since != serving_before:
             _log.info("%s serves as process %d", place.name, worker.pid)
         if worker.draining:
             _log.info("%s (process %d) was asked to drain", place.name, worker.pid)
-            self._leaving.append(_Leaving(worker, self._last_moment()))
+            self._leaving.append(_EndingWorker(worker, self._last_moment()))
             place.vacate()
         elif trouble := self._trouble(worker):
             _log.warning("%s (process %d) %s", place.name, worker.pid, trouble)
-            dying = _Leaving(worker, monotonic())
+            dying = _EndingWorker(worker, monotonic())
             dying.kill()
             self._leaving.append(dying)
             place.vacate()
 
-    def _fill(self, place: _Place) -> None:
+    def _fill(self, place: _WorkerSlot) -> None:
         """With the worker in reserve, if there is one, or with a new one."""
-        assert self._orders is not None
+        assert self._config is not None
         try:
             if place is self._reserve:
-                place.worker = WorkerProcess(self._inherited)
+                place.worker = WorkerHandle(self._inherited)
                 return
-            place.worker = self._taken_from_reserve() or WorkerProcess(self._inherited)
-            place.worker.begin(self._orders(place.number))
+            place.worker = self._taken_from_reserve() or WorkerHandle(self._inherited)
+            place.worker.begin(self._config(place.number))
         except StartupError as error:
             place.next_try = monotonic() + LONGEST_PAUSE
             _log.error("%s: %s", place.name, error)
 
-    def _taken_from_reserve(self) -> WorkerProcess | None:
+    def _taken_from_reserve(self) -> WorkerHandle | None:
         """The worker in reserve, if it was loaded and shows signs of life."""
         worker = self._reserve.worker
         if worker is None or not worker.loaded or self._trouble(worker):
@@ -202,7 +202,7 @@ class Supervisor:
         self._reserve.worker, self._reserve.failures = None, 0
         return worker
 
-    def _see_off(self) -> None:
+    def _reap_ending_workers(self) -> None:
         """Lets go of workers that have ended, and kills those that hang or do not end."""
         for one in list(self._leaving):
             one.worker.listen()
@@ -216,7 +216,7 @@ class Supervisor:
     def _last_moment(self) -> float:
         return monotonic() + (self._drain_period + DRAIN_GRACE).total_seconds()
 
-    def _trouble(self, worker: WorkerProcess) -> str:
+    def _trouble(self, worker: WorkerHandle) -> str:
         """What is wrong with a worker; nothing if nothing is."""
         if worker.failure:
             return f"cannot serve: {worker.failure}"

@@ -1,6 +1,6 @@
-"""A worker: the process that answers. Started by its supervisor, which gives its orders on stdin.
+"""A worker: the process that answers. Started by its supervisor, which writes the config to stdin.
 
-Everything is loaded before the orders come, so that a worker in reserve serves as soon as it is needed. stdin stays
+Everything is loaded before the config comes, so that a worker in reserve serves as soon as it is needed. stdin stays
 open for as long as the supervisor wants the worker, and lives.
 """
 
@@ -19,16 +19,16 @@ from frostgate_server.domain.errors import StartupError
 from frostgate_server.observability.logging_setup import log_to_stderr
 
 from . import worker_server as app
-from .shutdown_signals import Stop
-from .worker_config import Orders
+from .shutdown_signals import ShutdownSignals
+from .worker_config import WorkerConfig
 from .worker_handle import ALIVE, DRAINING, FAILED, LOADED, SERVING
 
 _log = logging.getLogger(__name__)
 
-BEAT = 0.2
+HEARTBEAT_SECONDS = 0.2
 """Seconds between two signs of life."""
 
-TURN = 0.2
+POLL_SECONDS = 0.2
 """Seconds between two looks at whether a signal has come."""
 
 SWITCH_INTERVAL = 0.001
@@ -45,24 +45,24 @@ def main() -> int:
     os.set_blocking(sys.stdout.fileno(), False)
     threading.excepthook = _end_with_the_thread
     _report(LOADED)
-    threading.Thread(target=_beat, name="heart", daemon=True).start()
+    threading.Thread(target=_send_heartbeats, name="heartbeat", daemon=True).start()
     try:
-        orders: Orders = pickle.load(sys.stdin.buffer)  # noqa: S301 - the supervisor's own
+        config: WorkerConfig = pickle.load(sys.stdin.buffer)  # noqa: S301 - the supervisor's own
     except EOFError:
         return 0
-    stop = Stop()
-    log_to_stderr(orders.settings.log_level, f"worker {orders.number}")
+    stop = ShutdownSignals()
+    log_to_stderr(config.settings.log_level, f"worker {config.number}")
     try:
-        serving = app.start(orders)
+        serving = app.start(config)
     except (StartupError, OSError) as error:
         _report(FAILED + str(error).encode())
         return 1
     _keep_what_is_loaded()
     _report(SERVING)
-    while not stop.asked and not _supervisor_has_let_go(TURN):
+    while not stop.asked and not _supervisor_has_let_go(POLL_SECONDS):
         pass
     _report(DRAINING)
-    period = orders.settings.drain_period
+    period = config.settings.drain_period
     last = threading.Timer((period + END_GRACE).total_seconds(), _end_at_once)
     last.daemon = True
     last.start()
@@ -76,11 +76,11 @@ def _keep_what_is_loaded() -> None:
     gc.freeze()
 
 
-def _beat() -> None:
+def _send_heartbeats() -> None:
     """Shows that the process lives, and that its threads get the interpreter."""
     while True:
         _report(ALIVE)
-        sleep(BEAT)
+        sleep(HEARTBEAT_SECONDS)
 
 
 def _supervisor_has_let_go(seconds: float) -> bool:

@@ -8,11 +8,11 @@ from frostgate_server.auth.reloadable_file import Contents
 from frostgate_server.config.settings import Settings
 from frostgate_server.domain.verification_code import CodeKey
 from frostgate_server.policy.rules import Policy
-from frostgate_server.storage.sqlite.opening import Prepared
+from frostgate_server.storage.sqlite.opening import PreparedDatabase
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class WorkerConfig:
     """All that decides how a worker answers, settled once for all workers.
 
     `number` names the worker, from 1. `listeners` are the addresses where it listens, together with the others;
@@ -23,7 +23,7 @@ class Orders:
     number: int
     listeners: tuple[str, ...]
     mtls_listeners: tuple[str, ...]
-    database: Prepared
+    database: PreparedDatabase
     policy: Policy
     code_key: CodeKey
     settings: Settings

@@ -1,4 +1,4 @@
-"""One worker process, as its supervisor holds it: started, given orders, listened to, ended."""
+"""One worker process, as its supervisor holds it: started, given its config, listened to, ended."""
 
 import os
 import pickle
@@ -10,7 +10,7 @@ from time import monotonic
 
 from frostgate_server.domain.errors import StartupError
 
-from .worker_config import Orders
+from .worker_config import WorkerConfig
 
 LOADED = b"loaded"
 SERVING = b"serving"
@@ -20,7 +20,7 @@ FAILED = b"failed: "
 """Lines that a worker says on its stdout. A failure goes on with its reason."""
 
 
-class WorkerProcess:
+class WorkerHandle:
     """A worker. It drains when its stdin is closed, also because its supervisor is gone.
 
     What is known of it is as of the last `listen`. `status` is how it ended: its exit status, or the number of a
@@ -29,7 +29,7 @@ class WorkerProcess:
     """
 
     def __init__(self, inherited: Sequence[int]) -> None:
-        """Starts a process that loads all it needs and waits for orders. It keeps the `inherited` files open.
+        """Starts a process that loads all it needs and waits for its config. It keeps the `inherited` files open.
 
         Raises StartupError.
         """
@@ -56,7 +56,7 @@ class WorkerProcess:
             raise StartupError(f"a worker cannot be started: {error}") from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._orders = self._process.stdin
+        self._config = self._process.stdin
         self._reports = self._process.stdout
         os.set_blocking(self._reports.fileno(), False)
 
@@ -65,12 +65,12 @@ class WorkerProcess:
         """Its process id."""
         return self._process.pid
 
-    def begin(self, orders: Orders) -> None:
+    def begin(self, config: WorkerConfig) -> None:
         """Lets it serve. `serving_since` tells when it does."""
         self.silent_turns = 0
         with suppress(BrokenPipeError):
-            pickle.dump(orders, self._orders)
-            self._orders.flush()
+            pickle.dump(config, self._config)
+            self._config.flush()
 
     def listen(self) -> None:
         """Takes note of what it said since the last turn, of nothing too, and of its end once all is heard."""
@@ -89,7 +89,7 @@ class WorkerProcess:
     def drain(self) -> None:
         """Asks it to take no new calls, and to end once those under way have."""
         with suppress(BrokenPipeError):
-            self._orders.close()
+            self._config.close()
 
     def kill(self) -> None:
         """Ends it at once, also if it hangs, and with it every lock that it held."""

@@ -12,30 +12,30 @@ from grpc_health.v1.health import HealthServicer
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
-from frostgate_server.auth.authenticator import Identities
-from frostgate_server.auth.credential_files import AccessFiles, Watch
-from frostgate_server.auth.interface import Door, OpenDoor
+from frostgate_server.auth.authenticator import CredentialAuthenticator
+from frostgate_server.auth.credential_files import CredentialFiles, FileWatcher
+from frostgate_server.auth.interface import AnonymousAuthenticator, Authenticator
 from frostgate_server.config.settings import Settings
 from frostgate_server.domain.errors import StartupError
-from frostgate_server.domain.verification_code import Limits
-from frostgate_server.mail.smtp import mailer_of
+from frostgate_server.domain.verification_code import CodeLimits
+from frostgate_server.mail.smtp import create_mailer
 from frostgate_server.rpc.customer_freeze_servicer import CustomerFreezeServicer
-from frostgate_server.rpc.method_handlers import Reception, add_service
-from frostgate_server.rpc.open_streams import Streams
+from frostgate_server.rpc.method_handlers import HandlerContext, add_service
+from frostgate_server.rpc.open_streams import OpenStreams
 from frostgate_server.rpc.policy_decision_servicer import PolicyDecisionServicer
 from frostgate_server.rpc.reflection import add_reflection
-from frostgate_server.rpc.thread_pools import Lanes, open_lanes, set_gate
+from frostgate_server.rpc.thread_pools import ThreadPools, open_thread_pools, set_preverification
 from frostgate_server.rpc.tls import server_credentials
-from frostgate_server.rpc.token_preverification import TokenGate
-from frostgate_server.services.code_verifier import CodeGate
-from frostgate_server.services.customer_service import FreezeService
+from frostgate_server.rpc.token_preverification import TokenPreverifier
+from frostgate_server.services.code_verifier import CodeVerifier
+from frostgate_server.services.customer_service import CustomerService
 from frostgate_server.services.decision_service import DecisionService
 from frostgate_server.services.partner_service import PartnerService
-from frostgate_server.services.refusal_audit import Refusals
+from frostgate_server.services.refusal_audit import RefusalAudit
 from frostgate_server.storage.interface import Store
 from frostgate_server.storage.sqlite.opening import join_store
 
-from .worker_config import Orders
+from .worker_config import WorkerConfig
 
 _log = logging.getLogger(__name__)
 
@@ -56,57 +56,59 @@ _FREEZES = customer_freeze_service_pb2.DESCRIPTOR.services_by_name["CustomerFree
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class WorkerServer:
     """A server that listens."""
 
     _server: grpc.Server
     _health: HealthServicer
-    _lanes: Lanes
+    _pools: ThreadPools
     _parts: ExitStack
 
     def drain(self, period: timedelta) -> None:
         """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
         self._health.enter_graceful_shutdown()
         self._server.stop(period.total_seconds()).wait((period + DRAIN_GRACE).total_seconds())
-        for lane in self._lanes.values():
-            lane.shutdown(cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown(cancel_futures=True)
         self._parts.close()
 
 
-def start(orders: Orders) -> App:
+def start(config: WorkerConfig) -> WorkerServer:
     """Builds the server, joins its database and listens. Raises StartupError with one line that says why not."""
     with ExitStack() as parts:
-        lanes = open_lanes(orders.settings.check_threads)
-        store = join_store(orders.database, around_group=lanes["checks"].given_way)
+        pools = open_thread_pools(config.settings.check_threads)
+        store = join_store(config.database, around_group=pools["checks"].throttled)
         parts.callback(store.close)
-        files = AccessFiles(orders.settings, orders.callers_file, orders.last_good)
-        watch = Watch(files, lambda _, line: _log.debug(line))
+        files = CredentialFiles(config.settings, config.callers_file, config.last_good)
+        watch = FileWatcher(files, lambda _, line: _log.debug(line))
         parts.callback(watch.end)
-        door = _door(orders.settings, files, lanes)
-        streams = Streams(door)
+        authenticator = _authenticator(config.settings, files, pools)
+        streams = OpenStreams(authenticator)
         parts.callback(streams.end)
-        refusals = Refusals(store)
+        refusals = RefusalAudit(store)
         parts.callback(refusals.close)
-        reception = Reception(orders.number, lanes, door, refusals)
-        server, health = _server(orders, store, reception, streams)
-        _listen(server, orders, files)
+        shared = HandlerContext(config.number, pools, authenticator, refusals)
+        server, health = _server(config, store, shared, streams)
+        _listen(server, config, files)
         server.start()
-        return App(server, health, lanes, parts.pop_all())
+        return WorkerServer(server, health, pools, parts.pop_all())
 
 
-def _door(settings: Settings, files: AccessFiles, lanes: Lanes) -> Door:
+def _authenticator(settings: Settings, files: CredentialFiles, pools: ThreadPools) -> Authenticator:
     """Lets in callers only, if there are any; else everybody."""
     if files.callers is None:
-        return OpenDoor()
-    identities = Identities(settings, files)
-    set_gate(lanes, TokenGate(identities, lanes["identities"]))
-    return identities
+        return AnonymousAuthenticator()
+    authenticator = CredentialAuthenticator(settings, files)
+    set_preverification(pools, TokenPreverifier(authenticator, pools["authentication"]))
+    return authenticator
 
 
-def _server(orders: Orders, store: Store, reception: Reception, streams: Streams) -> tuple[grpc.Server, HealthServicer]:
+def _server(
+    config: WorkerConfig, store: Store, shared: HandlerContext, streams: OpenStreams
+) -> tuple[grpc.Server, HealthServicer]:
     """A server with all its services. Its health is told to everybody."""
     server = grpc.server(
-        reception.lanes["health"],
+        shared.pools["health"],
         options=[
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", LARGEST_REQUEST),
@@ -114,17 +116,18 @@ def _server(orders: Orders, store: Store, reception: Reception, streams: Streams
             ("grpc.max_concurrent_streams", CALLS_OF_A_CONNECTION),
         ],
     )
-    decisions = PolicyDecisionServicer(DecisionService(store), orders.policy)
-    gate = CodeGate(store, orders.code_key, _limits(orders.settings))
+    decisions = PolicyDecisionServicer(DecisionService(store), config.policy)
+    code_verifier = CodeVerifier(store, config.code_key, _limits(config.settings))
     freezes = CustomerFreezeServicer(
-        FreezeService(store, gate, reception.refusals, orders.settings.retention_period),
-        PartnerService(store, gate, mailer_of(orders.settings)),
+        CustomerService(store, code_verifier, shared.refusals, config.settings.retention_period),
+        PartnerService(store, code_verifier, create_mailer(config.settings)),
     )
-    add_service(server, _DECISIONS, decisions, reception)
-    add_service(server, _FREEZES, freezes, reception)
-    if orders.settings.reflection != "off":
+    add_service(server, _DECISIONS, decisions, shared)
+    add_service(server, _FREEZES, freezes, shared)
+    if config.settings.reflection != "off":
         names = [_DECISIONS.full_name, _FREEZES.full_name, HEALTH]
-        add_reflection(server, names, reception.lanes, streams if orders.settings.reflection == "callers" else None)
+        guarded = streams if config.settings.reflection == "callers" else None
+        add_reflection(server, names, shared.pools, guarded)
     health = HealthServicer()
     add_HealthServicer_to_server(health, server)
     for service in (_DECISIONS, _FREEZES):
@@ -132,16 +135,16 @@ def _server(orders: Orders, store: Store, reception: Reception, streams: Streams
     return server, health
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(settings.code_lifetime, settings.code_tries, settings.code_failures, settings.code_sendings)
+def _limits(settings: Settings) -> CodeLimits:
+    return CodeLimits(settings.code_lifetime, settings.code_tries, settings.code_failures, settings.code_sendings)
 
 
-def _listen(server: grpc.Server, orders: Orders, files: AccessFiles) -> None:
+def _listen(server: grpc.Server, config: WorkerConfig, files: CredentialFiles) -> None:
     """Listens beside the other workers. Raises StartupError."""
-    for address in orders.listeners:
+    for address in config.listeners:
         credentials = server_credentials(files.certificate, None) if files.certificate else None
         _listen_on(server, address, credentials)
-    for address in orders.mtls_listeners:
+    for address in config.mtls_listeners:
         assert files.certificate
         assert files.authorities
         _listen_on(server, address, server_credentials(files.certificate, files.authorities))

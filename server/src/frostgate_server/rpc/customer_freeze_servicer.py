@@ -8,15 +8,15 @@ from frostgate_server.domain.enums import FreezeScope, FreezeState, Verification
 from frostgate_server.domain.errors import FrostgateError
 from frostgate_server.domain.partner import PartnerUpdate
 from frostgate_server.domain.verification_code import Purpose
-from frostgate_server.services.customer_service import FreezeService
+from frostgate_server.services.customer_service import CustomerService
 from frostgate_server.services.partner_service import PartnerService
-from frostgate_server.services.stored_responses import BatchChanged, Changed
+from frostgate_server.services.stored_responses import BatchChangeResult, ChangeResult
 from frostgate_server.storage.queries import EventFilter
 
 from .converters import customer_message, event_message, partner_message, timestamp
-from .field_validation import LARGEST_BATCH, Shape
-from .method_handlers import Action
-from .status_mapping import status_of
+from .field_validation import LARGEST_BATCH, FieldValidator
+from .method_handlers import AuthorizedCall
+from .status_mapping import to_status
 
 _FROZEN_MESSAGES = {
     FreezeScope.ACCOUNT: "The account is frozen.",
@@ -34,18 +34,18 @@ class CustomerFreezeServicer:
     A method checks the shape of its request, and gives what is to be done once it is known who calls.
     """
 
-    def __init__(self, service: FreezeService, partners: PartnerService) -> None:
+    def __init__(self, service: CustomerService, partners: PartnerService) -> None:
         """Takes the use cases."""
         self._service = service
         self._partners = partners
 
-    def AssociateCustomer(self, request: pb.AssociateCustomerRequest) -> Action:
+    def AssociateCustomer(self, request: pb.AssociateCustomerRequest) -> AuthorizedCall:
         """See the proto."""
-        shape = Shape()
-        customer_id = shape.id("customer_id", request.customer_id)
-        partner_id = shape.id("partner_id", request.partner_id)
-        request_id = shape.request_id("request_id", request.request_id)
-        shape.ensure()
+        fields = FieldValidator()
+        customer_id = fields.id("customer_id", request.customer_id)
+        partner_id = fields.id("partner_id", request.partner_id)
+        request_id = fields.request_id("request_id", request.request_id)
+        fields.ensure()
 
         def associate(caller: Caller) -> pb.AssociateCustomerResponse:
             changed = self._service.associate(caller, customer_id, partner_id, request_id)
@@ -53,14 +53,14 @@ class CustomerFreezeServicer:
 
         return associate
 
-    def DisassociateCustomer(self, request: pb.DisassociateCustomerRequest) -> Action:
+    def DisassociateCustomer(self, request: pb.DisassociateCustomerRequest) -> AuthorizedCall:
         """See the proto."""
-        shape = Shape()
-        customer_id = shape.id("customer_id", request.customer_id)
-        reason = shape.reason("reason", request.reason)
-        code = shape.code("verification_code", request.verification_code)
-        request_id = shape.request_id("request_id", request.request_id)
-        shape.ensure()
+        fields = FieldValidator()
+        customer_id = fields.id("customer_id", request.customer_id)
+        reason = fields.reason("reason", request.reason)
+        code = fields.code("verification_code", request.verification_code)
+        request_id = fields.request_id("request_id", request.request_id)
+        fields.ensure()
 
         def disassociate(caller: Caller) -> pb.DisassociateCustomerResponse:
             changed = self._service.disassociate(caller, customer_id, reason, code, request_id)
@@ -68,7 +68,7 @@ class CustomerFreezeServicer:
 
         return disassociate
 
-    def FreezeCustomer(self, request: pb.FreezeCustomerRequest) -> Action:
+    def FreezeCustomer(self, request: pb.FreezeCustomerRequest) -> AuthorizedCall:
         """See the proto."""
         customer_id, scope, reason, code, request_id = _one_change(request)
 
@@ -82,7 +82,7 @@ class CustomerFreezeServicer:
 
         return freeze
 
-    def UnfreezeCustomer(self, request: pb.UnfreezeCustomerRequest) -> Action:
+    def UnfreezeCustomer(self, request: pb.UnfreezeCustomerRequest) -> AuthorizedCall:
         """See the proto."""
         customer_id, scope, reason, code, request_id = _one_change(request)
 
@@ -96,7 +96,7 @@ class CustomerFreezeServicer:
 
         return unfreeze
 
-    def BatchFreezeCustomers(self, request: pb.BatchFreezeCustomersRequest) -> Action:
+    def BatchFreezeCustomers(self, request: pb.BatchFreezeCustomersRequest) -> AuthorizedCall:
         """See the proto."""
         customer_ids, scope, reason, code, request_id = _many_changes(request)
 
@@ -106,7 +106,7 @@ class CustomerFreezeServicer:
 
         return freeze
 
-    def BatchUnfreezeCustomers(self, request: pb.BatchUnfreezeCustomersRequest) -> Action:
+    def BatchUnfreezeCustomers(self, request: pb.BatchUnfreezeCustomersRequest) -> AuthorizedCall:
         """See the proto."""
         customer_ids, scope, reason, code, request_id = _many_changes(request)
 
@@ -116,27 +116,27 @@ class CustomerFreezeServicer:
 
         return unfreeze
 
-    def GetCustomer(self, request: pb.GetCustomerRequest) -> Action:
+    def GetCustomer(self, request: pb.GetCustomerRequest) -> AuthorizedCall:
         """See the proto."""
-        shape = Shape()
-        customer_id = shape.id("customer_id", request.customer_id)
-        shape.ensure()
+        fields = FieldValidator()
+        customer_id = fields.id("customer_id", request.customer_id)
+        fields.ensure()
 
         def get(caller: Caller) -> pb.GetCustomerResponse:
             return pb.GetCustomerResponse(customer=customer_message(self._service.customer(caller, customer_id)))
 
         return get
 
-    def ListCustomers(self, request: pb.ListCustomersRequest) -> Action:
+    def ListCustomers(self, request: pb.ListCustomersRequest) -> AuthorizedCall:
         """See the proto."""
-        shape = Shape()
-        partner_id = shape.id("partner_id", request.partner_id)
+        fields = FieldValidator()
+        partner_id = fields.id("partner_id", request.partner_id)
         state = (
-            shape.word("freeze_state", request.freeze_state, FreezeState) if request.HasField("freeze_state") else None
+            fields.word("freeze_state", request.freeze_state, FreezeState) if request.HasField("freeze_state") else None
         )
         expired = request.retention_expired if request.HasField("retention_expired") else None
-        page_size = shape.page_size("page_size", request.page_size)
-        shape.ensure()
+        page_size = fields.page_size("page_size", request.page_size)
+        fields.ensure()
 
         def list_page(caller: Caller) -> pb.ListCustomersResponse:
             customers, token = self._service.customers(
@@ -146,22 +146,22 @@ class CustomerFreezeServicer:
 
         return list_page
 
-    def ListFreezeEvents(self, request: pb.ListFreezeEventsRequest) -> Action:
+    def ListFreezeEvents(self, request: pb.ListFreezeEventsRequest) -> AuthorizedCall:
         """See the proto."""
-        shape = Shape()
+        fields = FieldValidator()
         asked = request.HasField
         wanted = EventFilter(
-            customer_id=shape.id("customer_id", request.customer_id) if asked("customer_id") else None,
-            partner_ids=(shape.id("partner_id", request.partner_id),) if asked("partner_id") else None,
-            after_revision=shape.revision("after_revision", request.after_revision)
+            customer_id=fields.id("customer_id", request.customer_id) if asked("customer_id") else None,
+            partner_ids=(fields.id("partner_id", request.partner_id),) if asked("partner_id") else None,
+            after_revision=fields.revision("after_revision", request.after_revision)
             if asked("after_revision")
             else None,
-            start_time=shape.time("start_time", request.start_time) if asked("start_time") else None,
-            end_time=shape.time("end_time", request.end_time) if asked("end_time") else None,
+            start_time=fields.time("start_time", request.start_time) if asked("start_time") else None,
+            end_time=fields.time("end_time", request.end_time) if asked("end_time") else None,
         )
-        shape.ordered("start_time", wanted.start_time, "end_time", wanted.end_time)
-        page_size = shape.page_size("page_size", request.page_size)
-        shape.ensure()
+        fields.ordered("start_time", wanted.start_time, "end_time", wanted.end_time)
+        page_size = fields.page_size("page_size", request.page_size)
+        fields.ensure()
 
         def list_page(caller: Caller) -> pb.ListFreezeEventsResponse:
             events, token = self._service.events(caller, wanted, page_size, request.page_token)
@@ -169,34 +169,34 @@ class CustomerFreezeServicer:
 
         return list_page
 
-    def GetPartner(self, request: pb.GetPartnerRequest) -> Action:
+    def GetPartner(self, request: pb.GetPartnerRequest) -> AuthorizedCall:
         """See the proto."""
-        shape = Shape()
-        partner_id = shape.id("partner_id", request.partner_id)
-        shape.ensure()
+        fields = FieldValidator()
+        partner_id = fields.id("partner_id", request.partner_id)
+        fields.ensure()
 
         def get(caller: Caller) -> pb.GetPartnerResponse:
             return pb.GetPartnerResponse(partner=partner_message(self._partners.partner(caller, partner_id)))
 
         return get
 
-    def UpdatePartner(self, request: pb.UpdatePartnerRequest) -> Action:
+    def UpdatePartner(self, request: pb.UpdatePartnerRequest) -> AuthorizedCall:
         """See the proto."""
-        shape = Shape()
-        update = _update(shape, request)
-        code = shape.code("verification_code", request.verification_code)
-        shape.ensure()
+        fields = FieldValidator()
+        update = _update(fields, request)
+        code = fields.code("verification_code", request.verification_code)
+        fields.ensure()
 
         def change(caller: Caller) -> pb.UpdatePartnerResponse:
             return pb.UpdatePartnerResponse(partner=partner_message(self._partners.update(caller, update, code)))
 
         return change
 
-    def SendVerificationCode(self, request: pb.SendVerificationCodeRequest) -> Action:
+    def SendVerificationCode(self, request: pb.SendVerificationCodeRequest) -> AuthorizedCall:
         """See the proto."""
-        shape = Shape()
-        purpose = _purpose(shape, request)
-        shape.ensure()
+        fields = FieldValidator()
+        purpose = _purpose(fields, request)
+        fields.ensure()
 
         def send(caller: Caller) -> pb.SendVerificationCodeResponse:
             expire_time, sent_to = self._partners.send_code(caller, purpose)
@@ -205,39 +205,39 @@ class CustomerFreezeServicer:
         return send
 
 
-def _update(shape: Shape, request: pb.UpdatePartnerRequest) -> PartnerUpdate:
+def _update(fields: FieldValidator, request: pb.UpdatePartnerRequest) -> PartnerUpdate:
     """What a request wants to change of a partner."""
     partner = request.partner
-    partner_id = shape.id("partner.partner_id", partner.partner_id)
-    named = shape.mask("update_mask", request.update_mask.paths, ["verification_code_enabled", "verification_contact"])
+    partner_id = fields.id("partner.partner_id", partner.partner_id)
+    named = fields.mask("update_mask", request.update_mask.paths, ["verification_code_enabled", "verification_contact"])
     enabled = partner.verification_code_enabled if "verification_code_enabled" in named else None
     contact = None
     if "verification_contact" in named:
-        contact = shape.contact("partner.verification_contact", partner.verification_contact)
+        contact = fields.contact("partner.verification_contact", partner.verification_contact)
     return PartnerUpdate(partner_id, enabled, contact)
 
 
-def _purpose(shape: Shape, request: pb.SendVerificationCodeRequest) -> Purpose:
+def _purpose(fields: FieldValidator, request: pb.SendVerificationCodeRequest) -> Purpose:
     """What a code is asked for: with customers and a scope as far as the action has them."""
-    partner_id = shape.id("partner_id", request.partner_id)
-    action = shape.word("action", request.action, VerificationAction)
+    partner_id = fields.id("partner_id", request.partner_id)
+    action = fields.word("action", request.action, VerificationAction)
     scope, customer_ids = None, list(request.customer_ids)
     if int(request.action) != int(action):
-        # Is wrong already. What it would need cannot be known, but what is there has one shape for all.
+        # The action is wrong already, so what it needs is not known. Each field that is set is still checked.
         if customer_ids:
-            shape.ids("customer_ids", customer_ids)
+            fields.ids("customer_ids", customer_ids)
         if request.HasField("scope"):
-            shape.word("scope", request.scope, FreezeScope)
+            fields.word("scope", request.scope, FreezeScope)
         return Purpose.of(partner_id, action, customer_ids, scope)
     if action in {VerificationAction.FREEZE, VerificationAction.UNFREEZE}:
-        scope = shape.word("scope", request.scope, FreezeScope)
+        scope = fields.word("scope", request.scope, FreezeScope)
     elif request.HasField("scope"):
-        shape.wrong("scope", f"must be left out for {action.name}")
+        fields.wrong("scope", f"must be left out for {action.name}")
     if action is VerificationAction.UPDATE_PARTNER:
         if customer_ids:
-            shape.wrong("customer_ids", f"must be left out for {action.name} but has {len(customer_ids)} items")
+            fields.wrong("customer_ids", f"must be left out for {action.name} but has {len(customer_ids)} items")
     else:
-        shape.ids("customer_ids", customer_ids, 1 if action is VerificationAction.DISASSOCIATE else LARGEST_BATCH)
+        fields.ids("customer_ids", customer_ids, 1 if action is VerificationAction.DISASSOCIATE else LARGEST_BATCH)
     return Purpose.of(partner_id, action, customer_ids, scope)
 
 
@@ -245,13 +245,13 @@ def _one_change(
     request: pb.FreezeCustomerRequest | pb.UnfreezeCustomerRequest,
 ) -> tuple[str, FreezeScope, str, str, str]:
     """customer_id, scope, reason, code and request_id of a request to change one customer."""
-    shape = Shape()
-    customer_id = shape.id("customer_id", request.customer_id)
-    scope = shape.word("scope", request.scope, FreezeScope)
-    reason = shape.reason("reason", request.reason)
-    code = shape.code("verification_code", request.verification_code)
-    request_id = shape.request_id("request_id", request.request_id)
-    shape.ensure()
+    fields = FieldValidator()
+    customer_id = fields.id("customer_id", request.customer_id)
+    scope = fields.word("scope", request.scope, FreezeScope)
+    reason = fields.reason("reason", request.reason)
+    code = fields.code("verification_code", request.verification_code)
+    request_id = fields.request_id("request_id", request.request_id)
+    fields.ensure()
     return customer_id, scope, reason, code, request_id
 
 
@@ -259,26 +259,26 @@ def _many_changes(
     request: pb.BatchFreezeCustomersRequest | pb.BatchUnfreezeCustomersRequest,
 ) -> tuple[list[str], FreezeScope, str, str, str]:
     """customer_ids, scope, reason, code and request_id of a request to change a batch."""
-    shape = Shape()
-    customer_ids = shape.ids("customer_ids", request.customer_ids)
-    scope = shape.word("scope", request.scope, FreezeScope)
-    reason = shape.reason("reason", request.reason)
-    code = shape.code("verification_code", request.verification_code)
-    request_id = shape.request_id("request_id", request.request_id)
-    shape.ensure()
+    fields = FieldValidator()
+    customer_ids = fields.ids("customer_ids", request.customer_ids)
+    scope = fields.word("scope", request.scope, FreezeScope)
+    reason = fields.reason("reason", request.reason)
+    code = fields.code("verification_code", request.verification_code)
+    request_id = fields.request_id("request_id", request.request_id)
+    fields.ensure()
     return customer_ids, scope, reason, code, request_id
 
 
-def _customer(changed: Changed) -> Customer | None:
+def _customer(changed: ChangeResult) -> Customer | None:
     return None if changed.customer is None else customer_message(changed.customer)
 
 
-def _results(batch: BatchChanged) -> list[pb.BatchCustomerResult]:
+def _results(batch: BatchChangeResult) -> list[pb.BatchCustomerResult]:
     results = []
     for customer_id, outcome in batch.results:
         result = pb.BatchCustomerResult(customer_id=customer_id)
         if isinstance(outcome, FrostgateError):
-            result.error.CopyFrom(status_of(outcome))
+            result.error.CopyFrom(to_status(outcome))
         else:
             result.customer.CopyFrom(customer_message(outcome))
         results.append(result)

@@ -29,7 +29,7 @@ is_id = _ID.fullmatch
 """Whether a string is an id: a match, or None."""
 
 
-class Shape:
+class FieldValidator:
     """Checks the fields of one request. Each method gives the field's value; `ensure` raises if any was wrong."""
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ class UnaryCall:
         return b"x509_pem_cert" in (cygrpc.auth_context(self._event.call) or {})
 
 
-def call_of(arguments: tuple[Any, ...]) -> UnaryCall:
+def get_unary_call(arguments: tuple[Any, ...]) -> UnaryCall:
     """The unary call of which these are the arguments, as they are queued."""
     return UnaryCall(arguments[1])
 
@@ -44,7 +44,7 @@ def is_unary(arguments: tuple[Any, ...]) -> bool:
     return bool(arguments) and arguments[0] is _server._unary_response_in_pool
 
 
-def when_message_has_come(
+def queue_after_message(
     queue: Queue,
     run: Callable[..., Any],
     respond: Callable[..., Any],

@@ -10,25 +10,25 @@ from time import monotonic
 import grpc
 from grpc_status import rpc_status
 
-from frostgate_server.auth.interface import Admission, Door
+from frostgate_server.auth.interface import Authenticator, StreamPermit
 from frostgate_server.domain.errors import FrostgateError
 from frostgate_server.rpc.grpc_internals import end_stream
-from frostgate_server.rpc.status_mapping import status_of
+from frostgate_server.rpc.status_mapping import to_status
 
-TURN = 0.5
+POLL_SECONDS = 0.5
 """Seconds between two looks at the streams."""
 
 PATIENCE = 2.0
 """Seconds until a stream is cut whose caller reads nothing, not even that it has ended."""
 
 
-class Streams:
+class OpenStreams:
     """The open streams of a server."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, authenticator: Authenticator) -> None:
         """Begins to look after them."""
-        self._door = door
-        self._open: dict[grpc.ServicerContext, Admission] = {}
+        self._authenticator = authenticator
+        self._open: dict[grpc.ServicerContext, StreamPermit] = {}
         self._ending: dict[grpc.ServicerContext, float] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -37,9 +37,9 @@ class Streams:
     def admit(self, context: grpc.ServicerContext, method: str) -> None:
         """Lets a stream be open for as long as its caller may call the method.
 
-        To be called in the thread that answers it. Raises what the door raises.
+        To be called in the thread that answers it. Raises what the authenticator raises.
         """
-        admission = self._door.admission(context, method)
+        admission = self._authenticator.permit_stream(context, method)
         with self._lock:
             self._open[context] = admission
         if not context.add_callback(lambda: self._forget(context)):
@@ -55,7 +55,7 @@ class Streams:
             self._ending.pop(context, None)
 
     def _run(self) -> None:
-        while not self._ended.wait(TURN):
+        while not self._ended.wait(POLL_SECONDS):
             with self._lock:
                 admissions = list(self._open.items())
                 overdue = [context for context, since in self._ending.items() if monotonic() - since > PATIENCE]
@@ -73,4 +73,4 @@ class Streams:
             if self._open.pop(context, None) is None:
                 return
             self._ending[context] = monotonic()
-        end_stream(context, rpc_status.to_status(status_of(error)))
+        end_stream(context, rpc_status.to_status(to_status(error)))

@@ -18,10 +18,10 @@ from frostgate_server.policy.rules import Policy, ensure_applicable
 from frostgate_server.services.decision_service import DecisionService
 
 from .converters import rule_message, wire
-from .field_validation import Shape, is_id
-from .method_handlers import Action
-from .precomputed_responses import ReadyAnswers, ReadyResults, batch_of, result_of
-from .status_mapping import status_of
+from .field_validation import FieldValidator, is_id
+from .method_handlers import AuthorizedCall
+from .precomputed_responses import BatchResults, PrecomputedResponses, encode_batch, encode_result
+from .status_mapping import to_status
 
 _log = logging.getLogger(__name__)
 
@@ -32,14 +32,14 @@ class PolicyDecisionServicer:
     def __init__(self, decisions: DecisionService, policy: Policy) -> None:
         """Makes an answer ready for every cell of the policy."""
         self._decisions = decisions
-        self._ready = ReadyAnswers(policy)
+        self._ready = PrecomputedResponses(policy)
         self._rules = ListRulesResponse(
             rules=[rule_message(rule) for rule in policy.rules],
             unknown_customer_decision=wire(policy.unknown_customer),
             policy_version=policy.version,
         )
 
-    def CheckOperation(self, request: CheckOperationRequest) -> Action:
+    def CheckOperation(self, request: CheckOperationRequest) -> AuthorizedCall:
         """One check: the state as it is now, and the cell's answer."""
         self._ensure_shape(request)
 
@@ -51,7 +51,7 @@ class PolicyDecisionServicer:
 
         return check
 
-    def BatchCheckOperations(self, request: BatchCheckOperationsRequest) -> Action:
+    def BatchCheckOperations(self, request: BatchCheckOperationsRequest) -> AuthorizedCall:
         """Many checks from one state. A malformed one is its own result."""
         self._ensure_batch_shape(request)
 
@@ -59,18 +59,18 @@ class PolicyDecisionServicer:
             checks = list(request.checks)
             minimum = max(request.minimum_revision, *[check.minimum_revision for check in checks])
             states, revision = self._decisions.states([check.customer_id for check in checks], minimum)
-            ready = ReadyResults(self._ready, revision)
+            ready = BatchResults(self._ready, revision)
             results = [
                 ready[state, check.billing_mode, check.operation]
                 if self._is_plain(check)
                 else self._result(check, state, ready)
                 for check, state in zip(checks, states, strict=True)
             ]
-            return batch_of(results, revision)
+            return encode_batch(results, revision)
 
         return check
 
-    def ListRules(self, _: ListRulesRequest) -> Action:
+    def ListRules(self, _: ListRulesRequest) -> AuthorizedCall:
         """The whole policy."""
         return lambda _: self._rules
 
@@ -78,13 +78,13 @@ class PolicyDecisionServicer:
         """Raises InvalidFields, OperationNotApplicable."""
         if self._is_plain(check):
             return
-        shape = Shape()
-        shape.id("customer_id", check.customer_id)
-        operation = shape.word("operation", check.operation, Operation)
-        billing_mode = shape.word("billing_mode", check.billing_mode, BillingMode)
-        shape.resource_id("resource_id", check.resource_id)
-        shape.revision("minimum_revision", check.minimum_revision)
-        shape.ensure()
+        fields = FieldValidator()
+        fields.id("customer_id", check.customer_id)
+        operation = fields.word("operation", check.operation, Operation)
+        billing_mode = fields.word("billing_mode", check.billing_mode, BillingMode)
+        fields.resource_id("resource_id", check.resource_id)
+        fields.revision("minimum_revision", check.minimum_revision)
+        fields.ensure()
         ensure_applicable(operation, billing_mode)
 
     def _is_plain(self, check: CheckOperationRequest) -> bool:
@@ -96,19 +96,19 @@ class PolicyDecisionServicer:
             and not check.resource_id
         )
 
-    def _result(self, check: CheckOperationRequest, state: FreezeState | None, ready: ReadyResults) -> bytes:
+    def _result(self, check: CheckOperationRequest, state: FreezeState | None, ready: BatchResults) -> bytes:
         """The result of a check, or what is wrong with it."""
         try:
             self._ensure_shape(check)
         except FrostgateError as error:
-            return result_of(BatchCheckResult(error=status_of(error)).SerializeToString())
+            return encode_result(BatchCheckResult(error=to_status(error)).SerializeToString())
         return ready[state, check.billing_mode, check.operation]
 
     def _ensure_batch_shape(self, request: BatchCheckOperationsRequest) -> None:
-        shape = Shape()
-        shape.batch_size("checks", len(request.checks))
-        shape.revision("minimum_revision", request.minimum_revision)
-        shape.ensure()
+        fields = FieldValidator()
+        fields.batch_size("checks", len(request.checks))
+        fields.revision("minimum_revision", request.minimum_revision)
+        fields.ensure()
 
 
 def _described(request: CheckOperationRequest) -> str:

@@ -25,7 +25,7 @@ _RESPONSE_TAG = bytes([BatchCheckResult.RESPONSE_FIELD_NUMBER << 3 | 2])
 _RESULTS_TAG = bytes([BatchCheckOperationsResponse.RESULTS_FIELD_NUMBER << 3 | 2])
 
 
-class ReadyAnswers:
+class PrecomputedResponses:
     """The answers of a policy, serialized. Billing modes and operations are the numbers of the wire."""
 
     def __init__(self, policy: Policy) -> None:
@@ -42,26 +42,26 @@ class ReadyAnswers:
         return answer + _REVISION_TAG + _varint(revision) if revision else answer
 
 
-class ReadyResults(dict[Key, bytes]):
+class BatchResults(dict[Key, bytes]):
     """The results of one batch, as they stand in its response: each is put together when it is first looked up."""
 
-    def __init__(self, ready: ReadyAnswers, revision: int) -> None:
+    def __init__(self, ready: PrecomputedResponses, revision: int) -> None:
         """All results of a batch are of one revision."""
         self._ready = ready
         self._revision = revision
 
     def __missing__(self, key: Key) -> bytes:
         answer = self._ready.answer(*key, self._revision)
-        result = self[key] = result_of(_RESPONSE_TAG + _varint(len(answer)) + answer)
+        result = self[key] = encode_result(_RESPONSE_TAG + _varint(len(answer)) + answer)
         return result
 
 
-def result_of(result: bytes) -> bytes:
+def encode_result(result: bytes) -> bytes:
     """A BatchCheckResult, as it stands in a BatchCheckOperationsResponse."""
     return _RESULTS_TAG + _varint(len(result)) + result
 
 
-def batch_of(results: Iterable[bytes], revision: int) -> bytes:
+def encode_batch(results: Iterable[bytes], revision: int) -> bytes:
     """A BatchCheckOperationsResponse with results as they stand in it."""
     return b"".join(results) + BatchCheckOperationsResponse(revision=revision).SerializeToString()
 

@@ -11,8 +11,8 @@ from grpc_reflection.v1alpha.reflection import ReflectionServicer
 from frostgate_server.domain.errors import FrostgateError
 
 from .method_handlers import refuse
-from .open_streams import Streams
-from .thread_pools import LANE_OF_METHOD, Lanes, in_lane
+from .open_streams import OpenStreams
+from .thread_pools import POOL_BY_METHOD, ThreadPools, run_in_pool
 
 V1 = "grpc.reflection.v1.ServerReflection"
 """Its messages are those of v1alpha to the byte; only the package has another name."""
@@ -20,7 +20,9 @@ V1 = "grpc.reflection.v1.ServerReflection"
 _METHOD = "ServerReflectionInfo"
 
 
-def add_reflection(server: grpc.Server, service_names: Iterable[str], lanes: Lanes, streams: Streams | None) -> None:
+def add_reflection(
+    server: grpc.Server, service_names: Iterable[str], pools: ThreadPools, streams: OpenStreams | None
+) -> None:
     """Serves reflection on the named services, in threads of its own: a stream keeps one for as long as it is open.
 
     `streams` lets in those who may, and lets go of those who may no more; None: anyone may.
@@ -37,7 +39,7 @@ def add_reflection(server: grpc.Server, service_names: Iterable[str], lanes: Lan
                 refuse(context, error)
         yield from servicer.ServerReflectionInfo(requests, context)
 
-    in_lane(reflect, lanes[LANE_OF_METHOD[_METHOD]])
+    run_in_pool(reflect, pools[POOL_BY_METHOD[_METHOD]])
     handler = grpc.stream_stream_rpc_method_handler(
         reflect,
         request_deserializer=_parsed,

@@ -34,8 +34,8 @@ CODES: dict[type[FrostgateError], grpc.StatusCode] = {
     errors.StorageUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.OutcomeUnknown: grpc.StatusCode.INTERNAL,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.CallerGone: grpc.StatusCode.CANCELLED,
-    errors.Bug: grpc.StatusCode.INTERNAL,
+    errors.CallerCancelled: grpc.StatusCode.CANCELLED,
+    errors.InternalError: grpc.StatusCode.INTERNAL,
 }
 
 _FIELDS = {
@@ -46,7 +46,7 @@ _FIELDS = {
 """The field that is to blame, for errors that are always one field's."""
 
 
-def status_of(error: FrostgateError) -> Status:
+def to_status(error: FrostgateError) -> Status:
     """The status: one ErrorInfo always, BadRequest for fields, RetryInfo where coming back later helps."""
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.variables)
     return Status(

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from frostgate_server.domain.errors import StartupError
 
-from .grpc_internals import is_unary, when_message_has_come
+from .grpc_internals import is_unary, queue_after_message
 
-LaneName = Literal["checks", "changes", "bulk", "mail", "reflection", "health", "identities"]
+PoolName = Literal["checks", "changes", "bulk", "mail", "reflection", "health", "authentication"]
 
-LANE_OF_METHOD: dict[str, LaneName] = {
+POOL_BY_METHOD: dict[str, PoolName] = {
     "CheckOperation": "checks",
     "BatchCheckOperations": "bulk",
     "ListRules": "bulk",
@@ -32,19 +32,19 @@ LANE_OF_METHOD: dict[str, LaneName] = {
     "SendVerificationCode": "mail",
     "ServerReflectionInfo": "reflection",
 }
-"""Every method has a lane of its own choice: one that is forgotten here keeps the server from starting."""
+"""The pool of every method. A method that is not listed keeps the server from starting."""
 
 CHANGES_AT_ONCE = 12
 """They mostly wait, to be committed together. Then all of them want the interpreter at once, and a check waits behind
 them: more would commit more in a second, and make checks wait the longer."""
 
-REST = 0.006
+PAUSE_PER_CALL_SECONDS = 0.006
 """Seconds that work which gives way rests afterwards, for each call that came meanwhile."""
 
-MOST_REST = 3.0
+MAX_PAUSE_RATIO = 3.0
 """The same at most, as a multiple of the time that the work took."""
 
-LONGEST_REST = 0.2
+MAX_PAUSE_SECONDS = 0.2
 """The same at most, in seconds."""
 
 
@@ -52,35 +52,35 @@ RETRY_AFTER_SECONDS = 1
 """For callers who are turned away."""
 
 Gate = Callable[..., Future[Any]]
-"""Takes the queue of a lane and a call, and queues the call there when it may go on, or answers it."""
+"""Takes the queue of a pool and a call, and queues the call there when it may go on, or answers it."""
 
 
-class Lane(ThreadPoolExecutor):
+class ThreadPool(ThreadPoolExecutor):
     """The threads of one purpose, all started at once: what they need is there before the first call."""
 
     def __init__(
-        self, name: str, threads: int, most_waiting: int = sys.maxsize, gives_way_to: "Lane | None" = None
+        self, name: str, threads: int, most_waiting: int = sys.maxsize, yields_to: "ThreadPool | None" = None
     ) -> None:
         """A call whose turn comes while more than `most_waiting` wait behind it is to be turned away.
 
-        Each of its calls gives way to the lane that this one `gives_way_to`. Raises RuntimeError if the system gives no
+        Each of its calls gives way to the pool that this one `yields_to`. Raises RuntimeError if the system gives no
         more threads.
         """
         super().__init__(max_workers=threads, thread_name_prefix=name)
         self._most_waiting = most_waiting
-        self._gives_way_to = gives_way_to
+        self._yields_to = yields_to
         self._begun = 0
         self.gate: Gate | None = None
         all_started = threading.Barrier(threads)
-        wait([super(Lane, self).submit(all_started.wait) for _ in range(threads)])
+        wait([super(ThreadPool, self).submit(all_started.wait) for _ in range(threads)])
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **more: Any) -> Future[Any]:
         """Queues a call. A unary one is queued when its message has come: silent callers take no thread."""
         if is_unary(arguments):
-            return when_message_has_come(self._queue, call, *arguments)
+            return queue_after_message(self._queue, call, *arguments)
         return super().submit(call, *arguments, **more)
 
-    def crowded(self) -> bool:
+    def is_full(self) -> bool:
         """Whether more wait than may. The executor's own queue is the only one that knows."""
         return self._work_queue.qsize() > self._most_waiting
 
@@ -92,49 +92,49 @@ class Lane(ThreadPoolExecutor):
         return self.gate(self.queue, call, *arguments) if self.gate else self.queue(call, *arguments)
 
     @contextmanager
-    def given_way(self) -> Iterator[None]:
-        """Around work that gives way to this lane: it rests afterwards, the longer the more calls came meanwhile.
+    def throttled(self) -> Iterator[None]:
+        """Around work that gives way to this pool: it rests afterwards, the longer the more calls came meanwhile.
 
         All share one interpreter, and no call goes on while other work computes.
         """
         start, begun_before = monotonic(), self._begun
         yield
         came = self._begun - begun_before
-        sleep(min(came * REST, MOST_REST * (monotonic() - start), LONGEST_REST))
+        sleep(min(came * PAUSE_PER_CALL_SECONDS, MAX_PAUSE_RATIO * (monotonic() - start), MAX_PAUSE_SECONDS))
 
     def _run(self, call: Callable[..., Any], /, *arguments: Any) -> None:
         """Makes a call, and gives way where that is asked for."""
         self._begun += 1
-        with self._gives_way_to.given_way() if self._gives_way_to else nullcontext():
+        with self._yields_to.throttled() if self._yields_to else nullcontext():
             call(*arguments)
 
 
-Lanes = dict[LaneName, Lane]
+ThreadPools = dict[PoolName, ThreadPool]
 
 
-def open_lanes(check_threads: int) -> Lanes:
-    """The lanes of a server. Raises StartupError if the system gives no more threads."""
+def open_thread_pools(check_threads: int) -> ThreadPools:
+    """The pools of a server. Raises StartupError if the system gives no more threads."""
     try:
-        checks = Lane("check", check_threads, most_waiting=2000)
+        checks = ThreadPool("check", check_threads, most_waiting=2000)
         return {
             "checks": checks,
-            "changes": Lane("change", CHANGES_AT_ONCE, most_waiting=1000),
-            "bulk": Lane("bulk", 2, most_waiting=200, gives_way_to=checks),
-            "mail": Lane("mail", 4, most_waiting=100),
-            "reflection": Lane("reflection", 16),
-            "health": Lane("health", 2),
-            "identities": Lane("identity", 2, most_waiting=500, gives_way_to=checks),
+            "changes": ThreadPool("change", CHANGES_AT_ONCE, most_waiting=1000),
+            "bulk": ThreadPool("bulk", 2, most_waiting=200, yields_to=checks),
+            "mail": ThreadPool("mail", 4, most_waiting=100),
+            "reflection": ThreadPool("reflection", 16),
+            "health": ThreadPool("health", 2),
+            "authentication": ThreadPool("authentication", 2, most_waiting=500, yields_to=checks),
         }
     except RuntimeError as error:
         raise StartupError(f"threads cannot be started: {error}; raise the limit of processes") from error
 
 
-def set_gate(lanes: Lanes, gate: Gate) -> None:
-    """Puts a gate before all lanes in which calls are answered. Streams do not pass it."""
-    for name in LANE_OF_METHOD.values():
-        lanes[name].gate = gate
+def set_preverification(pools: ThreadPools, gate: Gate) -> None:
+    """Sets the preverification of all pools that answer unary calls. Streams do not pass it."""
+    for name in POOL_BY_METHOD.values():
+        pools[name].gate = gate
 
 
-def in_lane(method: Callable[..., object], lane: Lane) -> None:
-    """Makes gRPC call the method in the threads of the lane, by the attribute in which it looks for them."""
-    vars(method)["experimental_thread_pool"] = lane
+def run_in_pool(method: Callable[..., object], pool: ThreadPool) -> None:
+    """Makes gRPC call the method in the threads of the pool, by the attribute in which it looks for them."""
+    vars(method)["experimental_thread_pool"] = pool

@@ -5,10 +5,12 @@ from typing import Any
 import grpc
 
 from frostgate_server.auth.certificates import ServerCertificate
-from frostgate_server.auth.reloadable_file import Kept
+from frostgate_server.auth.reloadable_file import ReloadableFile
 
 
-def server_credentials(certificate: Kept[ServerCertificate], authorities: Kept[bytes] | None) -> grpc.ServerCredentials:
+def server_credentials(
+    certificate: ReloadableFile[ServerCertificate], authorities: ReloadableFile[bytes] | None
+) -> grpc.ServerCredentials:
     """Shows the certificate, and asks callers for one of the authorities, if any are given.
 
     A handshake reads no file: it takes what was last found good. Open connections go on with what they began with.
@@ -31,7 +33,7 @@ def server_credentials(certificate: Kept[ServerCertificate], authorities: Kept[b
 
 
 def _material(
-    certificate: Kept[ServerCertificate], authorities: Kept[bytes] | None
+    certificate: ReloadableFile[ServerCertificate], authorities: ReloadableFile[bytes] | None
 ) -> tuple[ServerCertificate, bytes | None]:
     return certificate.value, authorities.value if authorities else None
 

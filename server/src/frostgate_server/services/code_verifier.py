@@ -16,7 +16,7 @@ from uuid import uuid4
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
 from frostgate_server.domain.errors import FrostgateError, OutcomeUnknown, StorageUnavailable
-from frostgate_server.domain.verification_code import WINDOW, CodeKey, Limits, Purpose, SentCode, new_code
+from frostgate_server.domain.verification_code import WINDOW, CodeKey, CodeLimits, Purpose, SentCode, new_code
 from frostgate_server.domain.verification_errors import (
     VerificationCodeInvalid,
     VerificationCodeRequired,
@@ -32,7 +32,7 @@ TRIES_OF_A_SENDING = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Plan(Generic[_Answer]):
+class PlannedChange(Generic[_Answer]):
     """What is to be done in a transaction, and what a code must be good for; None: it needs no code."""
 
     purpose: Purpose | None
@@ -40,7 +40,7 @@ class Plan(Generic[_Answer]):
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class CodeAttempt:
     """A try that is counted: of a code, for a purpose; `sent` is None where there is no code to compare with."""
 
     try_id: str
@@ -57,29 +57,30 @@ class NewCode:
     before: SentCode | None
 
 
-class CodeGate:
+class CodeVerifier:
     """Makes codes and lets changes pass that have the right one."""
 
-    def __init__(self, store: Store, key: CodeKey, limits: Limits, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, store: Store, key: CodeKey, limits: CodeLimits, clock: Callable[[], datetime] = utc_now) -> None:
         """Takes the key under which codes are kept."""
         self._store = store
         self._key = key
         self._limits = limits
         self._clock = clock
 
-    def write(self, caller: Caller, plan: Callable[[Transaction], Plan[_Answer]], code: str) -> _Answer:
+    def write(self, caller: Caller, plan: Callable[[Transaction], PlannedChange[_Answer]], code: str) -> _Answer:
         """Carries a plan out in a transaction, once the code is found good for its purpose, if it has one.
 
-        The plan is made anew for each transaction; what it raises changes nothing. Raises CallerGone if nobody waits
-        any more when the first one begins; VerificationCodeRequired, VerificationCodeInvalid, VerificationRateLimited.
+        The plan is made anew for each transaction; what it raises changes nothing. Raises CallerCancelled if the
+        caller no longer waits when the first one begins; VerificationCodeRequired, VerificationCodeInvalid,
+        VerificationRateLimited.
         """
 
-        def begin(transaction: Transaction) -> _Answer | Try:
+        def begin(transaction: Transaction) -> _Answer | CodeAttempt:
             caller.ensure_waits()
             planned = plan(transaction)
             return planned.carry_out() if planned.purpose is None else self._begin(transaction, planned.purpose, code)
 
-        def finish(begun: Try, transaction: Transaction) -> _Answer:
+        def finish(begun: CodeAttempt, transaction: Transaction) -> _Answer:
             planned = plan(transaction)
             if planned.purpose is not None:
                 self._spend(transaction, planned.purpose, begun)
@@ -87,9 +88,9 @@ class CodeGate:
             return planned.carry_out()
 
         begun = self._store.write(begin)
-        if not isinstance(begun, Try):
+        if not isinstance(begun, CodeAttempt):
             return begun
-        if begun.sent is None or not self._key.fits(begun.sent, begun.purpose, code):
+        if begun.sent is None or not self._key.matches(begun.sent, begun.purpose, code):
             raise VerificationCodeInvalid(begun.purpose.partner_id)
         try:
             return self._store.write(partial(finish, begun))
@@ -127,20 +128,20 @@ class CodeGate:
         if new.before is not None:
             transaction.put_code(partner_id, new.before)
 
-    def _begin(self, transaction: Transaction, purpose: Purpose, code: str) -> Try:
+    def _begin(self, transaction: Transaction, purpose: Purpose, code: str) -> CodeAttempt:
         """Counts a try, as one that failed."""
         if not code:
             raise VerificationCodeRequired(partner_id=purpose.partner_id, action=purpose.action.name)
         now = self._clock()
         self._ensure_below(transaction, purpose.partner_id, CountKind.FAILED, now, purpose.partner_id)
-        begun = Try(str(uuid4()), purpose, transaction.code(purpose.partner_id))
+        begun = CodeAttempt(str(uuid4()), purpose, transaction.code(purpose.partner_id))
         transaction.count(purpose.partner_id, CountKind.FAILED, begun.try_id, now)
         if begun.sent is None or not begun.sent.is_live(now, self._limits.tries):
             return replace(begun, sent=None)
         transaction.put_code(purpose.partner_id, replace(begun.sent, tries=begun.sent.tries + 1))
         return begun
 
-    def _spend(self, transaction: Transaction, purpose: Purpose, begun: Try) -> None:
+    def _spend(self, transaction: Transaction, purpose: Purpose, begun: CodeAttempt) -> None:
         """Ends a code that was right. Raises VerificationCodeInvalid if it has been used, replaced or too old since."""
         present = transaction.code(purpose.partner_id)
         if (
@@ -152,14 +153,14 @@ class CodeGate:
             raise VerificationCodeInvalid(purpose.partner_id)
         transaction.drop_code(purpose.partner_id)
 
-    def _give_back(self, transaction: Transaction, begun: Try) -> None:
+    def _give_back(self, transaction: Transaction, begun: CodeAttempt) -> None:
         """Takes a try back that was right, and yet of no use."""
         self._forgive(transaction, begun)
         present = transaction.code(begun.purpose.partner_id)
         if present is not None and _is_still(begun.sent, present):
             transaction.put_code(begun.purpose.partner_id, replace(present, tries=present.tries - 1))
 
-    def _forgive(self, transaction: Transaction, begun: Try) -> None:
+    def _forgive(self, transaction: Transaction, begun: CodeAttempt) -> None:
         """Takes back the failure that a try was counted as."""
         transaction.uncount(begun.purpose.partner_id, CountKind.FAILED, begun.try_id)
 

@@ -38,7 +38,7 @@ class KnowsPartners(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CustomerTransition:
     """What a change makes of one customer: None before or after where it is unknown."""
 
     customer_id: str
@@ -49,7 +49,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CustomerChange:
     """A change that somebody asks for, and the transition that makes it: (customer_id, before, at) → after.
 
     An empty `request_id` or `code` stands for none.
@@ -63,29 +63,31 @@ class Change:
     code: str
     transition: Callable[[str, Customer | None, Moment], Customer | None]
 
-    def step(self, customer_id: str, before: Customer | None, at: Moment) -> Step:
+    def step(self, customer_id: str, before: Customer | None, at: Moment) -> CustomerTransition:
         """What the change makes of a customer. Raises PartnerMismatch, and what the transition raises."""
         if self.action is not FreezeEventAction.ASSOCIATED:
             self.caller.ensure_sees_customer(customer_id, before)
         after = self.transition(customer_id, before, at)
         either = after or before
         assert either is not None, "a transition begins or ends with a customer"
-        return Step(customer_id, either.partner_id, before, after, at)
+        return CustomerTransition(customer_id, either.partner_id, before, after, at)
 
-    def purpose(self, partners: KnowsPartners, steps: list[Step], customer_ids: Iterable[str]) -> Purpose | None:
+    def purpose(
+        self, partners: KnowsPartners, steps: list[CustomerTransition], customer_ids: Iterable[str]
+    ) -> Purpose | None:
         """What a code must be good for, so that these steps may be taken; None: they need none.
 
         All are customers of one partner, of those that were asked for.
         """
         action = _VERIFIED.get(self.action)
-        if action is None or not any(self._is_grave(step) for step in steps):
+        if action is None or not any(self._requires_code(step) for step in steps):
             return None
         partner = partners.partner(steps[0].partner_id)
         if partner is None or not partner.verification_code_enabled:
             return None
         return Purpose.of(partner.partner_id, action, customer_ids, self.scope)
 
-    def record(self, transaction: Transaction, step: Step) -> None:
+    def record(self, transaction: Transaction, step: CustomerTransition) -> None:
         """Takes a step."""
         event = FreezeEvent(
             revision=step.at.revision,
@@ -103,17 +105,17 @@ class Change:
         )
         transaction.record(event, step.after)
 
-    def _is_grave(self, step: Step) -> bool:
+    def _requires_code(self, step: CustomerTransition) -> bool:
         """Nothing is lost with a customer of which nothing is frozen."""
         normal = step.before is not None and step.before.freeze_state is FreezeState.NORMAL
         return not (self.action is FreezeEventAction.DISASSOCIATED and normal)
 
 
-def steps_of(
-    change: Change, customers: dict[str, Customer | None], revision: int, time: datetime
-) -> list[Step | FrostgateError]:
+def plan_transitions(
+    change: CustomerChange, customers: dict[str, Customer | None], revision: int, time: datetime
+) -> list[CustomerTransition | FrostgateError]:
     """The step of each customer, in the order asked, from a revision on; or why there is none."""
-    outcomes: list[Step | FrostgateError] = []
+    outcomes: list[CustomerTransition | FrostgateError] = []
     for customer_id, before in customers.items():
         try:
             outcomes.append(change.step(customer_id, before, Moment(revision + 1, time)))

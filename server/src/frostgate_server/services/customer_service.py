@@ -25,28 +25,41 @@ from frostgate_server.domain.errors import (
 )
 from frostgate_server.domain.verification_errors import VerificationCodeRequired
 from frostgate_server.storage.interface import Store, Transaction
-from frostgate_server.storage.queries import Answered, CustomerFilter, EventFilter, RequestKey
+from frostgate_server.storage.queries import CustomerFilter, EventFilter, RequestKey, StoredResponse
 
 from . import page_token as paging
-from .code_verifier import CodeGate, Plan
-from .customer_change import Change, Step, ensure_one_partner_with_codes, partners_seen, steps_of
-from .stored_responses import BatchChanged, Changed, ensure_may_be_told, read_batch, read_changed, written
+from .code_verifier import CodeVerifier, PlannedChange
+from .customer_change import (
+    CustomerChange,
+    CustomerTransition,
+    ensure_one_partner_with_codes,
+    partners_seen,
+    plan_transitions,
+)
+from .stored_responses import (
+    BatchChangeResult,
+    ChangeResult,
+    ensure_may_be_told,
+    parse_batch_result,
+    parse_change_result,
+    serialize_response,
+)
 
-_Answer = TypeVar("_Answer", Changed, BatchChanged)
+_Answer = TypeVar("_Answer", ChangeResult, BatchChangeResult)
 
 
-class Refusals(Protocol):
+class RefusalRecorder(Protocol):
     """Keeps refusals for who looks for them later."""
 
-    def note(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
+    def record(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
         """Takes note of a call that was refused, and of `more` items of it that were refused likewise."""
 
 
-class FreezeService:
+class CustomerService:
     """Changes customers, and tells what happened to them.
 
-    Every change may raise RequestIdReused, and CallerGone if nobody waits any more when its turn comes; it has changed
-    nothing then. All but `associate` may raise VerificationCodeRequired, VerificationCodeInvalid and
+    Every change may raise RequestIdReused, and CallerCancelled if the caller no longer waits when its turn comes: then
+    nothing has changed. All but `associate` may raise VerificationCodeRequired, VerificationCodeInvalid and
     VerificationRateLimited. An empty request_id or code stands for none. A caller that is bound to partners gets
     PartnerMismatch in the place of CustomerNotFound and PartnerNotFound, and for what is not theirs.
     """
@@ -54,19 +67,19 @@ class FreezeService:
     def __init__(
         self,
         store: Store,
-        gate: CodeGate,
-        refusals: Refusals,
+        code_verifier: CodeVerifier,
+        refusals: RefusalRecorder,
         retention_period: timedelta,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Resources frozen from now on are retained for `retention_period`. Refused items of batches are noted."""
         self._store = store
-        self._gate = gate
+        self._code_verifier = code_verifier
         self._refusals = refusals
         self._retention_period = retention_period
         self._clock = clock
 
-    def associate(self, caller: Caller, customer_id: str, partner_id: str, request_id: str) -> Changed:
+    def associate(self, caller: Caller, customer_id: str, partner_id: str, request_id: str) -> ChangeResult:
         """Associates a customer with a partner: frozen by default. Raises CustomerAlreadyAssociated."""
 
         def associated(customer_id: str, before: Customer | None, at: Moment) -> Customer:
@@ -74,16 +87,16 @@ class FreezeService:
             return freezing.associate(customer_id, before, partner_id, at)
 
         reason = freezing.ASSOCIATION_REASON
-        change = Change(caller, FreezeEventAction.ASSOCIATED, None, reason, request_id, "", associated)
+        change = CustomerChange(caller, FreezeEventAction.ASSOCIATED, None, reason, request_id, "", associated)
         return self._one(change, "AssociateCustomer", customer_id, partner_id)
 
-    def disassociate(self, caller: Caller, customer_id: str, reason: str, code: str, request_id: str) -> Changed:
+    def disassociate(self, caller: Caller, customer_id: str, reason: str, code: str, request_id: str) -> ChangeResult:
         """Makes a customer unknown, from any state. Raises CustomerNotFound."""
 
         def disassociated(customer_id: str, before: Customer | None, _: Moment) -> None:
             freezing.disassociate(customer_id, before)
 
-        change = Change(caller, FreezeEventAction.DISASSOCIATED, None, reason, request_id, code, disassociated)
+        change = CustomerChange(caller, FreezeEventAction.DISASSOCIATED, None, reason, request_id, code, disassociated)
         return self._one(change, "DisassociateCustomer", customer_id)
 
     def freeze(
@@ -96,7 +109,7 @@ class FreezeService:
         request_id: str,
         *,
         validate_only: bool,
-    ) -> Changed:
+    ) -> ChangeResult:
         """Freezes a customer, or freezes it further. Raises CustomerNotFound, AlreadyFrozen."""
         change = self._freezing(caller, scope, reason, code, request_id)
         return self._one(change, "FreezeCustomer", customer_id, validate_only=validate_only)
@@ -111,21 +124,21 @@ class FreezeService:
         request_id: str,
         *,
         validate_only: bool,
-    ) -> Changed:
+    ) -> ChangeResult:
         """Unfreezes a customer. Raises CustomerNotFound, NotFrozen, ScopeMismatch."""
         change = self._unfreezing(caller, scope, reason, code, request_id)
         return self._one(change, "UnfreezeCustomer", customer_id, validate_only=validate_only)
 
     def batch_freeze(
         self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, code: str, request_id: str
-    ) -> BatchChanged:
+    ) -> BatchChangeResult:
         """Freezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
         change = self._freezing(caller, scope, reason, code, request_id)
         return self._many(change, "BatchFreezeCustomers", customer_ids)
 
     def batch_unfreeze(
         self, caller: Caller, customer_ids: list[str], scope: FreezeScope, reason: str, code: str, request_id: str
-    ) -> BatchChanged:
+    ) -> BatchChangeResult:
         """Unfreezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
         change = self._unfreezing(caller, scope, reason, code, request_id)
         return self._many(change, "BatchUnfreezeCustomers", customer_ids)
@@ -175,106 +188,108 @@ class FreezeService:
         page = found[:page_size]
         return page, paging.token(filters, page[-1].revision) if len(found) > page_size else ""
 
-    def _freezing(self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str) -> Change:
+    def _freezing(self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str) -> CustomerChange:
         def frozen(customer_id: str, before: Customer | None, at: Moment) -> Customer:
             return freezing.freeze(customer_id, before, scope, reason, self._retention_period, at)
 
-        return Change(caller, FreezeEventAction.FROZEN, scope, reason, request_id, code, frozen)
+        return CustomerChange(caller, FreezeEventAction.FROZEN, scope, reason, request_id, code, frozen)
 
-    def _unfreezing(self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str) -> Change:
+    def _unfreezing(
+        self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str
+    ) -> CustomerChange:
         def unfrozen(customer_id: str, before: Customer | None, at: Moment) -> Customer:
             return freezing.unfreeze(customer_id, before, scope, at)
 
-        return Change(caller, FreezeEventAction.UNFROZEN, scope, reason, request_id, code, unfrozen)
+        return CustomerChange(caller, FreezeEventAction.UNFROZEN, scope, reason, request_id, code, unfrozen)
 
-    def _foreseen(self, change: Change, customer_id: str) -> Changed:
+    def _foreseen(self, change: CustomerChange, customer_id: str) -> ChangeResult:
         """What a change would do: nothing is changed, kept or replayed, and a code only looked for."""
         at = Moment(self._store.revision(), self._clock())
         step = change.step(customer_id, self._store.customer(customer_id), at)
         purpose = change.purpose(self._store, [step], [customer_id])
         if purpose is not None and not change.code:
             raise VerificationCodeRequired(partner_id=purpose.partner_id, action=purpose.action.name)
-        return Changed(step.after, at.revision, step.partner_id)
+        return ChangeResult(step.after, at.revision, step.partner_id)
 
     def _one(
-        self, change: Change, method: str, customer_id: str, *more_content: str, validate_only: bool = False
-    ) -> Changed:
+        self, change: CustomerChange, method: str, customer_id: str, *more_content: str, validate_only: bool = False
+    ) -> ChangeResult:
         if validate_only:
             return self._foreseen(change, customer_id)
 
-        def plan(transaction: Transaction) -> Plan[Changed]:
+        def plan(transaction: Transaction) -> PlannedChange[ChangeResult]:
             at = Moment(transaction.revision() + 1, self._clock())
             step = change.step(customer_id, transaction.customer(customer_id), at)
 
-            def carry_out() -> Changed:
+            def carry_out() -> ChangeResult:
                 change.record(transaction, step)
-                return Changed(step.after, at.revision, step.partner_id)
+                return ChangeResult(step.after, at.revision, step.partner_id)
 
-            return Plan(change.purpose(transaction, [step], [customer_id]), carry_out)
+            return PlannedChange(change.purpose(transaction, [step], [customer_id]), carry_out)
 
         content = [customer_id, change.scope, change.reason, *more_content]
-        return self._once(change, method, content, plan, read_changed)
+        return self._once(change, method, content, plan, parse_change_result)
 
-    def _many(self, change: Change, method: str, customer_ids: list[str]) -> BatchChanged:
-        def plan(transaction: Transaction) -> Plan[BatchChanged]:
+    def _many(self, change: CustomerChange, method: str, customer_ids: list[str]) -> BatchChangeResult:
+        def plan(transaction: Transaction) -> PlannedChange[BatchChangeResult]:
             before = {customer_id: transaction.customer(customer_id) for customer_id in customer_ids}
             partner_ids = partners_seen(change.caller, before.values())
             ensure_one_partner_with_codes(transaction, partner_ids)
-            outcomes = steps_of(change, before, transaction.revision(), self._clock())
-            steps = [outcome for outcome in outcomes if isinstance(outcome, Step)]
+            outcomes = plan_transitions(change, before, transaction.revision(), self._clock())
+            steps = [outcome for outcome in outcomes if isinstance(outcome, CustomerTransition)]
 
-            def carry_out() -> BatchChanged:
+            def carry_out() -> BatchChangeResult:
                 for step in steps:
                     change.record(transaction, step)
                 results = zip(customer_ids, map(_result, outcomes), strict=True)
-                return BatchChanged(tuple(results), transaction.revision(), tuple(partner_ids))
+                return BatchChangeResult(tuple(results), transaction.revision(), tuple(partner_ids))
 
-            return Plan(change.purpose(transaction, steps, customer_ids), carry_out)
+            return PlannedChange(change.purpose(transaction, steps, customer_ids), carry_out)
 
-        batch = self._once(change, method, [customer_ids, change.scope, change.reason], plan, read_batch)
+        batch = self._once(change, method, [customer_ids, change.scope, change.reason], plan, parse_batch_result)
         mismatches = [result for _, result in batch.results if isinstance(result, PartnerMismatch)]
         if mismatches:
-            self._refusals.note(change.caller.principal, method, mismatches[0], len(mismatches) - 1)
+            self._refusals.record(change.caller.principal, method, mismatches[0], len(mismatches) - 1)
         return batch
 
     def _once(
         self,
-        change: Change,
+        change: CustomerChange,
         method: str,
         content: Sequence[object],
-        plan: Callable[[Transaction], Plan[_Answer]],
+        plan: Callable[[Transaction], PlannedChange[_Answer]],
         read: Callable[[str], _Answer],
     ) -> _Answer:
         """Carries the plan out, or gives the first answer again if this request was answered before."""
         key = RequestKey(change.caller.principal, method, change.request_id)
         fingerprint = hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
-        def replayed(earlier: Answered) -> _Answer:
+        def replay_event(earlier: StoredResponse) -> _Answer:
             if earlier.fingerprint != fingerprint:
                 raise RequestIdReused(request_id=key.request_id)
             answer = read(earlier.answer)
             ensure_may_be_told(change.caller, answer)
             return answer
 
-        def plan_once(transaction: Transaction) -> Plan[_Answer]:
+        def plan_once(transaction: Transaction) -> PlannedChange[_Answer]:
             if not key.request_id:
                 return plan(transaction)
             if earlier := transaction.answered(key):
-                answer = replayed(earlier)
-                return Plan(None, lambda: answer)
+                answer = replay_event(earlier)
+                return PlannedChange(None, lambda: answer)
             planned = plan(transaction)
 
             def carry_out() -> _Answer:
                 answer = planned.carry_out()
-                transaction.remember(key, Answered(fingerprint, written(answer)), self._clock())
+                transaction.remember(key, StoredResponse(fingerprint, serialize_response(answer)), self._clock())
                 return answer
 
-            return Plan(planned.purpose, carry_out)
+            return PlannedChange(planned.purpose, carry_out)
 
-        return self._gate.write(change.caller, plan_once, change.code)
+        return self._code_verifier.write(change.caller, plan_once, change.code)
 
 
-def _result(outcome: Step | FrostgateError) -> Customer | FrostgateError:
+def _result(outcome: CustomerTransition | FrostgateError) -> Customer | FrostgateError:
     if isinstance(outcome, FrostgateError):
         return outcome
     assert outcome.after is not None, "freezing and unfreezing leave a customer"

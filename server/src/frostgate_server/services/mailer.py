@@ -6,7 +6,7 @@ from typing import Protocol
 from frostgate_server.domain.verification_code import Purpose
 
 
-class MailLost(Exception):
+class DeliveryUnknown(Exception):
     """Nobody knows whether a mail was taken: its code stays good, and counts."""
 
 
@@ -16,5 +16,5 @@ class Mailer(Protocol):
     def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
         """Mails a code. Returns once a mail server has taken it.
 
-        Raises MailLost if it may have been taken, OSError if it was not: neither ever tells the contact.
+        Raises DeliveryUnknown if it may have been taken, OSError if it was not: neither ever tells the contact.
         """

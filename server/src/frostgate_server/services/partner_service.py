@@ -11,17 +11,17 @@ from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
 from frostgate_server.domain.enums import VerificationAction
 from frostgate_server.domain.errors import Overloaded, PartnerNotFound
-from frostgate_server.domain.partner import Partner, PartnerUpdate, masked, updated
+from frostgate_server.domain.partner import Partner, PartnerUpdate, mask_contact, updated
 from frostgate_server.domain.verification_code import Purpose
 from frostgate_server.domain.verification_errors import (
     VerificationCodeNotSent,
     VerificationNotConfigured,
     VerificationNotEnabled,
 )
-from frostgate_server.services.mailer import Mailer, MailLost
+from frostgate_server.services.mailer import DeliveryUnknown, Mailer
 from frostgate_server.storage.interface import Store, Transaction
 
-from .code_verifier import CodeGate, NewCode, Plan
+from .code_verifier import CodeVerifier, NewCode, PlannedChange
 
 RETRY_AFTER_SECONDS = 10
 """While a code is on its way to a partner: about as long as a slow mail server is waited for."""
@@ -34,11 +34,11 @@ class PartnerService:
     """
 
     def __init__(
-        self, store: Store, gate: CodeGate, mailer: Mailer | None, clock: Callable[[], datetime] = utc_now
+        self, store: Store, code_verifier: CodeVerifier, mailer: Mailer | None, clock: Callable[[], datetime] = utc_now
     ) -> None:
         """Without a mailer no code can be sent, and no partner can enable them."""
         self._store = store
-        self._gate = gate
+        self._code_verifier = code_verifier
         self._mailer = mailer
         self._clock = clock
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class PartnerService:
         """
         partner_id = update.partner_id
 
-        def plan(transaction: Transaction) -> Plan[Partner]:
+        def plan(transaction: Transaction) -> PlannedChange[Partner]:
             caller.ensure_sees(partner_id)
             before = transaction.partner(partner_id)
             after = updated(before, update)
@@ -72,9 +72,11 @@ class PartnerService:
                 return _shown(after)
 
             needs_code = before is not None and before.verification_code_enabled
-            return Plan(Purpose(partner_id, VerificationAction.UPDATE_PARTNER) if needs_code else None, carry_out)
+            return PlannedChange(
+                Purpose(partner_id, VerificationAction.UPDATE_PARTNER) if needs_code else None, carry_out
+            )
 
-        return self._gate.write(caller, plan, code)
+        return self._code_verifier.write(caller, plan, code)
 
     def send_code(self, caller: Caller, purpose: Purpose) -> tuple[datetime, str]:
         """Mails a code to the partner's contact. Gives until when it is good, and the contact.
@@ -93,12 +95,12 @@ class PartnerService:
                 raise VerificationNotEnabled(partner_id=partner_id)
             if mailer is None:
                 raise VerificationNotConfigured
-            new = self._gate.make(transaction, purpose, partner.verification_contact)
+            new = self._code_verifier.make(transaction, purpose, partner.verification_contact)
             transaction.note(self._note(caller, "SendVerificationCode", partner_id))
             return partner.verification_contact, new
 
         def unmake(transaction: Transaction) -> None:
-            self._gate.unmake(transaction, partner_id, new)
+            self._code_verifier.unmake(transaction, partner_id, new)
             note = self._note(caller, "SendVerificationCode", partner_id)
             transaction.note(replace(note, reason=VerificationCodeNotSent.reason))
 
@@ -107,12 +109,12 @@ class PartnerService:
             assert mailer is not None, "without a mailer no code is made"
             try:
                 mailer.send(contact, new.code, purpose, new.sent.expire_time)
-            except MailLost as error:
+            except DeliveryUnknown as error:
                 raise VerificationCodeNotSent(str(error)) from error
             except OSError as error:
                 self._store.write(unmake)
                 raise VerificationCodeNotSent(str(error)) from error
-        return new.sent.expire_time, masked(contact)
+        return new.sent.expire_time, mask_contact(contact)
 
     @contextmanager
     def _sending_alone(self, partner_id: str) -> Iterator[None]:
@@ -153,4 +155,4 @@ def _known(partner: Partner | None, partner_id: str) -> Partner:
 
 
 def _shown(partner: Partner) -> Partner:
-    return replace(partner, verification_contact=masked(partner.verification_contact))
+    return replace(partner, verification_contact=mask_contact(partner.verification_contact))

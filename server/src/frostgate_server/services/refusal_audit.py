@@ -51,7 +51,7 @@ class _Allowance:
         return True
 
 
-class Refusals:
+class RefusalAudit:
     """Takes refusals from any thread. Closed, it has written all that it took."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Refusals:
         self._thread = threading.Thread(target=self._write_all, name="refusals", daemon=True)
         self._thread.start()
 
-    def note(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
+    def record(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
         """Takes note of a call that was refused, and of `more` items of it that were refused likewise.
 
         The principal of a PermissionDenied stands in it: the caller got no further than the door.

@@ -23,7 +23,7 @@ from frostgate_server.domain.errors import (
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangeResult:
     """One change: the customer afterwards (None where the change ended its association), the revision, and the partner
     whose customer it is or was."""
 
@@ -33,7 +33,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchChanged:
+class BatchChangeResult:
     """A batch of changes: what became of each customer, in the order asked, the last revision, and the partners whose
     customers it tells of."""
 
@@ -58,9 +58,9 @@ _REFUSALS = {
 }
 
 
-def written(answer: Changed | BatchChanged) -> str:
-    """The answer as text, from which `read_changed` or `read_batch` make it again."""
-    if isinstance(answer, Changed):
+def serialize_response(answer: ChangeResult | BatchChangeResult) -> str:
+    """The answer as text, from which `parse_change_result` or `parse_batch_result` make it again."""
+    if isinstance(answer, ChangeResult):
         customer = _written_customer(answer.customer)
         content: dict[str, Any] = {"customer": customer, "revision": answer.revision, "partner_id": answer.partner_id}
     else:
@@ -69,26 +69,26 @@ def written(answer: Changed | BatchChanged) -> str:
     return json.dumps(content, separators=(",", ":"))
 
 
-def read_changed(text: str) -> Changed:
+def parse_change_result(text: str) -> ChangeResult:
     """A kept answer to one change."""
     content = json.loads(text)
     customer = content["customer"]
     made = None if customer is None else _read_customer(customer)
-    return Changed(made, content["revision"], content["partner_id"])
+    return ChangeResult(made, content["revision"], content["partner_id"])
 
 
-def read_batch(text: str) -> BatchChanged:
+def parse_batch_result(text: str) -> BatchChangeResult:
     """A kept answer to a batch."""
     content = json.loads(text)
     results = tuple((customer_id, _read_result(result)) for customer_id, result in content["results"])
-    return BatchChanged(results, content["revision"], tuple(content["partner_ids"]))
+    return BatchChangeResult(results, content["revision"], tuple(content["partner_ids"]))
 
 
-def ensure_may_be_told(caller: Caller, answer: Changed | BatchChanged) -> None:
+def ensure_may_be_told(caller: Caller, answer: ChangeResult | BatchChangeResult) -> None:
     """Raises PartnerMismatch if an answer that was given earlier tells more than the caller may know now."""
-    for partner_id in (answer.partner_id,) if isinstance(answer, Changed) else answer.partner_ids:
+    for partner_id in (answer.partner_id,) if isinstance(answer, ChangeResult) else answer.partner_ids:
         caller.ensure_sees(partner_id)
-    if isinstance(answer, BatchChanged) and caller.partners is not None:
+    if isinstance(answer, BatchChangeResult) and caller.partners is not None:
         for customer_id, result in answer.results:
             if isinstance(result, CustomerNotFound):
                 raise PartnerMismatch(customer_id)

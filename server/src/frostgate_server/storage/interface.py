@@ -12,7 +12,7 @@ from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.enums import FreezeState
 from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import SentCode
-from frostgate_server.storage.queries import Answered, CountKind, CustomerFilter, EventFilter, RequestKey
+from frostgate_server.storage.queries import CountKind, CustomerFilter, EventFilter, RequestKey, StoredResponse
 
 _Result = TypeVar("_Result")
 
@@ -62,10 +62,10 @@ class Transaction(Protocol):
     def note(self, note: AuditNote) -> None:
         """Appends to the audit log. This moves no revision."""
 
-    def answered(self, key: RequestKey) -> Answered | None:
+    def answered(self, key: RequestKey) -> StoredResponse | None:
         """What was remembered under this key, for at least 24 hours."""
 
-    def remember(self, key: RequestKey, answered: Answered, at: datetime) -> None:
+    def remember(self, key: RequestKey, answered: StoredResponse, at: datetime) -> None:
         """Remembers an answer for at least 24 hours from `at` (UTC). The key must be new."""
 
 

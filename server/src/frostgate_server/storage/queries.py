@@ -17,7 +17,7 @@ class RequestKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class StoredResponse:
     """A change that was answered OK: a hash of what was asked, and the answer, as the service wrote it."""
 
     fingerprint: str

@@ -9,7 +9,7 @@ from .driver import sqlite3
 
 
 @contextmanager
-def translated_errors() -> Iterator[None]:
+def mapped_errors() -> Iterator[None]:
     """Raises StorageUnavailable for every error of SQLite and of the system."""
     try:
         yield

@@ -19,7 +19,7 @@ from frostgate_server.storage.interface import Transaction
 
 from .connections import Connections
 from .driver import sqlite3
-from .error_mapping import translated_errors
+from .error_mapping import mapped_errors
 from .head_file import HeadFile
 from .transaction import SqliteTransaction
 
@@ -36,7 +36,7 @@ _NOT_COMMITTED = {"SQLITE_FULL", "SQLITE_BUSY"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class PendingWrite:
     """A change that waits for its turn, until `outcome` runs. Whoever cancels `outcome` before has withdrawn it."""
 
     work: Callable[[Transaction], Any]
@@ -44,7 +44,7 @@ class _Change:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _CompletedWrite:
     """What came of a change, to be told once its group is on disk."""
 
     outcome: Future[Any]
@@ -69,13 +69,13 @@ class GroupCommit:
         self._head_file = head_file
         self._around_group = around_group
         self._connection = connections.open()
-        self._waiting: SimpleQueue[_Change | None] = SimpleQueue()
+        self._waiting: SimpleQueue[PendingWrite | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._make_groups, name="group-commit", daemon=True)
         self._thread.start()
 
     def write(self, work: Callable[[Transaction], _Result]) -> _Result:
         """See store.Store."""
-        change = _Change(work)
+        change = PendingWrite(work)
         self._waiting.put(change)
         try:
             result: _Result = change.outcome.result(PATIENCE)
@@ -96,7 +96,7 @@ class GroupCommit:
             with self._around_group():
                 self._make_group(first)
 
-    def _make_group(self, first: _Change) -> None:
+    def _make_group(self, first: PendingWrite) -> None:
         """Makes a change and those that wait behind it. Whatever fails the group is told to each of its changes."""
         taken = [first]
         try:
@@ -112,7 +112,7 @@ class GroupCommit:
     @contextmanager
     def _transaction(self) -> Iterator[SqliteTransaction]:
         """One transaction, alone in the world. Raises StorageUnavailable; whatever is raised within it undoes it."""
-        with translated_errors(), self._head_file.locked():
+        with mapped_errors(), self._head_file.locked():
             self._connections.ensure_same_file()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -122,11 +122,11 @@ class GroupCommit:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _made(self, taken: list[_Change], transaction: SqliteTransaction) -> list[_Made]:
+    def _made(self, taken: list[PendingWrite], transaction: SqliteTransaction) -> list[_CompletedWrite]:
         """Makes the change in `taken`, and in their order those that wait, which it is given."""
         made = []
         end = monotonic() + GROUP_PERIOD
-        change: _Change | None = taken[0]
+        change: PendingWrite | None = taken[0]
         while change is not None:
             if change.outcome.set_running_or_notify_cancel():
                 made.append(self._make(change, transaction))
@@ -135,7 +135,7 @@ class GroupCommit:
                 taken.append(change)
         return made
 
-    def _next(self) -> _Change | None:
+    def _next(self) -> PendingWrite | None:
         try:
             change = self._waiting.get_nowait()
         except Empty:
@@ -144,15 +144,15 @@ class GroupCommit:
             self._waiting.put(None)
         return change
 
-    def _make(self, change: _Change, transaction: SqliteTransaction) -> _Made:
+    def _make(self, change: PendingWrite, transaction: SqliteTransaction) -> _CompletedWrite:
         """Makes one change. Raises if it took the whole transaction with it."""
         try:
-            with translated_errors(), transaction.change():
-                return _Made(change.outcome, change.work(transaction))
+            with mapped_errors(), transaction.change():
+                return _CompletedWrite(change.outcome, change.work(transaction))
         except Exception as refusal:
             if not transaction.intact:
                 raise
-            return _Made(change.outcome, refusal=refusal)
+            return _CompletedWrite(change.outcome, refusal=refusal)
 
     def _make_durable(self, transaction: SqliteTransaction) -> None:
         """Commits, and writes the head file. Raises OutcomeUnknown: what fails here may have been done."""
@@ -166,7 +166,7 @@ class GroupCommit:
             raise OutcomeUnknown(str(error)) from error
 
 
-def _fail(taken: list[_Change], error: Exception) -> None:
+def _fail(taken: list[PendingWrite], error: Exception) -> None:
     """Tells all that are not withdrawn."""
     for change in taken:
         if change.outcome.cancelled():

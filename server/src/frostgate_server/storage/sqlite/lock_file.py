@@ -7,7 +7,7 @@ from pathlib import Path
 from frostgate_server.domain.errors import StartupError
 
 
-class Claim:
+class DatabaseLock:
     """Held for as long as the process lives, or until it is closed."""
 
     def __init__(self, path: Path) -> None:

@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
-from frostgate_server.domain.hash_chain import chained, chained_entry
+from frostgate_server.domain.hash_chain import hash_audit_entry, hash_event
 from frostgate_server.storage.sqlite.paths import head_path, make_name_durable
 
 from .connections import Connections, FileIdentity, connect, identity
 from .driver import ensure_sound, sqlite3
 from .head_file import Head, HeadFile, HeadFileDamaged
-from .lock_file import Claim
+from .lock_file import DatabaseLock
 from .migrations import APPLICATION_ID, migrate
-from .row_mapping import ENTRY_COLUMNS, EVENT_COLUMNS, entry_of, event_of
+from .row_mapping import ENTRY_COLUMNS, EVENT_COLUMNS, read_entry_row, read_event_row
 from .store import SqliteStore
 from .transaction import read_head
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedDatabase:
     """A database that was found sound at some revision: which file it was, and which its head file."""
 
     path: Path
@@ -40,7 +40,7 @@ def ensure_exists(path: Path) -> None:
         raise StartupError(f"database {path} does not exist: correct --database")
 
 
-def claim_database(path: Path, *, create: bool) -> Claim:
+def lock_database(path: Path, *, create: bool) -> DatabaseLock:
     """Claims a database for this process, before it is opened. With `create`, its directory is made if need be.
 
     Raises StartupError if another process serves it, or if it does not exist and is not to be made.
@@ -52,7 +52,7 @@ def claim_database(path: Path, *, create: bool) -> Claim:
     if path.exists():
         _ensure_ours_alone(path)
     try:
-        return Claim(path)
+        return DatabaseLock(path)
     except OSError as error:
         raise StartupError(f"database {path} cannot be locked: {error}") from error
 
@@ -62,7 +62,7 @@ def open_store(path: Path, *, create: bool) -> SqliteStore:
     return join_store(prepare_store(path, create=create))
 
 
-def prepare_store(path: Path, *, create: bool) -> Prepared:
+def prepare_store(path: Path, *, create: bool) -> PreparedDatabase:
     """Brings the database's schema up to date, and holds it against its head file.
 
     With `create`, makes a new one if there is neither a database nor a head file. Several processes may do this at
@@ -78,11 +78,11 @@ def prepare_store(path: Path, *, create: bool) -> Prepared:
                 _create(path)
             head = _verified(path, head_file)
         make_name_durable(head_path(path))
-        return Prepared(path, identity(path), identity(head_path(path)), head.revision)
+        return PreparedDatabase(path, identity(path), identity(head_path(path)), head.revision)
 
 
 def join_store(
-    prepared: Prepared, around_group: Callable[[], AbstractContextManager[None]] = nullcontext
+    prepared: PreparedDatabase, around_group: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> SqliteStore:
     """Opens a database that was prepared, also while other processes serve it. Raises StartupError.
 
@@ -173,7 +173,7 @@ def _create(path: Path) -> None:
 def _verified(path: Path, head_file: HeadFile) -> Head:
     """Where the history stands in a database that is sound."""
     with closing(connect(path)) as connection:
-        ensure_frostgates(path, connection)
+        ensure_frostgate_database(path, connection)
         connection.execute("PRAGMA journal_mode = WAL")
         migrate(connection)
         _verify_size(path, connection)
@@ -183,7 +183,7 @@ def _verified(path: Path, head_file: HeadFile) -> Head:
     return head
 
 
-def ensure_frostgates(path: Path, connection: sqlite3.Connection) -> None:
+def ensure_frostgate_database(path: Path, connection: sqlite3.Connection) -> None:
     """Raises StartupError if the file is an SQLite database, but none of frostgate's. An empty file is one, too."""
     ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
     if application_id != APPLICATION_ID:
@@ -213,13 +213,13 @@ def _verify_history(path: Path, connection: sqlite3.Connection, head: Head, reme
     sql = f"SELECT hash, {EVENT_COLUMNS} FROM events WHERE revision > ? ORDER BY revision"
     hash_ = remembered.hash
     for claimed, *row in connection.execute(sql, (remembered.revision,)).fetchall():
-        hash_ = chained(hash_, event_of(tuple(row)))
+        hash_ = hash_event(hash_, read_event_row(tuple(row)))
         if hash_ != claimed:
             raise StartupError(f"database {path}: event {row[0]} does not follow the one before; {_RESTORE}")
     sql = f"SELECT hash, {ENTRY_COLUMNS} FROM audit_entries WHERE sequence > ? ORDER BY sequence"
     audit_hash = remembered.audit_hash
     for claimed, *row in connection.execute(sql, (remembered.audit_sequence,)).fetchall():
-        audit_hash = chained_entry(audit_hash, entry_of(tuple(row)))
+        audit_hash = hash_audit_entry(audit_hash, read_entry_row(tuple(row)))
         if audit_hash != claimed:
             raise StartupError(f"database {path}: audit entry {row[0]} does not follow the one before; {_RESTORE}")
     if (hash_, audit_hash) != (head.hash, head.audit_hash):

@@ -7,7 +7,15 @@ from frostgate_server.domain.verification_code import WINDOW, SentCode
 from frostgate_server.storage.queries import CountKind
 
 from .driver import sqlite3
-from .row_mapping import CODE_COLUMNS, PARTNER_COLUMNS, code_of, microseconds, partner_of, partner_row, time_of
+from .row_mapping import (
+    CODE_COLUMNS,
+    PARTNER_COLUMNS,
+    from_microseconds,
+    make_partner_row,
+    read_code_row,
+    read_partner_row,
+    to_microseconds,
+)
 
 _PARTNER = f"SELECT {PARTNER_COLUMNS} FROM partners WHERE partner_id = ?"
 
@@ -15,7 +23,7 @@ _PARTNER = f"SELECT {PARTNER_COLUMNS} FROM partners WHERE partner_id = ?"
 def read_partner(connection: sqlite3.Connection, partner_id: str) -> Partner | None:
     """The partner, or None."""
     rows = connection.execute(_PARTNER, (partner_id,)).fetchall()
-    return partner_of(rows[0]) if rows else None
+    return read_partner_row(rows[0]) if rows else None
 
 
 class PartnerTables:
@@ -31,17 +39,17 @@ class PartnerTables:
 
     def put_partner(self, partner: Partner) -> None:
         """See store.Transaction."""
-        self._connection.execute("INSERT OR REPLACE INTO partners VALUES (?, ?, ?)", partner_row(partner))
+        self._connection.execute("INSERT OR REPLACE INTO partners VALUES (?, ?, ?)", make_partner_row(partner))
 
     def code(self, partner_id: str) -> SentCode | None:
         """See store.Transaction."""
         sql = f"SELECT {CODE_COLUMNS} FROM verification_codes WHERE partner_id = ?"
         rows = self._connection.execute(sql, (partner_id,)).fetchall()
-        return code_of(rows[0]) if rows else None
+        return read_code_row(rows[0]) if rows else None
 
     def put_code(self, partner_id: str, code: SentCode) -> None:
         """See store.Transaction."""
-        row = (partner_id, code.code_id, code.digest, microseconds(code.expire_time), code.tries)
+        row = (partner_id, code.code_id, code.digest, to_microseconds(code.expire_time), code.tries)
         self._connection.execute("INSERT OR REPLACE INTO verification_codes VALUES (?, ?, ?, ?, ?)", row)
 
     def drop_code(self, partner_id: str) -> None:
@@ -54,15 +62,15 @@ class PartnerTables:
             "SELECT count_time FROM verification_counts "
             "WHERE whom = ? AND kind = ? AND count_time > ? ORDER BY count_time"
         )
-        rows = self._connection.execute(sql, (whom, kind, microseconds(since))).fetchall()
-        return [time_of(time) for (time,) in rows]
+        rows = self._connection.execute(sql, (whom, kind, to_microseconds(since))).fetchall()
+        return [from_microseconds(time) for (time,) in rows]
 
     def count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
         """See store.Transaction."""
         execute = self._connection.execute
         over = "DELETE FROM verification_counts WHERE whom = ? AND kind = ? AND count_time <= ?"
-        execute(over, (whom, kind, microseconds(at - WINDOW)))
-        execute("INSERT INTO verification_counts VALUES (?, ?, ?, ?)", (whom, kind, count_id, microseconds(at)))
+        execute(over, (whom, kind, to_microseconds(at - WINDOW)))
+        execute("INSERT INTO verification_counts VALUES (?, ?, ?, ?)", (whom, kind, count_id, to_microseconds(at)))
 
     def uncount(self, whom: str, kind: CountKind, count_id: str) -> None:
         """See store.Transaction."""

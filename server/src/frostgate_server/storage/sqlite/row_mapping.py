@@ -35,7 +35,7 @@ def checksum(customer_id: str, freeze_state: int, revision: int) -> int:
     return zlib.crc32(f"{customer_id} {freeze_state} {revision}".encode())
 
 
-def verified_state(customer_id: str, freeze_state: int, revision: int, claimed: int) -> FreezeState:
+def verify_state(customer_id: str, freeze_state: int, revision: int, claimed: int) -> FreezeState:
     """The state of a customer row. Raises StorageUnavailable if the row does not fit its checksum."""
     if checksum(customer_id, freeze_state, revision) != claimed:
         raise StorageUnavailable(f"the row of customer {customer_id} does not fit its checksum")
@@ -45,17 +45,17 @@ def verified_state(customer_id: str, freeze_state: int, revision: int, claimed: 
 _STATES = {int(state): state for state in FreezeState}
 
 
-def microseconds(time: datetime) -> int:
+def to_microseconds(time: datetime) -> int:
     """A time as it is stored."""
     return (time - _EPOCH) // _MICROSECOND
 
 
-def time_of(stored: int) -> datetime:
+def from_microseconds(stored: int) -> datetime:
     """A stored time."""
     return _EPOCH + stored * _MICROSECOND
 
 
-def customer_row(customer: Customer) -> Row:
+def make_customer_row(customer: Customer) -> Row:
     """The values of CUSTOMER_COLUMNS."""
     return (
         customer.customer_id,
@@ -66,28 +66,28 @@ def customer_row(customer: Customer) -> Row:
         customer.freeze_reason,
         _stored(customer.freeze_time),
         _stored(customer.retention_expire_time),
-        microseconds(customer.associate_time),
-        microseconds(customer.update_time),
+        to_microseconds(customer.associate_time),
+        to_microseconds(customer.update_time),
     )
 
 
-def customer_of(row: Row) -> Customer:
+def read_customer_row(row: Row) -> Customer:
     """A customer from CUSTOMER_COLUMNS. Raises StorageUnavailable if the row does not fit its checksum."""
     (customer_id, state, revision, claimed, partner_id, reason, frozen, expires, associated, updated) = row
     return Customer(
         customer_id=customer_id,
         partner_id=partner_id,
-        freeze_state=verified_state(customer_id, state, revision, claimed),
+        freeze_state=verify_state(customer_id, state, revision, claimed),
         freeze_reason=reason,
         freeze_time=_read(frozen),
         retention_expire_time=_read(expires),
-        associate_time=time_of(associated),
-        update_time=time_of(updated),
+        associate_time=from_microseconds(associated),
+        update_time=from_microseconds(updated),
         revision=revision,
     )
 
 
-def event_row(event: FreezeEvent) -> Row:
+def make_event_row(event: FreezeEvent) -> Row:
     """The values of EVENT_COLUMNS."""
     return (
         event.revision,
@@ -100,12 +100,12 @@ def event_row(event: FreezeEvent) -> Row:
         event.reason,
         event.actor,
         event.request_id,
-        microseconds(event.event_time),
+        to_microseconds(event.event_time),
         _stored(event.retention_expire_time),
     )
 
 
-def event_of(row: Row) -> FreezeEvent:
+def read_event_row(row: Row) -> FreezeEvent:
     """An event from EVENT_COLUMNS."""
     (revision, customer_id, partner_id, action, scope, before, after, reason, actor, request_id, time, expires) = row
     return FreezeEvent(
@@ -119,18 +119,18 @@ def event_of(row: Row) -> FreezeEvent:
         reason=reason,
         actor=actor,
         request_id=request_id,
-        event_time=time_of(time),
+        event_time=from_microseconds(time),
         retention_expire_time=_read(expires),
     )
 
 
-def code_of(row: Row) -> SentCode:
+def read_code_row(row: Row) -> SentCode:
     """A verification code from CODE_COLUMNS."""
     code_id, digest, expires, tries = row
-    return SentCode(code_id, digest, time_of(expires), tries)
+    return SentCode(code_id, digest, from_microseconds(expires), tries)
 
 
-def entry_row(entry: AuditEntry) -> Row:
+def make_entry_row(entry: AuditEntry) -> Row:
     """The values of ENTRY_COLUMNS."""
     note = entry.note
     partner = note.partner
@@ -140,35 +140,35 @@ def entry_row(entry: AuditEntry) -> Row:
         note.method,
         note.reason,
         note.subject,
-        microseconds(note.note_time),
+        to_microseconds(note.note_time),
         note.omitted,
-        *(partner_row(partner) if partner else (None, None, None)),
+        *(make_partner_row(partner) if partner else (None, None, None)),
     )
 
 
-def entry_of(row: Row) -> AuditEntry:
+def read_entry_row(row: Row) -> AuditEntry:
     """An entry of the audit log from ENTRY_COLUMNS."""
     sequence, principal, method, reason, subject, time, omitted, *partner = row
-    made = None if partner == [None, None, None] else partner_of(tuple(partner))
+    made = None if partner == [None, None, None] else read_partner_row(tuple(partner))
     if made is not None and None in partner:
         raise ValueError(f"audit entry {sequence} tells of half a partner")
-    return AuditEntry(sequence, AuditNote(principal, method, reason, subject, time_of(time), omitted, made))
+    return AuditEntry(sequence, AuditNote(principal, method, reason, subject, from_microseconds(time), omitted, made))
 
 
-def partner_row(partner: Partner) -> Row:
+def make_partner_row(partner: Partner) -> Row:
     """The values of PARTNER_COLUMNS."""
     return partner.partner_id, partner.verification_code_enabled, partner.verification_contact
 
 
-def partner_of(row: Row) -> Partner:
+def read_partner_row(row: Row) -> Partner:
     """A partner from PARTNER_COLUMNS."""
     partner_id, enabled, contact = row
     return Partner(partner_id, bool(enabled), contact)
 
 
 def _stored(time: datetime | None) -> int | None:
-    return None if time is None else microseconds(time)
+    return None if time is None else to_microseconds(time)
 
 
 def _read(stored: int | None) -> datetime | None:
-    return None if stored is None else time_of(stored)
+    return None if stored is None else from_microseconds(stored)

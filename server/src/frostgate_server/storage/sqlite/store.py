@@ -14,11 +14,19 @@ from frostgate_server.storage.queries import CustomerFilter, EventFilter
 
 from .connections import Connections
 from .driver import sqlite3
-from .error_mapping import translated_errors
+from .error_mapping import mapped_errors
 from .group_commit import GroupCommit
 from .head_file import HeadFile
 from .partner_tables import read_partner
-from .row_mapping import CUSTOMER_COLUMNS, EVENT_COLUMNS, Row, customer_of, event_of, microseconds, verified_state
+from .row_mapping import (
+    CUSTOMER_COLUMNS,
+    EVENT_COLUMNS,
+    Row,
+    read_customer_row,
+    read_event_row,
+    to_microseconds,
+    verify_state,
+)
 from .transaction import read_customer
 
 _Result = TypeVar("_Result")
@@ -53,7 +61,7 @@ class SqliteStore:
             raise StorageUnavailable(str(error)) from error
         if state is None:
             return None, revision
-        return verified_state(customer_id, state, changed, checksum), revision
+        return verify_state(customer_id, state, changed, checksum), revision
 
     def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
         """See store.Store."""
@@ -61,7 +69,7 @@ class SqliteStore:
         states: list[FreezeState | None] = [None] * len(customer_ids)
         for _, place, customer_id, state, changed, checksum in rows:
             if state is not None:
-                states[place] = verified_state(customer_id, state, changed, checksum)
+                states[place] = verify_state(customer_id, state, changed, checksum)
         return states, rows[0][0]
 
     def revision(self) -> int:
@@ -70,12 +78,12 @@ class SqliteStore:
 
     def customer(self, customer_id: str) -> Customer | None:
         """See store.Store."""
-        with translated_errors():
+        with mapped_errors():
             return read_customer(self._connections.mine(), customer_id)
 
     def partner(self, partner_id: str) -> Partner | None:
         """See store.Store."""
-        with translated_errors():
+        with mapped_errors():
             return read_partner(self._connections.mine(), partner_id)
 
     def customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
@@ -87,9 +95,9 @@ class SqliteStore:
             values.append(wanted.freeze_state)
         if wanted.retention_expired is not None:
             conditions.append("coalesce(retention_expire_time <= ?, 0) = ?")
-            values += [microseconds(wanted.now), wanted.retention_expired]
+            values += [to_microseconds(wanted.now), wanted.retention_expired]
         sql = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE {' AND '.join(conditions)} ORDER BY customer_id LIMIT ?"
-        return [customer_of(row) for row in self._read(sql, [*values, limit])]
+        return [read_customer_row(row) for row in self._read(sql, [*values, limit])]
 
     def events(self, wanted: EventFilter, before: int | None, limit: int) -> list[FreezeEvent]:
         """See store.Store."""
@@ -97,19 +105,19 @@ class SqliteStore:
             "customer_id = ?": wanted.customer_id,
             "revision > ?": wanted.after_revision,
             "revision < ?": before,
-            "event_time >= ?": wanted.start_time and microseconds(wanted.start_time),
-            "event_time < ?": wanted.end_time and microseconds(wanted.end_time),
+            "event_time >= ?": wanted.start_time and to_microseconds(wanted.start_time),
+            "event_time < ?": wanted.end_time and to_microseconds(wanted.end_time),
         }
         set_bounds = {condition: value for condition, value in bounds.items() if value is not None}
         if wanted.partner_ids is None:
             sql = f"SELECT {EVENT_COLUMNS} FROM events {_where(set_bounds)} ORDER BY revision DESC LIMIT ?"
-            return [event_of(row) for row in self._read(sql, [*set_bounds.values(), limit])]
+            return [read_event_row(row) for row in self._read(sql, [*set_bounds.values(), limit])]
         # Each partner's newest by its index, and the newest of those: no long history is sorted.
         of_one = f"SELECT {EVENT_COLUMNS} FROM events {_where(['partner_id = ?', *set_bounds])} ORDER BY revision DESC"
         of_all = " UNION ALL ".join(f"SELECT * FROM ({of_one} LIMIT ?)" for _ in wanted.partner_ids)
         values = [v for partner_id in wanted.partner_ids for v in (partner_id, *set_bounds.values(), limit)]
         rows = self._read(f"{of_all} ORDER BY revision DESC LIMIT ?", [*values, limit])
-        return [event_of(row) for row in rows]
+        return [read_event_row(row) for row in rows]
 
     def write(self, work: Callable[[Transaction], _Result]) -> _Result:
         """See store.Store. What goes out to the caller is in the head file too."""
@@ -121,7 +129,7 @@ class SqliteStore:
         self._connections.close()
 
     def _read(self, sql: str, values: list[object]) -> list[Row]:
-        with translated_errors():
+        with mapped_errors():
             rows: list[Row] = self._connections.mine().execute(sql, values).fetchall()
             return rows
 

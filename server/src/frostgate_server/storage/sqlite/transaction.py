@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from frostgate_server.domain.audit_entry import AuditEntry, AuditNote
 from frostgate_server.domain.customer import Customer, FreezeEvent
-from frostgate_server.domain.hash_chain import chained, chained_entry
-from frostgate_server.storage.queries import Answered, RequestKey
+from frostgate_server.domain.hash_chain import hash_audit_entry, hash_event
+from frostgate_server.storage.queries import RequestKey, StoredResponse
 
 from .driver import sqlite3
 from .head_file import Head
@@ -17,11 +17,11 @@ from .row_mapping import (
     CUSTOMER_COLUMNS,
     ENTRY_COLUMNS,
     EVENT_COLUMNS,
-    customer_of,
-    customer_row,
-    entry_row,
-    event_row,
-    microseconds,
+    make_customer_row,
+    make_entry_row,
+    make_event_row,
+    read_customer_row,
+    to_microseconds,
 )
 
 ANSWERS_KEPT = timedelta(hours=24)
@@ -53,7 +53,7 @@ def read_head(connection: sqlite3.Connection) -> Head:
 def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer | None:
     """The customer, or None. Raises StorageUnavailable if its row does not fit its checksum."""
     rows = connection.execute(_CUSTOMER, (customer_id,)).fetchall()
-    return customer_of(rows[0]) if rows else None
+    return read_customer_row(rows[0]) if rows else None
 
 
 class SqliteTransaction(PartnerTables):
@@ -96,7 +96,7 @@ class SqliteTransaction(PartnerTables):
             values = (head.revision, head.hash, head.audit_sequence, head.audit_hash)
             self._connection.execute(_PUT_HEAD, values)
         if self._remembered:
-            forgotten = microseconds(max(self._remembered) - ANSWERS_KEPT)
+            forgotten = to_microseconds(max(self._remembered) - ANSWERS_KEPT)
             most = _ANSWERS_DROPPED_FOR_ONE * len(self._remembered)
             self._connection.execute(_DROP_OLD_ANSWERS, (forgotten, most))
 
@@ -113,34 +113,34 @@ class SqliteTransaction(PartnerTables):
         if event.revision != self.head.revision + 1:
             raise ValueError(f"revision {event.revision} does not follow {self.head.revision}")
         execute = self._connection.execute
-        self.head = replace(self.head, revision=event.revision, hash=chained(self.head.hash, event))
-        execute(_APPEND_EVENT, (*event_row(event), self.head.hash))
+        self.head = replace(self.head, revision=event.revision, hash=hash_event(self.head.hash, event))
+        execute(_APPEND_EVENT, (*make_event_row(event), self.head.hash))
         if customer is None:
             execute("DELETE FROM customers WHERE customer_id = ?", (event.customer_id,))
         else:
             if event.state_before is None:
                 execute("INSERT OR IGNORE INTO partners (partner_id) VALUES (?)", (customer.partner_id,))
-            execute(_PUT_CUSTOMER, customer_row(customer))
+            execute(_PUT_CUSTOMER, make_customer_row(customer))
 
     def note(self, note: AuditNote) -> None:
         """See store.Transaction."""
         entry = AuditEntry(self.head.audit_sequence + 1, note)
-        hash_ = chained_entry(self.head.audit_hash, entry)
-        self._connection.execute(_APPEND_ENTRY, (*entry_row(entry), hash_))
+        hash_ = hash_audit_entry(self.head.audit_hash, entry)
+        self._connection.execute(_APPEND_ENTRY, (*make_entry_row(entry), hash_))
         self.head = replace(self.head, audit_sequence=entry.sequence, audit_hash=hash_)
 
-    def answered(self, key: RequestKey) -> Answered | None:
+    def answered(self, key: RequestKey) -> StoredResponse | None:
         """See store.Transaction."""
         rows = self._connection.execute(
             "SELECT fingerprint, answer FROM answers WHERE principal = ? AND method = ? AND request_id = ?",
             (key.principal, key.method, key.request_id),
         ).fetchall()
-        return Answered(*rows[0]) if rows else None
+        return StoredResponse(*rows[0]) if rows else None
 
-    def remember(self, key: RequestKey, answered: Answered, at: datetime) -> None:
+    def remember(self, key: RequestKey, answered: StoredResponse, at: datetime) -> None:
         """See store.Transaction."""
         self._connection.execute(
             "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-            (key.principal, key.method, key.request_id, answered.fingerprint, answered.answer, microseconds(at)),
+            (key.principal, key.method, key.request_id, answered.fingerprint, answered.answer, to_microseconds(at)),
         )
         self._remembered.append(at)

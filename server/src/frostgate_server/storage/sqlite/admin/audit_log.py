@@ -8,8 +8,8 @@ from frostgate_server.domain.audit_entry import AuditEntry
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.storage.sqlite.connections import connect
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
-from frostgate_server.storage.sqlite.opening import ensure_exists, ensure_frostgates
-from frostgate_server.storage.sqlite.row_mapping import ENTRY_COLUMNS, entry_of
+from frostgate_server.storage.sqlite.opening import ensure_exists, ensure_frostgate_database
+from frostgate_server.storage.sqlite.row_mapping import ENTRY_COLUMNS, read_entry_row
 
 _AT_ONCE = 1000
 _ENTRIES = f"SELECT {ENTRY_COLUMNS} FROM audit_entries WHERE sequence > ? ORDER BY sequence LIMIT ?"
@@ -21,9 +21,9 @@ def audit_entries(path: Path, after: int) -> Iterator[AuditEntry]:
     ensure_exists(path)
     try:
         with closing(connect(path)) as connection:
-            ensure_frostgates(path, connection)
+            ensure_frostgate_database(path, connection)
             while rows := connection.execute(_ENTRIES, (after, _AT_ONCE)).fetchall():
-                yield from map(entry_of, rows)
+                yield from map(read_entry_row, rows)
                 after = rows[-1][0]
     except (sqlite3.Error, ValueError, OverflowError, TypeError) as error:
         raise StartupError(f"database {path} cannot be read: {error}") from error

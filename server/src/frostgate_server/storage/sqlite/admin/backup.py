@@ -7,7 +7,7 @@ from pathlib import Path
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.storage.sqlite.connections import connect
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
-from frostgate_server.storage.sqlite.opening import ensure_exists, ensure_frostgates
+from frostgate_server.storage.sqlite.opening import ensure_exists, ensure_frostgate_database
 from frostgate_server.storage.sqlite.paths import make_name_durable
 from frostgate_server.storage.sqlite.transaction import read_head
 
@@ -21,7 +21,7 @@ def backup(path: Path, to: Path) -> int:
     ensure_exists(path)
     try:
         with closing(connect(path)) as connection:
-            ensure_frostgates(path, connection)
+            ensure_frostgate_database(path, connection)
             os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             return _copied(connection, to)
     except FileExistsError:

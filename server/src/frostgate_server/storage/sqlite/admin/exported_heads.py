@@ -7,11 +7,11 @@ from pathlib import Path
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.storage.sqlite.connections import identity
 from frostgate_server.storage.sqlite.head_file import Head, HeadFile, HeadFileDamaged
-from frostgate_server.storage.sqlite.opening import Prepared
+from frostgate_server.storage.sqlite.opening import PreparedDatabase
 from frostgate_server.storage.sqlite.paths import head_path
 
 
-class DoesNotFit(StartupError):
+class DatabaseInconsistent(StartupError):
     """The first thing in a database that does not fit the rest."""
 
 
@@ -35,16 +35,16 @@ def _read_head_line(file: Path, number: int, line: str) -> Head:
         raise StartupError(f"exported heads cannot be read from {file}, line {number}: {error}") from error
 
 
-def current_head(prepared: Prepared) -> Head:
+def current_head(prepared: PreparedDatabase) -> Head:
     """The head that the served database's head file remembers. Raises StartupError, OSError if it is another file."""
     if identity(head_path(prepared.path)) != prepared.head_file:
         raise OSError(f"{head_path(prepared.path)} was replaced while it was served")
-    for head in remembered_heads(prepared.path):
+    for head in read_head_file(prepared.path):
         return head
     raise OSError(f"{head_path(prepared.path)} holds no head")
 
 
-def remembered_heads(path: Path) -> list[Head]:
+def read_head_file(path: Path) -> list[Head]:
     """What the head file remembers, before the database is looked at, which may go on meanwhile."""
     try:
         with closing(HeadFile(head_path(path), create=False)) as file:
@@ -52,4 +52,4 @@ def remembered_heads(path: Path) -> list[Head]:
     except FileNotFoundError:
         return []
     except HeadFileDamaged as error:
-        raise DoesNotFit(f"the head file: {error}") from error
+        raise DatabaseInconsistent(f"the head file: {error}") from error

@@ -13,15 +13,15 @@ from frostgate_server.storage.sqlite.connections import connect
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
 from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, Head, HeadFile, HeadFileDamaged
 from frostgate_server.storage.sqlite.migrations import migrate
-from frostgate_server.storage.sqlite.opening import claim_database, ensure_frostgates
+from frostgate_server.storage.sqlite.opening import ensure_frostgate_database, lock_database
 from frostgate_server.storage.sqlite.paths import head_path, make_name_durable
 
-from .exported_heads import DoesNotFit
-from .verify import verified_content
+from .exported_heads import DatabaseInconsistent
+from .verify import verify_content
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
+class RecoverResult:
     """What a database holds, the last revision of its history, and the one from which it goes on."""
 
     customers: int
@@ -30,7 +30,7 @@ class Recovered:
     floor: int
 
 
-def recover(path: Path) -> Recovered:
+def recover(path: Path) -> RecoverResult:
     """Checks pages, events and customers, jumps the revision ahead and writes the head file anew.
 
     The old head file is kept aside. Raises StartupError if the database is missing, in use, or not whole: then neither
@@ -40,25 +40,25 @@ def recover(path: Path) -> Recovered:
     path = path.resolve()
     if not path.exists():
         raise StartupError(f"database {path} does not exist: restore it from a backup first")
-    claim = claim_database(path, create=False)
+    lock = lock_database(path, create=False)
     try:
         with closing(connect(path)) as connection:
             return _recover(path, connection)
     except sqlite3.OperationalError as error:
         raise StartupError(f"database {path} cannot be used now: {error}; see which other process holds it") from error
-    except (DoesNotFit, sqlite3.DatabaseError) as error:
+    except (DatabaseInconsistent, sqlite3.DatabaseError) as error:
         raise StartupError(f"database {path} is not whole: {error}; restore an older backup") from error
     except OSError as error:
         raise StartupError(f"head file of {path} cannot be written: {error}; mend that and recover again") from error
     finally:
-        claim.close()
+        lock.close()
 
 
-def _recover(path: Path, connection: sqlite3.Connection) -> Recovered:
-    ensure_frostgates(path, connection)
+def _recover(path: Path, connection: sqlite3.Connection) -> RecoverResult:
+    ensure_frostgate_database(path, connection)
     connection.execute("PRAGMA journal_mode = WAL")
     migrate(connection)
-    verified = verified_content(connection)
+    verified = verify_content(connection)
     head = verified.head
     revision, sequence = _remembered_place(path)
     floor = max(head.revision, revision) + REVISION_JUMP
@@ -67,7 +67,7 @@ def _recover(path: Path, connection: sqlite3.Connection) -> Recovered:
     # What was used since must not be good again.
     connection.execute("DELETE FROM verification_codes")
     _write_head_anew(path, replace(head, revision=floor, audit_sequence=audit_floor))
-    return Recovered(verified.customers, verified.events, head.revision, floor)
+    return RecoverResult(verified.customers, verified.events, head.revision, floor)
 
 
 def _remembered_place(path: Path) -> tuple[int, int]:
