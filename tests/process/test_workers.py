@@ -42,8 +42,8 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - with a port that is taken or given up at 
 
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server with two workers, whatever the machine has."""
-    with ServerProcess(tmp_path / "frostgate.db", "--workers", "2") as server:
+    """A server with two workers, whatever the machine has, that replaces a hung one soon."""
+    with ServerProcess(tmp_path / "frostgate.db", "--workers", "2", "--worker-patience", "1500ms") as server:
         yield server
 
 

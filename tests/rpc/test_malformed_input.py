@@ -224,7 +224,9 @@ def test_an_oversize_request_is_refused_by_grpc_itself(server: ServerProcess) ->
 
 def test_a_made_up_page_token_is_refused_where_no_revision_can_be(calls: Calls) -> None:
     for revision in (0, -1, 2**63, 2**70):
-        call = partial(calls.events, page_token=paging.token((EventFilter(), EventFilter()), revision))
+        call = partial(
+            calls.events, page_token=paging.token(paging.event_filters(EventFilter(), EventFilter()), revision)
+        )
         assert refusal(call).reason == "PAGE_TOKEN_INVALID"
 
 

@@ -84,7 +84,7 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
         mtls_port = held.enter_context(reserved(settings.mtls_listen))
         claim = held.enter_context(closing(claim_database(settings.database, create=configuration.may_create)))
         inherited = [*port.descriptors, *mtls_port.descriptors, claim.fileno()]
-        workers = Supervisor(count, inherited, settings.drain_period)
+        workers = Supervisor(count, inherited, settings.drain_period, settings.worker_patience)
         stop.at_once = workers.end
         held.enter_context(workers)
         database = prepare_store(settings.database, create=configuration.may_create)

@@ -135,6 +135,12 @@ class Settings:
         "Worker processes that share port and database, 1 to 64. auto: one for each core that it may use, "
         "or one on a unix socket.",
     )
+    worker_patience: timedelta = _setting(
+        timedelta(seconds=10),
+        values.worker_patience,
+        values.shown_duration,
+        "How long a worker may show no sign of life before it is replaced: 1s to 1h.",
+    )
     check_threads: int = _setting(
         2,
         values.thread_count,

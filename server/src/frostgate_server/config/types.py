@@ -10,6 +10,7 @@ from frostgate_server.domain.partner import is_address
 
 LONGEST_RETENTION = timedelta(days=3650)
 LONGEST_DRAIN = timedelta(hours=1)
+LONGEST_PATIENCE = timedelta(hours=1)
 MOST_WORKERS = 64
 LONGEST_LEEWAY = timedelta(seconds=60)
 TOKEN_ALGORITHMS = (
@@ -103,6 +104,14 @@ def retention_period(text: str) -> timedelta:
 def drain_period(text: str) -> timedelta:
     """Up to an hour."""
     return _duration(text, LONGEST_DRAIN)
+
+
+def worker_patience(text: str) -> timedelta:
+    """A second to an hour."""
+    value = _duration(text, LONGEST_PATIENCE)
+    if value < timedelta(seconds=1):
+        raise ValueError("must be at least 1s")
+    return value
 
 
 def token_leeway(text: str) -> timedelta:

@@ -4,7 +4,7 @@ Its entries have an order of their own, and a chain of hashes of their own. No c
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from .partner import Partner
@@ -38,6 +38,20 @@ class AuditEntry:
 
 def as_json(entry: AuditEntry) -> str:
     """An entry as a line of JSON."""
-    note = asdict(entry.note)
-    time = note.pop("note_time").isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps({"sequence": entry.sequence, "time": time, **note})
+    note = entry.note
+    partner = note.partner and {
+        "partner_id": note.partner.partner_id,
+        "verification_code_enabled": note.partner.verification_code_enabled,
+        "verification_contact": note.partner.verification_contact,
+    }
+    fields = {
+        "sequence": entry.sequence,
+        "time": note.note_time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "principal": note.principal,
+        "method": note.method,
+        "reason": note.reason,
+        "subject": note.subject,
+        "omitted": note.omitted,
+        "partner": partner,
+    }
+    return json.dumps(fields)

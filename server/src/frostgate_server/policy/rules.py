@@ -6,7 +6,7 @@ The cells stand in policy.toml, with the source's words; this module knows which
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from frostgate_server.domain.enums import BillingMode, Decision, DecisionReason, FreezeState, Operation, RuleBasis
 from frostgate_server.domain.errors import OperationNotApplicable
@@ -103,5 +103,15 @@ class Policy:
 
 
 def _version(rules: Iterable[Rule], unknown_customer: Decision) -> str:
-    content = json.dumps([[astuple(rule) for rule in rules], unknown_customer])
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    """A hash of every cell in order. The form of this list is for ever: equal policies keep their version."""
+    cells = [
+        [
+            [rule.cell.freeze_state, rule.cell.billing_mode, rule.cell.operation],
+            rule.decision,
+            rule.basis,
+            rule.message,
+            rule.source_text,
+        ]
+        for rule in rules
+    ]
+    return hashlib.sha256(json.dumps([cells, unknown_customer]).encode()).hexdigest()[:16]

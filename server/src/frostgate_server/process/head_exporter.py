@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,7 +48,7 @@ class HeadExport:
         """What fails is logged, and tried again with the next period."""
         try:
             head = current_head(self._database)
-            self._write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), **asdict(head)}))
+            self._write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), **head.fields()}))
         except (OSError, StartupError) as error:
             _log.error("the head cannot be exported: %s", error)
 

@@ -22,12 +22,8 @@ _log = logging.getLogger(__name__)
 TURN = 0.1
 """Seconds between two looks at the workers."""
 
-SILENT_TURNS = 15
-"""A worker that was loaded and says nothing for so long hangs. Counted in the supervisor's own turns: one that was
-itself kept from running, like the whole of a suspended machine, does not take its workers for hung."""
-
-LOADING_TURNS = 300
-"""A worker that is not loaded after so long hangs."""
+LOADING_PATIENCE = timedelta(seconds=30)
+"""How long a worker may load before it says that it is loaded, where the patience of the settings is shorter."""
 
 SETTLED = 5.0
 """A worker that served for so many seconds was no failure, whatever became of it."""
@@ -83,13 +79,20 @@ class _Leaving:
 class Supervisor:
     """The workers of a server, and one in reserve that has loaded everything and waits for orders. Used in `with`."""
 
-    def __init__(self, workers: int, inherited: Sequence[int], drain_period: timedelta) -> None:
+    def __init__(
+        self, workers: int, inherited: Sequence[int], drain_period: timedelta, worker_patience: timedelta
+    ) -> None:
         """Starts so many processes, which wait for orders. They keep the `inherited` files open.
+
+        A worker that shows no sign of life for `worker_patience` is replaced. Silence is counted in the supervisor's
+        own turns: one that did not run itself, as in a suspended machine, does not take its workers for hung.
 
         Raises StartupError.
         """
         self._inherited = inherited
         self._drain_period = drain_period
+        self._most_silent_turns = worker_patience.total_seconds() / TURN
+        self._most_loading_turns = max(worker_patience, LOADING_PATIENCE).total_seconds() / TURN
         self._reserve = _Place(0)
         self._places = [_Place(number) for number in range(1, workers + 1)]
         self._leaving: list[_Leaving] = []
@@ -123,7 +126,7 @@ class Supervisor:
             sleep(TURN)
             for worker in waited_for:
                 worker.listen()
-                if trouble := _trouble(worker):
+                if trouble := self._trouble(worker):
                     raise StartupError(worker.failure or f"a worker {trouble} as it started")
             waited_for = [worker for worker in waited_for if worker.serving_since is None]
 
@@ -171,7 +174,7 @@ class Supervisor:
             _log.info("%s (process %d) was asked to drain", place.name, worker.pid)
             self._leaving.append(_Leaving(worker, self._last_moment()))
             place.vacate()
-        elif trouble := _trouble(worker):
+        elif trouble := self._trouble(worker):
             _log.warning("%s (process %d) %s", place.name, worker.pid, trouble)
             dying = _Leaving(worker, monotonic())
             dying.kill()
@@ -194,7 +197,7 @@ class Supervisor:
     def _taken_from_reserve(self) -> WorkerProcess | None:
         """The worker in reserve, if it was loaded and shows signs of life."""
         worker = self._reserve.worker
-        if worker is None or not worker.loaded or _trouble(worker):
+        if worker is None or not worker.loaded or self._trouble(worker):
             return None
         self._reserve.worker, self._reserve.failures = None, 0
         return worker
@@ -206,20 +209,19 @@ class Supervisor:
             if one.worker.status is not None:
                 one.worker.release()
                 self._leaving.remove(one)
-            elif not one.killed and (_trouble(one.worker) or monotonic() > one.last_moment):
+            elif not one.killed and (self._trouble(one.worker) or monotonic() > one.last_moment):
                 _log.warning("process %d hangs as it drains: killing it", one.worker.pid)
                 one.kill()
 
     def _last_moment(self) -> float:
         return monotonic() + (self._drain_period + DRAIN_GRACE).total_seconds()
 
-
-def _trouble(worker: WorkerProcess) -> str:
-    """What is wrong with a worker; nothing if nothing is."""
-    if worker.failure:
-        return f"cannot serve: {worker.failure}"
-    if worker.status is not None:
-        return f"ended by signal {-worker.status}" if worker.status < 0 else f"ended with status {worker.status}"
-    if worker.silent_turns > (SILENT_TURNS if worker.loaded else LOADING_TURNS):
-        return "hangs"
-    return ""
+    def _trouble(self, worker: WorkerProcess) -> str:
+        """What is wrong with a worker; nothing if nothing is."""
+        if worker.failure:
+            return f"cannot serve: {worker.failure}"
+        if worker.status is not None:
+            return f"ended by signal {-worker.status}" if worker.status < 0 else f"ended with status {worker.status}"
+        if worker.silent_turns > (self._most_silent_turns if worker.loaded else self._most_loading_turns):
+            return "hangs"
+        return ""

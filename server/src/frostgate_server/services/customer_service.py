@@ -149,7 +149,7 @@ class FreezeService:
     ) -> tuple[list[Customer], str]:
         """A page of a partner's customers by id, and the next one's token. Raises PartnerNotFound, PageTokenInvalid."""
         caller.ensure_sees(partner_id)
-        filters = (partner_id, freeze_state, retention_expired)
+        filters = paging.customer_filters(partner_id, freeze_state, retention_expired)
         last = paging.after(page_token, filters, str)
         if self._store.partner(partner_id) is None:
             raise PartnerNotFound(partner_id=partner_id)
@@ -170,7 +170,7 @@ class FreezeService:
         seen = wanted
         if wanted.partner_ids is None and caller.partners is not None:
             seen = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
-        filters = (wanted, seen)
+        filters = paging.event_filters(wanted, seen)
         found = self._store.events(seen, paging.after(page_token, filters, int), page_size + 1)
         page = found[:page_size]
         return page, paging.token(filters, page[-1].revision) if len(found) > page_size else ""

@@ -1,4 +1,7 @@
-"""What a change is answered, and how the answer is kept for a repeated request."""
+"""What a change is answered, and how the answer is kept for a repeated request.
+
+The keys of the stored JSON are for ever: answers of earlier versions are read for 24 hours after an upgrade.
+"""
 
 import json
 from collections.abc import Callable
@@ -39,10 +42,20 @@ class BatchChanged:
     partner_ids: tuple[str, ...]
 
 
-_REFUSALS: dict[str, Callable[..., FrostgateError]] = {
-    refusal.reason: refusal for refusal in (CustomerNotFound, AlreadyFrozen, NotFrozen, ScopeMismatch)
+@dataclass(frozen=True, slots=True)
+class _StoredRefusal:
+    """A refusal that a batch may hold: the variables of its message that are stored, and the error that they make."""
+
+    variables: tuple[str, ...]
+    make: Callable[..., FrostgateError]
+
+
+_REFUSALS = {
+    "CUSTOMER_NOT_FOUND": _StoredRefusal(("customer_id",), CustomerNotFound),
+    "ALREADY_FROZEN": _StoredRefusal(("customer_id", "freeze_state"), AlreadyFrozen),
+    "NOT_FROZEN": _StoredRefusal(("customer_id",), NotFrozen),
+    "SCOPE_MISMATCH": _StoredRefusal(("customer_id", "scope", "frozen_scope"), ScopeMismatch),
 }
-_MISMATCH = "mismatch"
 
 
 def written(answer: Changed | BatchChanged) -> str:
@@ -85,25 +98,52 @@ def _written_result(result: Customer | FrostgateError) -> dict[str, Any]:
     if isinstance(result, Customer):
         return {"customer": _written_customer(result)}
     if isinstance(result, PartnerMismatch):
-        return {_MISMATCH: result.subject}
-    return {"refused": result.reason, "variables": result.variables}
+        return {"mismatch": result.subject}
+    variables = {name: result.variables[name] for name in _REFUSALS[result.reason].variables}
+    return {"refused": result.reason, "variables": variables}
 
 
 def _read_result(result: dict[str, Any]) -> Customer | FrostgateError:
     if "customer" in result:
         return _read_customer(result["customer"])
-    if _MISMATCH in result:
-        return PartnerMismatch(result[_MISMATCH])
-    return _REFUSALS[result["refused"]](**result["variables"])
+    if "mismatch" in result:
+        return PartnerMismatch(result["mismatch"])
+    return _REFUSALS[result["refused"]].make(**result["variables"])
 
 
 def _written_customer(customer: Customer | None) -> dict[str, Any] | None:
     if customer is None:
         return None
-    values = {name: getattr(customer, name) for name in Customer.__slots__}
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+    return {
+        "customer_id": customer.customer_id,
+        "partner_id": customer.partner_id,
+        "freeze_state": int(customer.freeze_state),
+        "freeze_reason": customer.freeze_reason,
+        "freeze_time": _written_time(customer.freeze_time),
+        "retention_expire_time": _written_time(customer.retention_expire_time),
+        "associate_time": customer.associate_time.isoformat(),
+        "update_time": customer.update_time.isoformat(),
+        "revision": customer.revision,
+    }
 
 
 def _read_customer(fields: dict[str, Any]) -> Customer:
-    times = {key: v and datetime.fromisoformat(v) for key, v in fields.items() if key.endswith("_time")}
-    return Customer(**{**fields, **times, "freeze_state": FreezeState(fields["freeze_state"])})
+    return Customer(
+        customer_id=fields["customer_id"],
+        partner_id=fields["partner_id"],
+        freeze_state=FreezeState(fields["freeze_state"]),
+        freeze_reason=fields["freeze_reason"],
+        freeze_time=_read_time(fields["freeze_time"]),
+        retention_expire_time=_read_time(fields["retention_expire_time"]),
+        associate_time=datetime.fromisoformat(fields["associate_time"]),
+        update_time=datetime.fromisoformat(fields["update_time"]),
+        revision=fields["revision"],
+    )
+
+
+def _written_time(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
+
+
+def _read_time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -11,8 +11,9 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from frostgate_server.domain.hash_chain import GENESIS
 
@@ -34,12 +35,23 @@ class Head:
     audit_hash: str = GENESIS
 
     @classmethod
-    def of(cls, fields: dict[str, object]) -> "Head":
-        """A head from fields that somebody wrote. Raises TypeError if they are not those of one."""
-        head = cls(**fields)  # type: ignore[arg-type] # looked at right here
-        if [type(value) for value in asdict(head).values()] != [str, int, str, int, str]:
+    def from_fields(cls, fields: dict[str, Any]) -> "Head":
+        """A head from its `fields`. Raises KeyError for a missing one, TypeError for one of another type."""
+        names = ("database_id", "revision", "hash", "audit_sequence", "audit_hash")
+        head = cls(*(fields[name] for name in names))
+        if [type(value) for value in head.fields().values()] != [str, int, str, int, str]:
             raise TypeError("not the fields of a head")
         return head
+
+    def fields(self) -> dict[str, str | int]:
+        """The fields as they stand in files. Names and order are for ever: the checksum of a line is over them."""
+        return {
+            "database_id": self.database_id,
+            "revision": self.revision,
+            "hash": self.hash,
+            "audit_sequence": self.audit_sequence,
+            "audit_hash": self.audit_hash,
+        }
 
     @property
     def place(self) -> tuple[int, int]:
@@ -101,8 +113,8 @@ class HeadFile:
 
 
 def _line(head: Head) -> bytes:
-    content = json.dumps(asdict(head))
-    checked = json.dumps({**asdict(head), "checksum": zlib.crc32(content.encode())})
+    content = json.dumps(head.fields())
+    checked = json.dumps({**head.fields(), "checksum": zlib.crc32(content.encode())})
     return checked.ljust(SLOT_SIZE - 1).encode() + b"\n"
 
 
@@ -110,7 +122,7 @@ def _parse(slot: bytes) -> Head | None:
     try:
         fields = json.loads(slot)
         checksum = fields.pop("checksum")
-        head = Head.of(fields)
+        head = Head.from_fields(fields)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    return head if zlib.crc32(json.dumps(asdict(head)).encode()) == checksum else None
+    return head if zlib.crc32(json.dumps(head.fields()).encode()) == checksum else None

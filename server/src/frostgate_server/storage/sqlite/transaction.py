@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from frostgate_server.domain.audit_entry import AuditEntry, AuditNote
@@ -92,7 +92,8 @@ class SqliteTransaction(PartnerTables):
     def finish(self) -> None:
         """Writes down where the history stands, and drops answers that were kept long enough."""
         if self.head != self._committed:
-            _, *values = astuple(self.head)
+            head = self.head
+            values = (head.revision, head.hash, head.audit_sequence, head.audit_hash)
             self._connection.execute(_PUT_HEAD, values)
         if self._remembered:
             forgotten = microseconds(max(self._remembered) - ANSWERS_KEPT)

@@ -30,7 +30,7 @@ def read_heads(file: Path) -> list[Head]:
 def _read_head_line(file: Path, number: int, line: str) -> Head:
     try:
         fields = json.loads(line)
-        return Head.of({name: fields[name] for name in Head.__slots__})
+        return Head.from_fields(fields)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StartupError(f"exported heads cannot be read from {file}, line {number}: {error}") from error
 
