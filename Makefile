@@ -8,10 +8,12 @@ GENERATED  := client/src/frostgate/v1
 TRIAL ?= build/trial
 # Processes that run tests, and how pytest-xdist gives tests to them.
 TEST_PROCESSES ?= 3
+# Tests with grpcurl need Go, to build it. Where there is no Go they are skipped.
+GRPCURL_WITH_GO = @if command -v go > /dev/null; then $(MAKE) --no-print-directory tools; fi
 PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools tools-with-go run demo certificates test test-long lint proto check-proto check-breaking \
+.PHONY: help setup tools run demo certificates test test-long lint proto check-proto check-breaking \
     bench freshness profile campaign-bench campaign-freshness campaign-profile campaign-chaos campaign-damage clean
 
 help: ## List the targets
@@ -32,15 +34,13 @@ demo: setup ## Tell the story of one customer, with a real server and the real c
 certificates: setup ## Make certificates, tokens and settings for a trial, in build/trial or TRIAL=DIRECTORY
 	@$(BIN)/python docs/trial/make_certificates.py '$(TRIAL)'
 
-test: setup tools-with-go ## Run every kind of test in its short form: at most 5 minutes
+test: setup ## Run every kind of test in its short form: at most 5 minutes
+	$(GRPCURL_WITH_GO)
 	$(PYTEST) $(PYTEST_OPTIONS)
 
-test-long: setup tools-with-go ## Run kills, durability and fuzz in their long form: at most 25 minutes
+test-long: setup ## Run kills, durability and fuzz in their long form: at most 25 minutes
+	$(GRPCURL_WITH_GO)
 	$(PYTEST) --long -m long $(PYTEST_OPTIONS)
-
-# Tests with grpcurl need Go, to build it. Where there is no Go they are skipped.
-tools-with-go:
-	@if command -v go > /dev/null; then $(MAKE) --no-print-directory tools; fi
 
 lint: setup ## Check style, types, import directions and protos
 	$(BIN)/ruff check .

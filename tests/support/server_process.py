@@ -15,7 +15,6 @@ import grpc
 from frostgate.v1.customer_freeze_service_pb2_grpc import CustomerFreezeServiceStub
 from frostgate.v1.policy_decision_service_pb2_grpc import PolicyDecisionServiceStub
 from support.processes import PATIENCE, Process, run
-from support.processes import environment as environment  # noqa: PLC0414
 
 COMMAND = [sys.executable, "-m", "frostgate_server"]
 _READY = re.compile(r"frostgate-server is ready on (?:(?P<address>[^\s,]+))?(?:, )?(?:mTLS on (?P<mtls>\S+))?: ")

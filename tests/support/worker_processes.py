@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from frostgate.v1.policy_decision_service_pb2 import CheckOperationResponse
-from support.processes import PATIENCE as PATIENCE  # noqa: PLC0414
+from support.processes import PATIENCE
 from support.server_process import Connection, ServerProcess
 
 

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.processes import Process
 
-pytestmark = pytest.mark.timeout(1)
+pytestmark = pytest.mark.timeout(0.5)
 
 def test_waits_for_a_thread_that_waits_for_a_process():
     with Process(["sleep", "1000"]) as process, ThreadPoolExecutor(1) as pool:
@@ -48,7 +48,7 @@ OUT_OF_REACH = """
 import signal, time
 import pytest
 
-@pytest.mark.timeout(1)
+@pytest.mark.timeout(0.5)
 def test_out_of_reach():
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
     time.sleep(1000)
