@@ -7,7 +7,7 @@ PROTO_VENV := .venv-proto
 GENERATED  := client/src/frostgate/v1
 TRIAL ?= build/trial
 # Processes that run tests, and how pytest-xdist gives tests to them.
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 # Tests with grpcurl need Go, to build it. Where there is no Go they are skipped.
 GRPCURL_WITH_GO = @if command -v go > /dev/null; then $(MAKE) --no-print-directory tools; fi
 PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal

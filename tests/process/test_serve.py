@@ -20,7 +20,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from support.calls import ACCOUNT, Calls, refusal
 from support.processes import PATIENCE, Process, output
-from support.server_process import COMMAND, Connection, ServerProcess, refused_start
+from support.server_process import COMMAND, PATIENT_STORE, Connection, ServerProcess, refused_start
 from support.worker_processes import eventually
 
 SERVICES = ["frostgate.v1.CustomerFreezeService", "frostgate.v1.PolicyDecisionService"]
@@ -190,7 +190,7 @@ def test_reflection_lists_every_service_under_both_of_its_names(server: ServerPr
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_calls_under_way_are_answered_new_ones_are_not(tmp_path: Path, number: signal.Signals) -> None:
     database = tmp_path / "frostgate.db"
-    with ServerProcess(database) as server, Connection(server.address) as watching:
+    with ServerProcess(database, variables=PATIENT_STORE) as server, Connection(server.address) as watching:
         customer_id = Calls(server).new_customer()
         health = watch_health(watching)
         assert next(health).status == HealthCheckResponse.SERVING

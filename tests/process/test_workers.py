@@ -25,7 +25,7 @@ from frostgate.v1.customer_freeze_service_pb2 import FreezeCustomerRequest, Unfr
 from frostgate_server.storage.sqlite.driver import sqlite3
 from support.calls import ACCOUNT, Calls, check_of
 from support.processes import PATIENCE, Process
-from support.server_process import COMMAND, Connection, ServerProcess, refused_start
+from support.server_process import COMMAND, PATIENT_STORE, Connection, ServerProcess, refused_start
 from support.sizes import size
 from support.worker_processes import (
     checked,
@@ -51,7 +51,8 @@ def two(tmp_path: Path) -> Iterator[ServerProcess]:
 @pytest.fixture
 def impatient(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server with two workers that replaces a hung one soon, but not one that only waits for a loaded machine."""
-    with ServerProcess(tmp_path / "frostgate.db", "--workers", "2", "--worker-patience", "3s") as server:
+    flags = ["--workers", "2", "--worker-patience", "3s"]
+    with ServerProcess(tmp_path / "frostgate.db", *flags, variables=PATIENT_STORE) as server:
         yield server
 
 
@@ -261,7 +262,7 @@ def test_workers_that_outlive_their_supervisor_keep_port_and_database_until_they
         listen = f"127.0.0.1:{free.getsockname()[1]}"
     command = [*COMMAND, "serve", "--workers", "2", "--listen", listen, "--database", str(database), "--create"]
     shell = ["/bin/sh", "-c", f"exec {shlex.join(command)} 2>{log} {closed or '>/dev/null'}"]
-    with Process(shell) as process, Connection(listen) as connection:
+    with Process(shell, variables=PATIENT_STORE) as process, Connection(listen) as connection:
         grpc.channel_ready_future(connection.channel).result(PATIENCE)
         customer_id = Calls(connection).new_customer()
         with closing(sqlite3.connect(database, isolation_level=None)) as blocker:

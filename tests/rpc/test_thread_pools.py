@@ -30,7 +30,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, Serv
 from h2.connection import H2Connection
 from support.calls import ACCOUNT, Calls, check_of, outcome_of
 from support.processes import PATIENCE
-from support.server_process import Connection, ServerProcess
+from support.server_process import PATIENT_STORE, Connection, ServerProcess
 from support.subjects import NoRefusals
 
 MANY = 64
@@ -40,7 +40,7 @@ MANY = 64
 def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server with one worker, which has one thread for checks."""
     flags = ["--workers", "1", "--check-threads", "1", "--drain-period", "1s"]
-    with ServerProcess(tmp_path / "frostgate.db", *flags) as server:
+    with ServerProcess(tmp_path / "frostgate.db", *flags, variables=PATIENT_STORE) as server:
         yield server
 
 

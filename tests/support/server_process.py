@@ -17,6 +17,8 @@ from frostgate.v1.policy_decision_service_pb2_grpc import PolicyDecisionServiceS
 from support.processes import PATIENCE, Process, run
 
 COMMAND = [sys.executable, "-m", "frostgate_server"]
+PATIENT_STORE = {"PYTHONPATH": str(Path(__file__).with_name("patient_store"))}
+"""The variables of a server in which changes may be blocked for as long as a test needs."""
 _READY = re.compile(r"frostgate-server is ready on (?:(?P<address>[^\s,]+))?(?:, )?(?:mTLS on (?P<mtls>\S+))?: ")
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-SHORT, LONG = 20.0, 300.0
+SHORT, LONG = 30.0, 300.0
 """Seconds for a file, all its cases together: in the short form and in the long form."""
 
 _SPENT = pytest.StashKey[Counter[str]]()
