@@ -19,7 +19,7 @@ from support.sizes import longest
 AGAIN = 30.0
 """Seconds from one signal to the next, at most."""
 
-LAST = 4
+LAST = 8
 """So many signals later the process ends."""
 
 _STDERR = pytest.StashKey[int]()

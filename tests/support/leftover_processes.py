@@ -23,8 +23,8 @@ _GUARDIAN = pytest.StashKey[subprocess.Popen[bytes]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Gives the run its mark. A worker of pytest-xdist adds its name to the mark."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    os.environ[MARK] = f"{os.environ[MARK]}/{worker}" if worker else uuid4().hex
+    worker = getattr(config, "workerinput", None)
+    os.environ[MARK] = f"{os.environ[MARK]}/{worker['workerid']}" if worker else uuid4().hex
     config.stash[_GUARDIAN] = _guardian(os.environ[MARK])
 
 

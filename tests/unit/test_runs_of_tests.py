@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.processes import Process
 
-pytestmark = pytest.mark.timeout(0.5)
+pytestmark = pytest.mark.timeout(1)
 
 def test_waits_for_a_thread_that_waits_for_a_process():
     with Process(["sleep", "1000"]) as process, ThreadPoolExecutor(1) as pool:
@@ -48,7 +48,7 @@ OUT_OF_REACH = """
 import signal, time
 import pytest
 
-@pytest.mark.timeout(0.5)
+@pytest.mark.timeout(1)
 def test_out_of_reach():
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
     time.sleep(1000)
@@ -128,3 +128,21 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
     except FileNotFoundError:
         return False
+
+
+def test_tests_start_their_processes_in_one_place() -> None:
+    elsewhere = {
+        str(file.relative_to(TESTS))
+        for file in TESTS.rglob("*.py")
+        if re.search(r"subprocess\.(run|Popen|call|check)", file.read_text()) and file != Path(__file__)
+    }
+    assert {file for file in elsewhere if not file.startswith("benchmarks/")} == {
+        "support/leftover_processes.py",
+        "support/processes.py",
+    }
+
+
+def test_tests_that_have_a_size_are_marked() -> None:
+    sized = [file for file in TESTS.rglob("test_*.py") if "size(short=" in file.read_text()]
+    assert len(sized) > 5
+    assert [file for file in sized if "pytest.mark.long" not in file.read_text()] == []
