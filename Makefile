@@ -6,12 +6,18 @@ BIN    := $(VENV)/bin
 PROTO_VENV := .venv-proto
 GENERATED  := client/src/frostgate/v1
 TRIAL ?= build/trial
+# Processes that run tests, and how pytest-xdist gives tests to them.
+TEST_PROCESSES ?= 4
+# Tests with grpcurl need Go, to build it. Where there is no Go they are skipped.
+GRPCURL_WITH_GO = @if command -v go > /dev/null; then $(MAKE) --no-print-directory tools; fi
+PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run demo certificates test lint proto check-proto check-breaking bench freshness profile clean
+.PHONY: help setup tools run demo certificates test test-long lint proto check-proto check-breaking \
+    bench freshness profile campaign-bench campaign-freshness campaign-profile campaign-chaos campaign-damage clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.complete ## Build .venv with everything that running, testing and linting need
 
@@ -28,9 +34,13 @@ demo: setup ## Tell the story of one customer, with a real server and the real c
 certificates: setup ## Make certificates, tokens and settings for a trial, in build/trial or TRIAL=DIRECTORY
 	@$(BIN)/python docs/trial/make_certificates.py '$(TRIAL)'
 
-test: setup ## Run all tests; those with grpcurl need Go, to build it
-	@if command -v go > /dev/null; then $(MAKE) --no-print-directory tools; fi
-	$(BIN)/pytest
+test: setup ## Run every kind of test in its short form: at most 5 minutes
+	$(GRPCURL_WITH_GO)
+	$(PYTEST) $(PYTEST_OPTIONS)
+
+test-long: setup ## Run kills, durability and fuzz in their long form: at most 25 minutes
+	$(GRPCURL_WITH_GO)
+	$(PYTEST) --long -m long $(PYTEST_OPTIONS)
 
 lint: setup ## Check style, types, import directions and protos
 	$(BIN)/ruff check .
@@ -51,14 +61,24 @@ check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is that of
 check-breaking: setup ## Check that the last change of the protos breaks no caller
 	proto/check-breaking $(BIN)/buf
 
-bench: setup ## Measure against a bare gRPC server and what identities cost, and write down the results
+# Campaigns take from minutes to hours. CI never runs them.
+bench: campaign-bench
+campaign-bench: setup ## Measure against a bare gRPC server and what identities cost, and write down the results
 	$(BIN)/python tests/benchmarks/run.py
 
-freshness: setup ## Change on one worker and check on another, a million times
+freshness: campaign-freshness
+campaign-freshness: setup ## Change on one worker and check on another, a million times
 	$(BIN)/python tests/benchmarks/freshness.py
 
-profile: setup ## Measure where the time of a check goes, and write it down
+profile: campaign-profile
+campaign-profile: setup ## Measure where the time of a check goes, and write it down
 	$(BIN)/python tests/benchmarks/profile_checks.py
+
+campaign-chaos: setup ## Kill and restart a server 2,000 times under clients that go on calling
+	$(BIN)/pytest --long --times=7 tests/e2e/test_client_restarts.py
+
+campaign-damage: setup ## Damage a database in 250,000 ways, and have verify find each
+	$(BIN)/pytest --long --times=25 -m long -k "tampering or flipped" tests/storage
 
 clean: ## Remove what was built; data/ stays
 	rm -rf $(VENV) $(PROTO_VENV) .tools build dist

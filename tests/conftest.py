@@ -9,13 +9,14 @@ import pytest
 from support.calls import Calls
 from support.server_process import ServerProcess
 
+pytest_plugins = [
+    "support.sizes",
+    "support.hanging_tests",
+    "support.leftover_processes",
+    "support.time_budgets",
+]
+
 TOOLS = Path(__file__).parent.parent / ".tools"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long the tests are that can be as long as one likes."""
-    parser.addoption("--pairs", type=int, default=20_000, help="changes that are checked on another worker")
-    parser.addoption("--guesses", type=int, default=10_000, help="guesses at one verification code")
 
 
 @pytest.fixture(scope="module")

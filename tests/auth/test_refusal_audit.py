@@ -1,7 +1,6 @@
 """What known callers are refused stands in the audit log: soon, once in a while, and never with a secret."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -26,7 +25,8 @@ from frostgate_server.storage.sqlite.driver import sqlite3
 from frostgate_server.storage.sqlite.opening import open_store
 from frostgate_server.storage.sqlite.store import SqliteStore
 from support.calls import RESOURCES, Calls, new_id, refusal
-from support.server_process import COMMAND, ServerProcess, environment, refused_start
+from support.processes import output
+from support.server_process import COMMAND, ServerProcess, refused_start
 from support.worker_processes import eventually
 
 _TRIGGER = """CREATE TRIGGER audit_entries_are_not_removed BEFORE DELETE ON audit_entries
@@ -159,7 +159,7 @@ def test_the_audit_command_tells_what_was_done_and_refused(tmp_path: Path) -> No
         assert refusal(lambda: calls.freeze(**wrong)).reason == "VERIFICATION_CODE_INVALID"
         assert server.stop() == 0
     command = [*COMMAND, "audit", "--database", str(database)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True, env=environment(), timeout=30).stdout
+    lines = output(*command)
     assert "4711" not in lines
     told = [json.loads(line) for line in lines.splitlines()]
     assert [(line["sequence"], line["method"], line["reason"], line["subject"]) for line in told] == [
@@ -173,8 +173,7 @@ def test_the_audit_command_tells_what_was_done_and_refused(tmp_path: Path) -> No
         "verification_code_enabled": True,
         "verification_contact": "a@example.org",
     }
-    later = subprocess.run([*command, "--after=2"], capture_output=True, text=True, check=True, env=environment())
-    assert later.stdout == lines.splitlines(keepends=True)[2]
+    assert output(*command, "--after=2") == lines.splitlines(keepends=True)[2]
     assert "does not exist" in refused_start("audit", "--database", str(tmp_path / "other.db"))
 
 

@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, Serv
 from support.access import Access, every_role
 from support.credentials import Authority, jwks, signing_key
 from support.every_call import ADMITTED, outcome
+from support.processes import PATIENCE
 from support.server_process import Connection, ServerProcess
 from support.worker_processes import eventually, serving_workers
 
@@ -195,7 +196,7 @@ class Stream:
 
         def requests() -> Iterator[ServerReflectionRequest]:
             yield ServerReflectionRequest(list_services="*")
-            self._done.wait(60)
+            self._done.wait(PATIENCE)
 
         path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
         reflect = connection.channel.stream_stream(
@@ -216,7 +217,7 @@ class Stream:
 def test_streams_end_with_their_token_and_give_their_threads_back(access: Access, server: ServerProcess) -> None:
     begun = time()
     # The leeway is 30 s.
-    streams = [Stream(server, access.token("auditor", exp=int(time()) - 22)) for _ in range(16)]
+    streams = [Stream(server, access.token("auditor", exp=int(time()) - 18)) for _ in range(16)]
     assert {stream.end() for stream in streams} == {grpc.StatusCode.UNAUTHENTICATED}
     assert time() - begun > 5
     assert outcome(server, "ServerReflectionInfo", access.token("auditor")) == ADMITTED
@@ -229,7 +230,7 @@ def test_streams_that_nobody_reads_are_cut_and_give_their_threads_back(access: A
             path, ServerReflectionRequest.SerializeToString, ServerReflectionResponse.FromString
         )
         ask = ServerReflectionRequest(file_containing_symbol="frostgate.v1.CustomerFreezeService")
-        metadata = access.token("auditor", exp=int(time()) - 22)
+        metadata = access.token("auditor", exp=int(time()) - 18)
         _streams = [reflect(repeat(ask, 10_000), metadata=metadata) for _ in range(16)]
 
         def is_answered() -> bool:
@@ -239,7 +240,7 @@ def test_streams_that_nobody_reads_are_cut_and_give_their_threads_back(access: A
 
 
 def test_streams_and_calls_end_with_their_certificate(access: Access, server: ServerProcess) -> None:
-    names = {"uris": ["spiffe://test/auditor"], "expires_in": timedelta(seconds=4)}
+    names = {"uris": ["spiffe://test/auditor"], "expires_in": timedelta(seconds=8)}
     with access.by_certificate(server, **names) as auditor:
         stream = Stream(auditor)
         health: Any = HealthStub(auditor.channel)

@@ -22,6 +22,7 @@ from support.access import EXPIRED, Access
 from support.calls import new_id, refusal
 from support.credentials import bearer, claims, public_pem, signing_key, token
 from support.every_call import ADMITTED, METHODS, REFLECTION, REQUESTS, outcome
+from support.processes import PATIENCE
 from support.server_process import Connection, ServerProcess
 
 EVERY = [*METHODS, REFLECTION]
@@ -218,7 +219,7 @@ def test_a_long_token_is_taken_every_time(access: Access, server: ServerProcess)
 
 
 def test_the_request_is_looked_at_before_its_caller(server: ServerProcess) -> None:
-    refused = refusal(lambda: server.freezes.GetCustomer(GetCustomerRequest(), timeout=10))
+    refused = refusal(lambda: server.freezes.GetCustomer(GetCustomerRequest(), timeout=PATIENCE))
     assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
     assert set(refused.violations) == {"customer_id"}
 
@@ -228,13 +229,13 @@ def test_a_refusal_names_the_caller_and_the_method_and_nothing_of_a_bad_token(
 ) -> None:
     request = GetCustomerRequest(customer_id="a")
     with access.by_certificate(server, hosts=["other.test", "control-plane.test"]) as caller:
-        denied = refusal(lambda: caller.freezes.GetCustomer(request, timeout=10))
+        denied = refusal(lambda: caller.freezes.GetCustomer(request, timeout=PATIENCE))
     assert denied.metadata == {"principal": "dns:control-plane.test", "method": "GetCustomer"}
     assert denied.message == "dns:control-plane.test may not call GetCustomer."
     messages = set()
     for bad in BAD_TOKENS.values():
         metadata = bad(access)
-        messages.add(refusal(lambda: server.freezes.GetCustomer(request, timeout=10, metadata=metadata)).message)  # noqa: B023
+        messages.add(refusal(lambda: server.freezes.GetCustomer(request, timeout=PATIENCE, metadata=metadata)).message)  # noqa: B023
     assert messages == {"The caller must identify itself: send a valid bearer token over TLS."}
 
 
@@ -242,9 +243,9 @@ def test_everybody_may_ask_for_health(access: Access, server: ServerProcess) -> 
     with access.by_certificate(server, name="nobody") as certified:
         for connection, metadata in ((server, ()), (server, bearer("junk")), (certified, ())):
             health: Any = HealthStub(connection.channel)
-            answer = health.Check(HealthCheckRequest(), timeout=10, metadata=metadata)
+            answer = health.Check(HealthCheckRequest(), timeout=PATIENCE, metadata=metadata)
             assert answer.status == HealthCheckResponse.SERVING
-            watch = health.Watch(HealthCheckRequest(), timeout=10, metadata=metadata)
+            watch = health.Watch(HealthCheckRequest(), timeout=PATIENCE, metadata=metadata)
             assert next(watch).status == HealthCheckResponse.SERVING
             watch.cancel()
 
@@ -260,12 +261,14 @@ def test_events_record_the_caller(access: Access, server: ServerProcess) -> None
     for principal, customer_id in ids.items():
         request = AssociateCustomerRequest(customer_id=customer_id, partner_id="partner")
         if principal.startswith("sub:"):
-            server.freezes.AssociateCustomer(request, timeout=10, metadata=access.token("operator"))
+            server.freezes.AssociateCustomer(request, timeout=PATIENCE, metadata=access.token("operator"))
             continue
         names = {"uris": [principal]} if principal.startswith("spiffe") else {"hosts": ["operator.test"]}
         with access.by_certificate(server, **names) as caller:
-            caller.freezes.AssociateCustomer(request, timeout=10)
-    listed = server.freezes.ListFreezeEvents(ListFreezeEventsRequest(), timeout=10, metadata=access.token("auditor"))
+            caller.freezes.AssociateCustomer(request, timeout=PATIENCE)
+    listed = server.freezes.ListFreezeEvents(
+        ListFreezeEventsRequest(), timeout=PATIENCE, metadata=access.token("auditor")
+    )
     actors = {event.customer_id: event.actor for event in listed.events}
     assert {principal: actors[customer_id] for principal, customer_id in ids.items()} == {one: one for one in ids}
 

@@ -24,6 +24,7 @@ from frostgate_server.services.refusal_audit import RefusalAudit
 from support.access import Access
 from support.calls import check_of, outcome_of
 from support.credentials import bearer, token
+from support.processes import PATIENCE
 from support.server_process import Connection
 from support.subjects import NoRefusals
 from support.worker_processes import eventually
@@ -66,7 +67,7 @@ class Flooded:
 
         def noted(tokens: JwtVerifier, text: str) -> Credential:
             self.verified_in.append(lane_of_this_thread())
-            assert self.may.wait(30)
+            assert self.may.wait(PATIENCE)
             return verify(tokens, text)
 
         monkeypatch.setattr(JwtVerifier, "_verify", noted)
@@ -106,7 +107,9 @@ class Flooded:
 
     @staticmethod
     def check(metadata: Any, connection: Connection) -> Any:
-        return connection.decisions.CheckOperation.future(check_of(customer_id="a"), metadata=metadata, timeout=30)
+        return connection.decisions.CheckOperation.future(
+            check_of(customer_id="a"), metadata=metadata, timeout=PATIENCE
+        )
 
     def stop(self) -> None:
         self.may.set()

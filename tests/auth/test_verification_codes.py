@@ -1,6 +1,5 @@
 """Verification codes end to end: a real server, a real mail server, and the codes that went through it."""
 
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +21,9 @@ from frostgate_server.storage.sqlite.admin.verify import verify
 from google.protobuf.field_mask_pb2 import FieldMask
 from support.calls import ACCOUNT, RESOURCES, Calls, check_of, new_id, refusal
 from support.mail_server import MailServer, code_in
-from support.server_process import COMMAND, Connection, ServerProcess, environment, refused_start
+from support.processes import PATIENCE, output
+from support.server_process import COMMAND, Connection, ServerProcess, refused_start
+from support.sizes import size
 from support.subjects import error_info, status_of
 from support.worker_processes import checked
 
@@ -388,7 +389,7 @@ def test_one_code_at_a_time_is_on_its_way_to_a_partner(tmp_path: Path, mails: Ma
         with ThreadPoolExecutor(1) as elsewhere:
             first = elsewhere.submit(desk.calls.send_code, desk.partner, UPDATE)
             try:
-                assert mails.held.wait(30)
+                assert mails.held.wait(PATIENCE)
                 assert refused(lambda: desk.calls.send_code(desk.partner, UPDATE))[1] == "OVERLOADED"
                 assert Desk(desk.calls, mails).customer()
             finally:
@@ -407,7 +408,7 @@ def test_codes_that_reach_nobody_are_disabled_by_who_has_the_machine(tmp_path: P
         assert "is in use by process" in refused_start(*disable)
         assert server.stop() == 0
     assert "Partner q is not known" in refused_start(*disable[:-1], "q")
-    subprocess.run([*COMMAND, *disable], check=True, stdout=subprocess.DEVNULL, env=environment(), timeout=30)
+    output(*COMMAND, *disable)
     with ServerProcess(database) as server:
         assert Calls(server).update_partner("p", verification_contact="a@example.org").verification_contact
         assert server.stop() == 0
@@ -425,15 +426,15 @@ def test_a_drain_waits_for_a_mail_that_is_under_way(tmp_path: Path, mails: MailS
         with ThreadPoolExecutor(1) as elsewhere:
             sending = elsewhere.submit(desk.calls.send_code, desk.partner, UPDATE)
             try:
-                assert mails.held.wait(30)
+                assert mails.held.wait(PATIENCE)
                 server.process.terminate()
                 assert server.output.readline() == "frostgate-server is draining\n"
             finally:
                 mails.holds.set()
                 mails.holds = None
-            assert sending.result(30).sent_to
+            assert sending.result(PATIENCE).sent_to
         assert mails.code(desk.contact)
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
     assert "as in a crash" not in server.log.read_text()
 
 
@@ -450,7 +451,7 @@ def test_an_update_that_changes_nothing_is_not_written_down(tmp_path: Path) -> N
 def test_a_long_path_in_a_mask_is_quoted_in_part(calls: Calls) -> None:
     request = pb.UpdatePartnerRequest(update_mask=FieldMask(paths=["x" * 100_000]))
     request.partner.partner_id = "p"
-    found = refusal(lambda: calls._server.freezes.UpdatePartner(request, timeout=30))
+    found = refusal(lambda: calls._server.freezes.UpdatePartner(request, timeout=PATIENCE))
     assert len(found.violations["update_mask"]) < 300
 
 
@@ -509,7 +510,7 @@ class Counting:
                         outcomes.update(mine)
                         return
                 try:
-                    connection.freezes.FreezeCustomer(request, timeout=60)
+                    connection.freezes.FreezeCustomer(request, timeout=PATIENCE)
                     mine["OK"] += 1
                 except grpc.RpcError as error:
                     mine[error_info(status_of(error)[1]).reason] += 1
@@ -530,10 +531,9 @@ def counting(tmp_path: Path, mails: MailServer) -> Iterator[Counting]:
         yield Counting(server, connections, compared)
 
 
-def test_however_many_guess_at_once_a_code_is_compared_five_times(
-    counting: Counting, mails: MailServer, pytestconfig: pytest.Config
-) -> None:
-    guesses = pytestconfig.getoption("--guesses")
+@pytest.mark.long
+def test_however_many_guess_at_once_a_code_is_compared_five_times(counting: Counting, mails: MailServer) -> None:
+    guesses = size(short=3_000, long=100_000)
     desk = Desk(Calls(counting.server), mails)
     customer_id = desk.customer()
     code = desk.sent(FREEZE, customer_id, scope=RESOURCES)

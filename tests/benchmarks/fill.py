@@ -60,7 +60,7 @@ def _fingerprint() -> str:
         Path(event_chain.__file__),
         parts / "schema.sql",
         parts / "migrations.py",
-        parts / "rows.py",
+        parts / "row_mapping.py",
     ]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 

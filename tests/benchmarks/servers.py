@@ -1,9 +1,6 @@
 """The servers that are measured, each a process of its own."""
 
 import re
-import select
-import signal
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +11,7 @@ import grpc
 from frostgate.v1.policy_decision_service_pb2 import CheckOperationRequest, CheckOperationResponse, ListRulesRequest
 from frostgate.v1.policy_decision_service_pb2_grpc import PolicyDecisionServiceStub
 from frostgate.v1.policy_pb2 import BillingMode, Operation
-from support.server_process import environment
+from support.processes import Process
 
 from .fill import ID_FORMAT, STATES
 
@@ -22,7 +19,6 @@ Check = tuple[BillingMode.ValueType, Operation.ValueType]
 """What is asked about a customer."""
 
 _READY = re.compile(r"\S+ is ready on (?:mTLS on )?(127\.0\.0\.1:\d+): ")
-_PATIENCE = 60.0
 
 
 class CannotMeasure(Exception):
@@ -43,16 +39,11 @@ def running(command: list[str], variables: Mapping[str, str], log: Path) -> Iter
 
     A process that a server starts in reserve does not count among its own.
     """
-    with log.open("ab") as errors:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment(**variables)
-        )
-    try:
+    with log.open("ab") as errors, Process(command, variables=variables, stderr=errors) as process:
         address = _address(process, log)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         yield Running(address, [process.pid, *map(int, children)])
-    finally:
-        _end(process)
+        process.terminated()
 
 
 def checks_that_exist(server: Running) -> list[Check]:
@@ -79,24 +70,8 @@ def _channel(server: Running) -> grpc.Channel:
     return grpc.insecure_channel(server.address, options=[("grpc.enable_http_proxy", 0)])
 
 
-def _address(process: subprocess.Popen[str], log: Path) -> str:
-    assert process.stdout is not None
-    readable, _, _ = select.select([process.stdout], [], [], _PATIENCE)
-    line = process.stdout.readline() if readable else ""
-    ready = _READY.match(line)
+def _address(process: Process, log: Path) -> str:
+    ready = _READY.match(process.first_line())
     if ready is None:
         raise CannotMeasure(f"a server did not start; its words are in {log}")
     return ready[1]
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(_PATIENCE)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    finally:
-        assert process.stdout is not None
-        process.stdout.close()

@@ -1,7 +1,6 @@
 """The published figures are those of a committed raw result, made into a page by a script."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from benchmarks import report
 from benchmarks.identified import WAYS
 from benchmarks.scenarios import IDENTIFIED_CALLERS, identities
+from support.processes import output
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -22,10 +22,8 @@ def test_the_tables_of_where_time_goes_are_what_the_script_makes_of_the_raw_resu
 
 
 def test_every_raw_result_is_committed() -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "tests/benchmarks/results"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    committed = {Path(line).name for line in listed.stdout.splitlines()}
+    listed = output("git", "ls-files", "tests/benchmarks/results", cwd=ROOT)
+    committed = {Path(line).name for line in listed.splitlines()}
     assert {raw.name for raw in report.RESULTS.glob("*.json")} <= committed
 
 

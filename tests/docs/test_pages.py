@@ -18,8 +18,10 @@ from frostgate_server.policy.loader import load
 from frostgate_server.policy.table import as_json, as_text
 from frostgate_server.rpc.status_mapping import CODES
 from frostgate_server.rpc.thread_pools import POOL_BY_METHOD
+from support import processes
 from support.calls import Calls
-from support.server_process import ServerProcess, environment
+from support.processes import Process, output
+from support.server_process import ServerProcess
 from support.trial import DOCUMENTED_ADDRESS, TRIAL, as_documented, serve_trial
 
 ROOT = Path(__file__).parent.parent.parent
@@ -79,16 +81,7 @@ def run(command: str, server: ServerProcess | None, directory: Path, grpcurl: st
         "frostgate-server": [sys.executable, "-m", "frostgate_server"],
         "make": ["make", "--silent", "--no-print-directory", "--directory", str(ROOT), f"TRIAL={directory / TRIAL}"],
     }
-    done = subprocess.run(
-        [*programs[words[0]], *words[1:]],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=directory,
-        env=environment(),
-        timeout=60,
-        check=False,
-    )
+    done = processes.run(*programs[words[0]], *words[1:], cwd=directory, stderr=subprocess.STDOUT)
     return _TIME.sub("<time>", done.stdout).rstrip()
 
 
@@ -126,25 +119,21 @@ def test_the_readme_shows_the_three_first_calls() -> None:
 
 
 def test_make_run_serves_and_its_three_lines_answer(tmp_path: Path, tool: Callable[[str], str]) -> None:
-    process = subprocess.Popen(
-        [tool("make"), "--no-print-directory", "run"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(
-            FROSTGATE_LISTEN="127.0.0.1:0", FROSTGATE_DATABASE=f"{tmp_path}/frostgate.db", FROSTGATE_CREATE="true"
-        ),
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    with process:
+    variables = {
+        "FROSTGATE_LISTEN": "127.0.0.1:0",
+        "FROSTGATE_DATABASE": f"{tmp_path}/frostgate.db",
+        "FROSTGATE_CREATE": "true",
+    }
+    command = [tool("make"), "--no-print-directory", "run"]
+    with Process(command, cwd=ROOT, variables=variables, process_group=0) as process:
+        assert process.stdout is not None
         while process.stdout.readline() != "Try, from another terminal:\n":
             assert process.poll() is None
         *lines, ready = [process.stdout.readline() for _ in range(4)]
         address = ready.split(": ")[0].removeprefix("frostgate-server is ready on ")
         for line in lines:
             command = shlex.split(line.replace(DOCUMENTED_ADDRESS, address))
-            subprocess.run([tool("grpcurl"), *command[1:]], check=True, timeout=30, stdout=subprocess.DEVNULL)
+            output(tool("grpcurl"), *command[1:])
         os.killpg(process.pid, 2)
         assert process.stdout.read().endswith("frostgate-server has stopped\n")
     assert [line.strip() for line in lines] == FIRST_CALLS
@@ -162,8 +151,7 @@ def test_the_readme_shows_the_policy_of_the_policy_file() -> None:
 @pytest.mark.parametrize(("flags", "render"), [([], as_text), (["--format", "json"], as_json)])
 def test_the_rules_command_prints_the_policy(flags: list[str], render: Callable[..., str]) -> None:
     command = [sys.executable, "-m", "frostgate_server", "rules", *flags]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment(), timeout=30).stdout
-    assert printed == render(load(None, Decision.DENY))
+    assert output(*command) == render(load(None, Decision.DENY))
 
 
 def test_every_setting_is_documented_as_the_command_line_has_it() -> None:
@@ -173,7 +161,7 @@ def test_every_setting_is_documented_as_the_command_line_has_it() -> None:
     ]
     assert between("docs/operators.md", "settings").splitlines()[2:] == rows
     command = [sys.executable, "-m", "frostgate_server", "serve", "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=environment(), timeout=30).stdout
+    shown = output(*command)
     assert all(one.flag in shown and one.variable in "".join(shown.split()) for one in all_settings())
 
 

@@ -6,7 +6,6 @@ server does to its files, and they are rebuilt as a loss of power would have lef
 
 import random
 import shutil
-import subprocess
 import sys
 from bisect import bisect_right
 from collections.abc import Callable
@@ -28,10 +27,12 @@ from frostgate_server.storage.interface import Store
 from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite.head_file import HeadFile
 from frostgate_server.storage.sqlite.opening import open_store
+from support.processes import PATIENCE, output
 from support.server_process import ServerProcess
+from support.sizes import size
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason="the recorder is preloaded as only Linux does it"),
 ]
 
@@ -41,12 +42,10 @@ WAL = f"{DATABASE}-wal"
 HEAD = f"{DATABASE}-head"
 THE_DIRECTORY = ""
 
-LIVES = 2
+LIVES = size(short=2, long=8)
 CHANGES_IN_A_LIFE = 150
 """Enough for SQLite to fold its log into the database within a life: it does so every 1,000 pages."""
 LARGEST_BATCH = 60
-PATIENCE = 30
-"""Seconds that a call may take."""
 EVERYTHING = 10**6
 
 States = dict[str, FreezeState | None]
@@ -153,7 +152,7 @@ def recording(tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFacto
     """All that a server did to its files: it made changes, was killed while it rested, and made more."""
     place = tmp_path_factory.mktemp("recording")
     library, trace, directory = place / "recorder.so", place / "trace", place / "data"
-    subprocess.run([tool("cc"), "-shared", "-fPIC", "-pthread", "-o", library, RECORDER], check=True)
+    output(tool("cc"), "-shared", "-fPIC", "-pthread", "-o", library, RECORDER)
     directory.mkdir()
     variables = {"LD_PRELOAD": str(library), "RECORDER_TRACE": str(trace), "RECORDER_DIRECTORY": str(directory)}
     states: States = {}

@@ -1,7 +1,7 @@
 """The load of the benchmarks, built and put on real servers that know their callers in every way."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +14,7 @@ from benchmarks.load_program import Load
 from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, Running, checks_that_exist, running
 from benchmarks.subjects import Frostgate
-
-pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="the load is a Go program")
+from support.built_once import built_once
 
 CUSTOMERS = 3
 SECONDS = 0.1
@@ -55,7 +54,10 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, papers: Papers) -> Iterator[Bench]:
+def bench(tmp_path_factory: pytest.TempPathFactory, papers: Papers, tool: Callable[[str], str]) -> Iterator[Bench]:
+    """The load, which is a Go program, and four servers. It takes up to half a minute to build the load."""
+    tool("go")
+    program = built_once(tmp_path_factory, "load", load_program.built) / "load"
     directory = tmp_path_factory.mktemp("bench")
     database, log = filled_database(directory, CUSTOMERS), directory / "servers.log"
     with ExitStack() as started:
@@ -68,7 +70,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory, papers: Papers) -> Iterator[
         load = Load(
             CUSTOMERS, checks_that_exist(servers[door(PLAINTEXT)]), Calls("check", 2), None, SECONDS, SECONDS, 1
         )
-        yield Bench(load_program.built(directory), papers, servers, load)
+        yield Bench(program, papers, servers, load)
 
 
 def copy_of(database: Path, name: str) -> Path:

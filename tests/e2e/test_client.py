@@ -31,6 +31,7 @@ from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from support.both_clients import KINDS, open_client
 from support.calls import new_id
 from support.decision_table import CELLS, NO_CELLS
+from support.processes import PATIENCE
 from support.server_process import ServerProcess
 
 
@@ -229,7 +230,7 @@ def test_each_refusal_has_its_class(client: Any) -> None:
             operation=Operation.VIEW,
             billing_mode=BillingMode.SPOT,
             minimum_revision=10**12,
-            timeout=0.3,
+            timeout=2.0,
         )
     with pytest.raises(frostgate.ResourceExhausted):
         client.batch_freeze_customers(["x" * 1000 for _ in range(1000)], **freeze)
@@ -252,18 +253,18 @@ def test_a_call_that_nobody_answers_ends_at_its_deadline(kind: str) -> None:
                 client.list_rules()
             with pytest.raises(frostgate.OutcomeUnknown) as unknown:
                 client.disassociate_customer(customer_id="a", reason="left")
-            assert 1 <= time.monotonic() - began < 4
+            assert 1 <= time.monotonic() - began < PATIENCE
     assert unknown.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert f"repeat the call with request_id='{unknown.value.request_id}' to find out" in str(unknown.value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_call_without_a_server_is_tried_until_its_deadline(kind: str) -> None:
-    with open_client(kind, "127.0.0.1:1", timeout=0.5) as client:
+    with open_client(kind, "127.0.0.1:1", timeout=1.5) as client:
         began = time.monotonic()
         with pytest.raises(frostgate.Unavailable):
             client.list_rules()
-        assert 0.2 <= time.monotonic() - began < 2
+        assert 0.2 <= time.monotonic() - began < PATIENCE
         with pytest.raises(frostgate.OutcomeUnknown):
             client.associate_customer(customer_id="a", partner_id="p")
         with pytest.raises(frostgate.Unavailable):

@@ -15,9 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from support.calls import Calls, check_of, refusal
 from support.decision_table import CELLS
 from support.server_process import ServerProcess
+from support.sizes import size
 from support.subjects import error_info
 
-STEPS = 10_000
+STEPS = size(short=2_500, long=100_000)
 STEPS_OF_A_LIFE = 100
 
 NAMES = [f"c{number}" for number in range(6)]
@@ -205,8 +206,8 @@ class Life(RuleBasedStateMachine):
         ]
 
 
-@pytest.mark.timeout(600)
-def test_server_and_model_agree_through_ten_thousand_steps(server: ServerProcess) -> None:
+@pytest.mark.long
+def test_server_and_model_agree_through_a_long_life(server: ServerProcess) -> None:
     Life.server = server
     while Life.steps < STEPS:
         run_state_machine_as_test(

@@ -2,28 +2,24 @@
 
 import json
 import re
-import subprocess
 import sys
 import venv
 from pathlib import Path
 
 import pytest
 from frostgate.v1.customer_freeze_service_pb2 import ListFreezeEventsRequest
-from support.server_process import Connection, ServerProcess, environment
+from support.built_once import built_once
+from support.processes import PATIENCE, Process, output, run
+from support.server_process import Connection, ServerProcess
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTED_ADDRESS = "127.0.0.1:50051"
 CLIENT_NEEDS = {"grpcio", "protobuf", "googleapis-common-protos"}
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
-
-def run(*command: str | Path) -> str:
-    done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=300, env=environment(), check=False
-    )
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
+INSTALLING = 300
+"""Seconds that pip may take."""
 
 
 def lower_bounds() -> list[str]:
@@ -37,34 +33,45 @@ def lower_bounds() -> list[str]:
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Both wheels, by the name of their distribution."""
-    out = tmp_path_factory.mktemp("wheels")
-    for project in (ROOT / "client", ROOT):
-        run(sys.executable, "-m", "build", "--wheel", "--outdir", out, project)
+    out = built_once(tmp_path_factory, "wheels", build_wheels)
     return {wheel.name.split("-")[0].replace("_", "-"): wheel for wheel in out.glob("*.whl")}
 
 
-def empty_environment(directory: Path, *install: str | Path) -> Path:
-    """An environment with nothing but what is installed and what that pulls in. Gives its Python."""
+def build_wheels(out: Path) -> None:
+    for project in (ROOT / "client", ROOT):
+        output(sys.executable, "-m", "build", "--wheel", "--outdir", out, project, timeout=INSTALLING)
+
+
+def install(directory: Path, *packages: str | Path) -> None:
+    """Makes an environment with nothing but the packages and what they pull in."""
     venv.create(directory, with_pip=True)
-    python = directory / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *install)
-    return python
+    pip: list[str | Path] = [
+        directory / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
+    output(*pip, *packages, timeout=INSTALLING)
 
 
 @pytest.fixture(scope="module")
 def client_python(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with the client alone, and what it pulls in today."""
-    return empty_environment(tmp_path_factory.mktemp("client"), wheels["frostgate-client"])
+    client = wheels["frostgate-client"]
+    return built_once(tmp_path_factory, "client", lambda made: install(made, client)) / "bin" / "python"
 
 
 @pytest.fixture(scope="module")
 def oldest_python(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with the client, and the oldest of all that it needs."""
-    return empty_environment(tmp_path_factory.mktemp("oldest"), wheels["frostgate-client"], *lower_bounds())
+    packages: list[str | Path] = [wheels["frostgate-client"], *lower_bounds()]
+    return built_once(tmp_path_factory, "oldest", lambda made: install(made, *packages)) / "bin" / "python"
 
 
 def installed(python: Path) -> dict[str, str]:
-    listed = json.loads(run(python, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"))
+    listed = json.loads(output(python, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"))
     return {package["name"].lower().replace("_", "-"): package["version"] for package in listed}
 
 
@@ -92,14 +99,14 @@ def test_the_readmes_examples_work_with_the_wheel_alone(
     assert len(examples()) == 2
     with ServerProcess(tmp_path / "frostgate.db") as server:
         for example in examples():
-            assert shown == run(python, "-c", example.replace(DOCUMENTED_ADDRESS, server.address))
+            assert shown == output(python, "-c", example.replace(DOCUMENTED_ADDRESS, server.address))
 
 
 def test_users_of_the_client_are_clean_under_strict_mypy(client_python: Path, tmp_path: Path) -> None:
     for number, example in enumerate(examples()):
         (tmp_path / f"example_{number}.py").write_text(example)
     strictly: list[str | Path] = ["-m", "mypy", "--strict", "--config-file", "", "--cache-dir", str(tmp_path / "cache")]
-    run(sys.executable, *strictly, "--python-executable", client_python, *sorted(tmp_path.glob("example_*.py")))
+    output(sys.executable, *strictly, "--python-executable", client_python, *sorted(tmp_path.glob("example_*.py")))
 
 
 def test_strict_mypy_sees_the_clients_types(client_python: Path, tmp_path: Path) -> None:
@@ -107,21 +114,25 @@ def test_strict_mypy_sees_the_clients_types(client_python: Path, tmp_path: Path)
     wrong.write_text('import frostgate\n\nfrostgate.Client("a").get_customer(customer_id=1)\n')
     strictly = [sys.executable, "-m", "mypy", "--strict", "--config-file", ""]
     command = [*strictly, "--python-executable", str(client_python), str(wrong)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path)
-    assert 'has incompatible type "int"; expected "str"' in done.stdout
+    assert 'has incompatible type "int"; expected "str"' in run(*command, cwd=tmp_path).stdout
 
 
 def test_the_servers_wheel_serves_in_an_environment_of_its_own(wheels: dict[str, Path], tmp_path: Path) -> None:
-    python = empty_environment(tmp_path / "server", wheels["frostgate-client"], wheels["frostgate-server"])
-    assert "policy version" in run(python.parent / "frostgate-server", "rules").lower()
-    command = [str(python.parent / "frostgate-server"), "serve", "--listen", "127.0.0.1:0", "--create"]
-    with subprocess.Popen(
-        [*command, "--database", f"{tmp_path}/f.db"], stdout=subprocess.PIPE, text=True, env=environment()
-    ) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split(": ")[0].removeprefix("frostgate-server is ready on ")
+    install(tmp_path / "server", wheels["frostgate-client"], wheels["frostgate-server"])
+    program = tmp_path / "server" / "bin" / "frostgate-server"
+    assert "policy version" in output(program, "rules").lower()
+    command: list[str | Path] = [
+        program,
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--create",
+        "--database",
+        tmp_path / "f.db",
+    ]
+    with Process(command) as process:
+        address = process.first_line().split(": ")[0].removeprefix("frostgate-server is ready on ")
         with Connection(address) as connection:
-            assert list(connection.freezes.ListFreezeEvents(ListFreezeEventsRequest(), timeout=10).events) == []
-        process.terminate()
-        process.stdout.read()
-    assert process.returncode == 0
+            request = ListFreezeEventsRequest()
+            assert list(connection.freezes.ListFreezeEvents(request, timeout=PATIENCE).events) == []
+        assert process.terminated() == 0

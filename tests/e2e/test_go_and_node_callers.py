@@ -5,16 +5,18 @@ import json
 import re
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from frostgate.v1.policy_pb2 import BillingMode, FreezeState, Operation
+from support.built_once import run_directory
 from support.calls import Calls
 from support.decision_table import ALL_PLACES, CELLS, NO_CELLS, Place
-from support.server_process import ServerProcess, environment
+from support.processes import output
+from support.server_process import ServerProcess
 
 ROOT = Path(__file__).parent.parent.parent
 BUILT = ROOT / "build" / "callers"
@@ -32,17 +34,21 @@ class Caller:
     """A program that asks for decisions, as a section of the page builds and runs it."""
 
     def __init__(self, language: str) -> None:
-        """Builds it."""
+        """Knows how to build and call it."""
         section = PAGE.split(f"\n## {language}\n")[1].split("\n## ")[0]
-        build, call = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+        self._build, call = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
         self._command = call.removesuffix(DOCUMENTED_CALL)
-        shutil.rmtree(BUILT / language.lower(), ignore_errors=True)
-        run(["sh", "-euc", build], timeout=500)
+        self._directory = BUILT / language.lower()
+
+    def build(self) -> None:
+        """Builds it anew."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        output("sh", "-euc", self._build, cwd=ROOT, timeout=500)
 
     def outcomes(self, address: str, checks: list[Check]) -> dict[str, list[Outcome]]:
         """What came of the checks, asked one by one and together."""
         printed: dict[str, list[Outcome]] = json.loads(
-            run([*self._command.split(), address], standard_input=json.dumps(checks))
+            output(*self._command.split(), address, cwd=ROOT, stdin=json.dumps(checks))
         )
         assert list(printed) == ["one_by_one", "together"]
         return printed
@@ -54,31 +60,36 @@ class Caller:
         return printed["together"][0]
 
 
-def run(command: list[str], standard_input: str = "", timeout: float = 60) -> str:
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment(),
-        input=standard_input,
-        text=True,
-        capture_output=True,
-        check=False,
-        timeout=timeout,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module", params=TOOLS)
-def caller(request: pytest.FixtureRequest, tool: Callable[[str], str]) -> Iterator[Caller]:
-    """The caller in each language."""
+def caller(
+    request: pytest.FixtureRequest, tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Caller]:
+    """The caller in each language. It is built once for all processes of a run; this takes up to a minute."""
     for name in TOOLS[request.param]:
         tool(name)
+    caller = Caller(request.param)
     BUILT.mkdir(parents=True, exist_ok=True)
-    with (BUILT / "lock").open("w") as lock:
-        # There is one place for it: whoever else runs these tests in this checkout waits.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield Caller(request.param)
+    with built_for(caller, str(run_directory(tmp_path_factory)), BUILT / request.param):
+        yield caller
+
+
+@contextmanager
+def built_for(caller: Caller, run: str, files: Path) -> Iterator[None]:
+    """Builds the caller, if this run did not yet, and keeps other runs from building it meanwhile.
+
+    The page names one place in the checkout, so that two runs cannot both build there.
+    """
+    builder = files.with_suffix(".builder")
+    with files.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        while not builder.exists() or builder.read_text() != run:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not builder.exists() or builder.read_text() != run:
+                builder.unlink(missing_ok=True)
+                caller.build()
+                builder.write_text(run)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -176,4 +187,4 @@ def test_the_caller_prints_what_the_page_shows(caller: Caller, tmp_path: Path) -
 
 
 def test_the_go_caller_is_formatted(tool: Callable[[str], str]) -> None:
-    assert run([tool("gofmt"), "-l", "tests/callers/go"]) == ""
+    assert output(tool("gofmt"), "-l", "tests/callers/go", cwd=ROOT) == ""

@@ -19,7 +19,9 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from support.calls import ACCOUNT, Calls, refusal
-from support.server_process import COMMAND, Connection, ServerProcess, environment, refused_start
+from support.processes import PATIENCE, Process, output
+from support.server_process import COMMAND, PATIENT_STORE, Connection, ServerProcess, refused_start
+from support.worker_processes import eventually
 
 SERVICES = ["frostgate.v1.CustomerFreezeService", "frostgate.v1.PolicyDecisionService"]
 
@@ -48,17 +50,9 @@ def test_it_serves_on_ipv6_loopback(tmp_path: Path) -> None:
 
 
 def test_it_makes_the_documented_default_database_on_the_first_run(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "serve", "--listen", "127.0.0.1:0"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    with process:
-        assert process.stdout is not None
-        assert "database data/frostgate.db at revision 0" in process.stdout.readline()
-        process.terminate()
+    with Process([*COMMAND, "serve", "--listen", "127.0.0.1:0"], cwd=tmp_path) as process:
+        assert "database data/frostgate.db at revision 0" in process.first_line()
+        assert process.terminated() == 0
     assert (tmp_path / "data" / "frostgate.db").stat().st_mode & 0o777 == 0o600
 
 
@@ -151,18 +145,15 @@ def test_recover_says_what_it_took_up(tmp_path: Path) -> None:
     with ServerProcess(database) as server:
         Calls(server).new_customer("NORMAL")
     database.with_name("frostgate.db-head").unlink()
-    done = subprocess.run(
-        [*COMMAND, "recover", "--database", database], capture_output=True, text=True, check=True, env=environment()
-    )
     expected = f"{database} holds 1 customers and 2 events up to revision 2, and goes on from revision 1000000002\n"
-    assert done.stdout == expected
+    assert output(*COMMAND, "recover", "--database", database) == expected
     with ServerProcess(database) as server:
         assert Calls(server).events().events[0].revision == 2
 
 
 def health_of(connection: Connection, service: str) -> Any:
     stub: Any = HealthStub(connection.channel)
-    return stub.Check(HealthCheckRequest(service=service), timeout=5).status
+    return stub.Check(HealthCheckRequest(service=service), timeout=PATIENCE).status
 
 
 @pytest.mark.parametrize("service", ["", *SERVICES])
@@ -179,7 +170,7 @@ def test_health_of_no_service_is_not_found(server: ServerProcess) -> None:
 
 def watch_health(connection: Connection) -> Any:
     stub: Any = HealthStub(connection.channel)
-    return stub.Watch(HealthCheckRequest(), timeout=30)
+    return stub.Watch(HealthCheckRequest(), timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
@@ -190,7 +181,7 @@ def test_reflection_lists_every_service_under_both_of_its_names(server: ServerPr
         response_deserializer=ServerReflectionResponse.FromString,
     )
     asked = [ServerReflectionRequest(list_services="*"), ServerReflectionRequest(file_containing_symbol=SERVICES[0])]
-    listed, file = reflect(iter(asked), timeout=5)
+    listed, file = reflect(iter(asked), timeout=PATIENCE)
     names = [service.name for service in listed.list_services_response.service]
     assert {*SERVICES, "grpc.health.v1.Health"} <= set(names)
     assert b"CustomerFreezeService" in file.file_descriptor_response.file_descriptor_proto[0]
@@ -199,7 +190,7 @@ def test_reflection_lists_every_service_under_both_of_its_names(server: ServerPr
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_calls_under_way_are_answered_new_ones_are_not(tmp_path: Path, number: signal.Signals) -> None:
     database = tmp_path / "frostgate.db"
-    with ServerProcess(database) as server, Connection(server.address) as watching:
+    with ServerProcess(database, variables=PATIENT_STORE) as server, Connection(server.address) as watching:
         customer_id = Calls(server).new_customer()
         health = watch_health(watching)
         assert next(health).status == HealthCheckResponse.SERVING
@@ -215,7 +206,7 @@ def test_a_signal_drains_calls_under_way_are_answered_new_ones_are_not(tmp_path:
             blocker.close()
             assert under_way.result().customer.customer_id == customer_id
         health.cancel()
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(PATIENCE) == 0
         assert server.output.read() == "frostgate-server is draining\nfrostgate-server has stopped\n"
 
 
@@ -233,19 +224,23 @@ def wait_until_new_calls_are_refused(server: ServerProcess) -> None:
 def wait_until_a_change_is_under_way(database: Path) -> None:
     """A change under way holds the lock of the head file."""
     with database.with_name(database.name + "-head").open("rb") as head_file:
-        while True:
+
+        def is_locked() -> bool:
             try:
                 fcntl.flock(head_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return
+                return True
             fcntl.flock(head_file, fcntl.LOCK_UN)
+            return False
+
+        eventually(is_locked, "under way")
 
 
 def test_a_server_that_nobody_reads_drains_all_the_same(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "frostgate.db") as server:
         server.output.close()
         server.process.terminate()
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(PATIENCE) == 0
         assert server.log.read_text() == ""
 
 
@@ -261,7 +256,7 @@ def test_calls_still_under_way_at_the_end_of_the_drain_period_are_ended(tmp_path
 
         def requests() -> Any:
             yield ServerReflectionRequest(list_services="*")
-            done.wait(30)
+            done.wait(PATIENCE)
 
         answers: Any = reflect(requests())
         assert next(answers).WhichOneof("message_response") == "list_services_response"
@@ -279,25 +274,20 @@ def test_malformed_reflection_requests_do_not_keep_a_server_from_draining(tmp_pa
         method = f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
         reflect: Any = server.channel.stream_stream(method)
         for _ in range(12):
-            answer = ServerReflectionResponse.FromString(next(reflect(iter([b"\xff\xff"]), timeout=5)))
+            answer = ServerReflectionResponse.FromString(next(reflect(iter([b"\xff\xff"]), timeout=PATIENCE)))
             assert answer.error_response.error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
         server.process.terminate()
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(PATIENCE) == 0
         assert server.log.read_text() == ""
 
 
 def test_a_server_that_is_told_to_stop_while_it_starts_does_not_say_that_it_is_ready(tmp_path: Path) -> None:
     for after in (0.0, 0.1, 0.2, 0.3, 0.4):
-        process = subprocess.Popen(
-            [*COMMAND, "serve", "--listen", "127.0.0.1:0", "--database", f"{tmp_path}/f.db", "--create"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-        time.sleep(after)  # whichever moment this is: nothing tells how far a start has come
-        process.terminate()
-        said, log = process.communicate(timeout=20)
+        command = [*COMMAND, "serve", "--listen", "127.0.0.1:0", "--database", f"{tmp_path}/f.db", "--create"]
+        with Process(command, stderr=subprocess.PIPE) as process:
+            time.sleep(after)  # whichever moment this is: nothing tells how far a start has come
+            process.terminate()
+            said, log = process.communicate(timeout=PATIENCE)
         assert (process.returncode, said.splitlines()[:1], log) in [
             (-signal.SIGTERM, [], ""),
             (0, ["frostgate-server is draining"], ""),
@@ -311,7 +301,7 @@ def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
         server.process.terminate()
         assert next(health).status == HealthCheckResponse.NOT_SERVING
         server.process.terminate()
-        assert server.process.wait(timeout=10) == -signal.SIGTERM
+        assert server.process.wait(PATIENCE) == -signal.SIGTERM
         health.cancel()
 
 

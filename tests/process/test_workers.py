@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -24,9 +24,10 @@ from frostgate import BillingMode, FreezeScope, Operation
 from frostgate.v1.customer_freeze_service_pb2 import FreezeCustomerRequest, UnfreezeCustomerRequest
 from frostgate_server.storage.sqlite.driver import sqlite3
 from support.calls import ACCOUNT, Calls, check_of
-from support.server_process import COMMAND, Connection, ServerProcess, environment, refused_start
+from support.processes import PATIENCE, Process
+from support.server_process import COMMAND, PATIENT_STORE, Connection, ServerProcess, refused_start
+from support.sizes import size
 from support.worker_processes import (
-    PATIENCE,
     checked,
     connections_to_each,
     eventually,
@@ -42,8 +43,16 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - with a port that is taken or given up at 
 
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server with two workers, whatever the machine has, that replaces a hung one soon."""
-    with ServerProcess(tmp_path / "frostgate.db", "--workers", "2", "--worker-patience", "1500ms") as server:
+    """A server with two workers, whatever the machine has."""
+    with ServerProcess(tmp_path / "frostgate.db", "--workers", "2") as server:
+        yield server
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server with two workers that replaces a hung one soon, but not one that only waits for a loaded machine."""
+    flags = ["--workers", "2", "--worker-patience", "3s"]
+    with ServerProcess(tmp_path / "frostgate.db", *flags, variables=PATIENT_STORE) as server:
         yield server
 
 
@@ -62,31 +71,31 @@ def test_every_answer_names_its_worker_and_so_does_every_refusal(two: ServerProc
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
-def test_a_worker_that_dies_or_hangs_is_replaced(two: ServerProcess, number: signal.Signals) -> None:
-    victim, survivor = serving_workers(two)
+def test_a_worker_that_dies_or_hangs_is_replaced(impatient: ServerProcess, number: signal.Signals) -> None:
+    victim, survivor = serving_workers(impatient)
     os.kill(victim, number)
-    eventually(lambda: both_serve(two, without=victim), "replaced")
-    assert survivor in serving_workers(two)
-    with connections_to_each(two, 1, check_of(customer_id="a")) as found:
+    eventually(lambda: both_serve(impatient, without=victim), "replaced")
+    assert survivor in serving_workers(impatient)
+    with connections_to_each(impatient, 1, check_of(customer_id="a")) as found:
         assert sorted(found) == ["1", "2"]
     how = {signal.SIGKILL: "ended by signal 9", signal.SIGTERM: "was asked to drain", signal.SIGSTOP: "hangs"}
-    eventually(lambda: "serves as" in two.log.read_text(), "said to serve")
-    gone, serves = two.log.read_text().splitlines()
+    eventually(lambda: "serves as" in impatient.log.read_text(), "said to serve")
+    gone, serves = impatient.log.read_text().splitlines()
     match = re.search(rf"supervisor: .*: worker ([12]) \(process {victim}\) {how[number]}$", gone)
     assert match, gone
     assert re.search(rf"INFO supervisor: .*: worker {match[1]} serves as process \d+$", serves)
 
 
-def test_a_worker_that_is_asked_to_drain_answers_what_it_has(two: ServerProcess) -> None:
-    customer_id = Calls(two).new_customer()
-    with blocked(two) as blocker:
-        under_way = unfreezing(two, customer_id)
-        assert Calls(two).check(customer_id=customer_id).message
-        victims = serving_workers(two)
+def test_a_worker_that_is_asked_to_drain_answers_what_it_has(impatient: ServerProcess) -> None:
+    customer_id = Calls(impatient).new_customer()
+    with blocked(impatient) as blocker:
+        under_way = unfreezing(impatient, customer_id)
+        assert Calls(impatient).check(customer_id=customer_id).message
+        victims = serving_workers(impatient)
         for pid in victims:
             os.kill(pid, signal.SIGTERM)
-        eventually(lambda: len(set(serving_workers(two)) - set(victims)) == 2, "replaced")
-        time.sleep(2)  # longer than a hung worker is left alone
+        eventually(lambda: len(set(serving_workers(impatient)) - set(victims)) == 2, "replaced")
+        time.sleep(4)  # longer than a hung worker is left alone
         assert not under_way.done()
         blocker.execute("ROLLBACK")
     assert under_way.result().message == "The account is unfrozen."
@@ -94,12 +103,12 @@ def test_a_worker_that_is_asked_to_drain_answers_what_it_has(two: ServerProcess)
         eventually(partial(is_gone, pid), "ended")
 
 
-def test_a_hung_worker_in_reserve_is_noticed_and_takes_no_place(two: ServerProcess) -> None:
-    (reserve,) = eventually(lambda: set(two.workers()) - set(serving_workers(two)), "in reserve")
+def test_a_hung_worker_in_reserve_is_noticed_and_takes_no_place(impatient: ServerProcess) -> None:
+    (reserve,) = eventually(lambda: set(impatient.workers()) - set(serving_workers(impatient)), "in reserve")
     time.sleep(1)  # until it has loaded: before that it is waited for longer
     os.kill(reserve, signal.SIGSTOP)
-    os.kill(serving_workers(two)[0], signal.SIGKILL)
-    eventually(lambda: len(serving_workers(two)) == 2, "replaced")
+    os.kill(serving_workers(impatient)[0], signal.SIGKILL)
+    eventually(lambda: len(serving_workers(impatient)) == 2, "replaced")
     eventually(partial(is_gone, reserve), "ended")
 
 
@@ -119,33 +128,35 @@ def test_a_worker_one_of_whose_threads_died_ends_and_is_replaced(tmp_path: Path)
         assert Calls(server).check(customer_id="a").message
 
 
-def test_a_hung_worker_does_not_keep_the_others_from_draining(two: ServerProcess) -> None:
-    head_file = two.log.with_name("frostgate.db-head")
-    victim = serving_workers(two)[0]
-    customer_id = Calls(two).new_customer()
-    with blocked(two) as blocker:
-        under_way = unfreezing(two, customer_id)
-        holder = eventually(lambda: [pid for pid in serving_workers(two) if holds_lock(pid, head_file)], "writing")[0]
-        victim = next(pid for pid in serving_workers(two) if pid != holder)
+def test_a_hung_worker_does_not_keep_the_others_from_draining(impatient: ServerProcess) -> None:
+    head_file = impatient.log.with_name("frostgate.db-head")
+    victim = serving_workers(impatient)[0]
+    customer_id = Calls(impatient).new_customer()
+    with blocked(impatient) as blocker:
+        under_way = unfreezing(impatient, customer_id)
+        holder = eventually(
+            lambda: [pid for pid in serving_workers(impatient) if holds_lock(pid, head_file)], "writing"
+        )[0]
+        victim = next(pid for pid in serving_workers(impatient) if pid != holder)
         os.kill(victim, signal.SIGSTOP)
         assert is_stopped(victim)
-        two.process.terminate()
+        impatient.process.terminate()
         eventually(partial(is_gone, victim), "killed")
         assert not under_way.done()
         blocker.execute("ROLLBACK")
     assert under_way.result().message == "The account is unfrozen."
-    assert two.process.wait(PATIENCE) == 0
-    assert f"process {victim} hangs as it drains: killing it" in two.log.read_text()
+    assert impatient.process.wait(PATIENCE) == 0
+    assert f"process {victim} hangs as it drains: killing it" in impatient.log.read_text()
 
 
-def test_a_supervisor_that_was_stopped_itself_does_not_take_its_workers_for_hung(two: ServerProcess) -> None:
-    before = serving_workers(two)
-    two.process.send_signal(signal.SIGSTOP)
-    time.sleep(3)  # twice as long as a hung worker is left alone
-    two.process.send_signal(signal.SIGCONT)
+def test_a_supervisor_that_was_stopped_itself_does_not_take_its_workers_for_hung(impatient: ServerProcess) -> None:
+    before = serving_workers(impatient)
+    impatient.process.send_signal(signal.SIGSTOP)
+    time.sleep(6)  # twice as long as a hung worker is left alone
+    impatient.process.send_signal(signal.SIGCONT)
     time.sleep(1)
-    assert serving_workers(two) == before
-    assert two.log.read_text() == ""
+    assert serving_workers(impatient) == before
+    assert impatient.log.read_text() == ""
 
 
 def test_all_workers_at_once_are_replaced(two: ServerProcess) -> None:
@@ -156,13 +167,13 @@ def test_all_workers_at_once_are_replaced(two: ServerProcess) -> None:
     assert Calls(two).new_customer()
 
 
-def test_a_hung_worker_that_holds_the_write_lock_does_not_stop_writes(two: ServerProcess) -> None:
-    victim = serving_workers(two)[0]
-    head_file = two.log.with_name("frostgate.db-head")
+def test_a_hung_worker_that_holds_the_write_lock_does_not_stop_writes(impatient: ServerProcess) -> None:
+    victim = serving_workers(impatient)[0]
+    head_file = impatient.log.with_name("frostgate.db-head")
     stop = Event()
 
     def keep_changing(name: str) -> None:
-        with frostgate.Client(two.address, timeout=20.0) as client:
+        with frostgate.Client(impatient.address, timeout=PATIENCE) as client:
             client.associate_customer(customer_id=name, partner_id="p")
             while not stop.is_set():
                 client.unfreeze_customer(customer_id=name, scope=FreezeScope.ACCOUNT, reason="paid")
@@ -172,26 +183,23 @@ def test_a_hung_worker_that_holds_the_write_lock_does_not_stop_writes(two: Serve
         changing = [pool.submit(keep_changing, f"c{number}") for number in range(8)]
         eventually(lambda: holds_lock(victim, head_file), "writing")
         stop_while_it_holds(victim, head_file)
-        began = time.monotonic()
-        with frostgate.Client(two.address, timeout=10.0) as client:
+        with frostgate.Client(impatient.address, timeout=PATIENCE) as client:
             client.associate_customer(customer_id="meanwhile", partner_id="p")
-        waited = time.monotonic() - began
         stop.set()
         for done in changing:
-            done.result(60)
+            done.result(PATIENCE)
     eventually(partial(is_gone, victim), "ended")
-    assert waited < 5
 
 
-def test_clients_do_not_notice_that_workers_die_and_hang(two: ServerProcess) -> None:
-    """Deadlines of 6 s: a hung worker is found out within 2, and what it kept waiting is tried again elsewhere."""
+def test_clients_do_not_notice_that_workers_die_and_hang(impatient: ServerProcess) -> None:
+    """Also a call that a hung worker keeps waiting is answered, by another worker."""
     stop = Event()
-    calls = Calls(two)
+    calls = Calls(impatient)
     normal, frozen = calls.new_customer("NORMAL"), calls.new_customer("ACCOUNT_AND_RESOURCES_FROZEN")
 
     def keep_asking(_: int) -> int:
         answers = 0
-        with frostgate.Client(two.address, timeout=6.0) as client:
+        with frostgate.Client(impatient.address, timeout=PATIENCE) as client:
             while not stop.is_set():
                 for customer_id, allowed in ((normal, True), (frozen, False)):
                     decision = client.check_operation(
@@ -206,13 +214,11 @@ def test_clients_do_not_notice_that_workers_die_and_hang(two: ServerProcess) -> 
     with ThreadPoolExecutor(8) as pool:
         asking = [pool.submit(keep_asking, number) for number in range(8)]
         for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGKILL, signal.SIGSTOP):
-            victim = serving_workers(two)[0]
+            victim = serving_workers(impatient)[0]
             os.kill(victim, number)
-            began = time.monotonic()
-            eventually(partial(both_serve, two, victim), "replaced")
-            print(f"{number.name}: both serve again after {time.monotonic() - began:.2f} s")
+            eventually(partial(both_serve, impatient, victim), "replaced")
         stop.set()
-        assert all(done.result(60) > 100 for done in asking)
+        assert all(done.result(PATIENCE) > 20 for done in asking)
 
 
 def is_gone(pid: int) -> bool:
@@ -224,7 +230,7 @@ def test_workers_of_a_supervisor_that_died_answer_what_they_have_and_end(tmp_pat
     with ServerProcess(database, "--workers", "2") as server:
         workers = server.workers()
         server.process.kill()
-        server.process.wait()
+        server.process.wait(PATIENCE)
         for pid in workers:
             eventually(partial(is_gone, pid), "ended")
     with ServerProcess(database, "--workers", "2", "--listen", server.address) as again:
@@ -255,10 +261,8 @@ def test_workers_that_outlive_their_supervisor_keep_port_and_database_until_they
         free.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{free.getsockname()[1]}"
     command = [*COMMAND, "serve", "--workers", "2", "--listen", listen, "--database", str(database), "--create"]
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", f"exec {shlex.join(command)} 2>{log} {closed or '>/dev/null'}"], env=environment()
-    )
-    with Connection(listen) as connection:
+    shell = ["/bin/sh", "-c", f"exec {shlex.join(command)} 2>{log} {closed or '>/dev/null'}"]
+    with Process(shell, variables=PATIENT_STORE) as process, Connection(listen) as connection:
         grpc.channel_ready_future(connection.channel).result(PATIENCE)
         customer_id = Calls(connection).new_customer()
         with closing(sqlite3.connect(database, isolation_level=None)) as blocker:
@@ -267,7 +271,7 @@ def test_workers_that_outlive_their_supervisor_keep_port_and_database_until_they
             under_way = connection.freezes.UnfreezeCustomer.future(request, timeout=PATIENCE)
             assert Calls(connection).check(customer_id=customer_id).message
             process.kill()
-            process.wait()
+            process.wait(PATIENCE)
             elsewhere = ["--database", f"{tmp_path}/other.db", "--create"]
             assert "Address already in use" in refused_start("serve", "--listen", listen, *elsewhere)
             line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", str(database))
@@ -277,19 +281,19 @@ def test_workers_that_outlive_their_supervisor_keep_port_and_database_until_they
         assert under_way.result().message == "The account is unfrozen."
 
 
-def started_at_once(tmp_path: Path, listens: list[str]) -> list[subprocess.Popen[str]]:
+@contextmanager
+def started_at_once(tmp_path: Path, listens: list[str]) -> Iterator[list[Process]]:
     """A server for each address, with a database of its own, all started before any is waited for."""
     flags = ["serve", "--workers", "1", "--create", "--insecure"]
-    return [
-        subprocess.Popen(
-            [*COMMAND, *flags, "--listen", listen, "--database", f"{tmp_path}/{n}.db"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-        for n, listen in enumerate(listens)
-    ]
+    with ExitStack() as started:
+        yield [
+            started.enter_context(
+                Process(
+                    [*COMMAND, *flags, "--listen", listen, "--database", f"{tmp_path}/{n}.db"], stderr=subprocess.PIPE
+                )
+            )
+            for n, listen in enumerate(listens)
+        ]
 
 
 @pytest.mark.parametrize(
@@ -302,11 +306,11 @@ def test_of_servers_that_start_at_once_on_one_address_one_gets_it(tmp_path: Path
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     listens = [f"unix:{tmp_path}/socket" if host == "unix" else f"{host}:{port}" for host in hosts]
-    processes = started_at_once(tmp_path, listens)
-    said = [process.stdout.readline() for process in processes if process.stdout]
-    for process in processes:
-        process.terminate()
-    logs = [process.communicate(timeout=PATIENCE)[1] for process in processes]
+    with started_at_once(tmp_path, listens) as processes:
+        said = [process.first_line() for process in processes]
+        for process in processes:
+            process.terminate()
+        logs = [process.communicate(timeout=PATIENCE)[1] for process in processes]
     ready = [listen for listen, line in zip(listens, said, strict=True) if line]
     refused = [(listen, log) for listen, line, log in zip(listens, said, logs, strict=True) if not line]
     why = "another process does" if "unix" in hosts else "Address already in use"
@@ -317,11 +321,9 @@ def test_of_servers_that_start_at_once_on_one_address_one_gets_it(tmp_path: Path
 def test_nothing_is_loaded_from_the_directory_that_a_server_is_started_in(tmp_path: Path) -> None:
     (tmp_path / "grpc.py").write_text("raise SystemExit('loaded from where the server was started')")
     command = [str(Path(sys.executable).with_name("frostgate-server")), "serve", "--listen", "127.0.0.1:0"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environment())
-    assert process.stdout is not None
-    assert "is ready on" in process.stdout.readline()
-    process.terminate()
-    process.communicate(timeout=PATIENCE)
+    with Process(command, cwd=tmp_path) as process:
+        assert "is ready on" in process.first_line()
+        assert process.terminated() == 0
 
 
 def test_workers_cannot_share_a_unix_socket(tmp_path: Path) -> None:
@@ -383,11 +385,9 @@ def changed(connection: Connection, customer_id: str, *, frozen: bool) -> tuple[
     return unfrozen, worker_of(call)
 
 
-@pytest.mark.timeout(1800)
-def test_a_change_on_one_worker_is_seen_by_the_others_from_its_answer_on(
-    two: ServerProcess, pytestconfig: pytest.Config
-) -> None:
-    pairs, callers = int(pytestconfig.getoption("pairs")), 8
+@pytest.mark.long
+def test_a_change_on_one_worker_is_seen_by_the_others_from_its_answer_on(two: ServerProcess) -> None:
+    pairs, callers = size(short=4_000, long=200_000), 8
     calls = Calls(two)
     customers = [calls.new_customer("NORMAL") for _ in range(callers)]
 

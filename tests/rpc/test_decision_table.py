@@ -17,6 +17,7 @@ from google.protobuf.json_format import MessageToDict
 from google.rpc.status_pb2 import Status
 from support.calls import Calls, check_of, new_id, refusal
 from support.decision_table import ALL_PLACES, CELLS, NO_CELLS, Place
+from support.processes import PATIENCE
 from support.server_process import ServerProcess
 from support.subjects import error_info
 
@@ -49,7 +50,7 @@ def assert_is_that_of_the_cell(response: CheckOperationResponse, place: Place) -
 
 @pytest.mark.parametrize("place", CELLS, ids="/".join)
 def test_a_check_is_answered_as_its_cell_says(server: ServerProcess, customers: dict[str, str], place: Place) -> None:
-    response = server.decisions.CheckOperation(check_at(place, customers[place[0]]), timeout=10)
+    response = server.decisions.CheckOperation(check_at(place, customers[place[0]]), timeout=PATIENCE)
     assert_is_that_of_the_cell(response, place)
 
 
@@ -78,7 +79,7 @@ def test_what_does_not_exist_for_a_mode_is_an_invalid_argument_in_every_state(
     server: ServerProcess, customers: dict[str, str], place: Place
 ) -> None:
     check = check_at(place, customers.get(place[0], "nobody"))
-    refused = refusal(lambda: server.decisions.CheckOperation(check, timeout=10))
+    refused = refusal(lambda: server.decisions.CheckOperation(check, timeout=PATIENCE))
     assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "OPERATION_NOT_APPLICABLE")
     assert refused.metadata == {"operation": place[2], "billing_mode": place[1]}
     assert list(refused.violations) == ["operation"]
@@ -91,7 +92,7 @@ def test_an_unknown_customer_is_answered_as_the_setting_says(tmp_path: Path, set
         rules = calls.rules()
         places = [place for place in CELLS if place[0] == "NORMAL"]
         checks = [check_at(place, new_id()) for place in places]
-        singles = [server.decisions.CheckOperation(check, timeout=10) for check in checks]
+        singles = [server.decisions.CheckOperation(check, timeout=PATIENCE) for check in checks]
         batched = [result.response for result in calls.batch_check(checks).results]
     assert Decision.Name(rules.unknown_customer_decision) == f"DECISION_{setting.upper()}"
     assert singles == batched
@@ -121,7 +122,7 @@ def test_the_rules_listed_are_those_that_checks_are_answered_by(
     for rule in listed.rules:
         state = FreezeState.Name(rule.freeze_state).removeprefix("FREEZE_STATE_")
         check = check_of(customer_id=customers[state], operation=rule.operation, billing_mode=rule.billing_mode)
-        answer = server.decisions.CheckOperation(check, timeout=10)
+        answer = server.decisions.CheckOperation(check, timeout=PATIENCE)
         assert (answer.decision, answer.reason, answer.basis) == (rule.decision, rule.reason, rule.basis)
         assert (answer.message, answer.policy_version) == (rule.message, listed.policy_version)
 

@@ -15,7 +15,9 @@ from frostgate_server.storage.queries import EventFilter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.calls import ACCOUNT, Calls, check_of, refusal
+from support.processes import PATIENCE
 from support.server_process import ServerProcess
+from support.sizes import size
 from support.subjects import status_of
 
 METHODS = [
@@ -35,7 +37,7 @@ def the_server_goes_on(calls: Calls) -> Iterator[None]:
 
 def raw(server: ServerProcess, method: str, request: bytes) -> bytes:
     call: Any = server.channel.unary_unary(method, request_serializer=None, response_deserializer=None)
-    answer: bytes = call(request, timeout=10)
+    answer: bytes = call(request, timeout=PATIENCE)
     return answer
 
 
@@ -266,7 +268,12 @@ def test_a_garbage_page_token_is_refused(calls: Calls, token: str) -> None:
         assert list(refused.violations) == ["page_token"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.long
+@settings(
+    max_examples=size(short=300, long=20_000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(method=st.sampled_from(METHODS), request=st.binary(max_size=200))
 def test_whatever_bytes_come_the_answer_is_a_documented_one(server: ServerProcess, method: str, request: bytes) -> None:
     try:
@@ -280,7 +287,12 @@ any_text = st.text(max_size=70) | st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmat
 any_number = st.integers(-1, 12) | st.integers(-(2**31), 2**31 - 1)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.long
+@settings(
+    max_examples=size(short=300, long=20_000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(customer_id=any_text, operation=any_number, mode=any_number, minimum=st.integers(-(2**63), 2**63 - 1))
 def test_whatever_is_checked_is_answered_or_refused_as_documented(
     calls: Calls, customer_id: str, operation: int, mode: int, minimum: int
@@ -295,7 +307,12 @@ def test_whatever_is_checked_is_answered_or_refused_as_documented(
         assert code in {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE}
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.long
+@settings(
+    max_examples=size(short=200, long=10_000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(customer_id=any_text, scope=any_number, reason=st.text(max_size=300), request_id=any_text)
 def test_whatever_is_asked_to_be_frozen_is_refused_as_documented(
     calls: Calls, customer_id: str, scope: int, reason: str, request_id: str

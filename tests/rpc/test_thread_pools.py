@@ -29,7 +29,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from h2.connection import H2Connection
 from support.calls import ACCOUNT, Calls, check_of, outcome_of
-from support.server_process import Connection, ServerProcess
+from support.processes import PATIENCE
+from support.server_process import PATIENT_STORE, Connection, ServerProcess
 from support.subjects import NoRefusals
 
 MANY = 64
@@ -39,7 +40,7 @@ MANY = 64
 def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server with one worker, which has one thread for checks."""
     flags = ["--workers", "1", "--check-threads", "1", "--drain-period", "1s"]
-    with ServerProcess(tmp_path / "frostgate.db", *flags) as server:
+    with ServerProcess(tmp_path / "frostgate.db", *flags, variables=PATIENT_STORE) as server:
         yield server
 
 
@@ -66,7 +67,7 @@ def test_idle_reflection_streams_do_not_stop_checks(own_server: ServerProcess) -
 
     def idle() -> Iterator[ServerReflectionRequest]:
         yield ServerReflectionRequest(list_services="*")
-        done.wait(30)
+        done.wait(PATIENCE)
 
     reflect = own_server.channel.stream_stream(
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -88,7 +89,7 @@ def test_changes_that_wait_do_not_stop_checks(own_server: ServerProcess, tmp_pat
     blocker.execute("BEGIN IMMEDIATE")
     changes = [
         own_server.freezes.UnfreezeCustomer.future(
-            UnfreezeCustomerRequest(customer_id=customer_id, scope=ACCOUNT, reason="paid"), timeout=30
+            UnfreezeCustomerRequest(customer_id=customer_id, scope=ACCOUNT, reason="paid"), timeout=PATIENCE
         )
         for customer_id in ids
     ]
@@ -151,7 +152,7 @@ class SlowService:
 
     def AssociateCustomer(self, _: AssociateCustomerRequest) -> AuthorizedCall:  # noqa: N802
         self.began.set()
-        assert self.may.wait(30)
+        assert self.may.wait(PATIENCE)
         return lambda _: AssociateCustomerResponse(revision=1)
 
     def __getattr__(self, method: str) -> Any:
@@ -178,9 +179,9 @@ def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_pool
     server.start()
     with Connection(address) as connection:
         associate = connection.freezes.AssociateCustomer.future
-        calls = [associate(AssociateCustomerRequest(), timeout=30)]
-        assert service.began.wait(10)
-        calls += [associate(AssociateCustomerRequest(), timeout=30) for _ in range(30)]
+        calls = [associate(AssociateCustomerRequest(), timeout=PATIENCE)]
+        assert service.began.wait(PATIENCE)
+        calls += [associate(AssociateCustomerRequest(), timeout=PATIENCE) for _ in range(30)]
         while slow_pools["changes"]._work_queue.qsize() < 30:
             assert not any(call.done() for call in calls), [call.exception() for call in calls if call.done()]
         service.may.set()
@@ -216,6 +217,6 @@ def test_callers_who_never_send_their_message_do_not_stop_checks(own_server: Ser
             silent.enter_context(open_silent_calls(own_server.address, path, 100))
         assert_checks_go_on(own_server)
         health: Any = HealthStub(own_server.channel)
-        assert health.Check(HealthCheckRequest(), timeout=5).status == HealthCheckResponse.SERVING
+        assert health.Check(HealthCheckRequest(), timeout=PATIENCE).status == HealthCheckResponse.SERVING
         assert own_server.stop() == 0
         assert own_server.log.read_text() == ""

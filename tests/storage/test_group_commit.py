@@ -218,7 +218,7 @@ def test_a_change_that_is_being_made_is_waited_for(store: SqliteStore, monkeypat
         return cancel(future)
 
     monkeypatch.setattr(Future, "cancel", noticed)
-    assert store.write(lambda _: withdrawing.wait(30)) is True
+    assert store.write(lambda _: withdrawing.wait(60)) is True
 
 
 def test_another_connections_transaction_is_waited_for_and_then_given_up(store: SqliteStore, path: Path) -> None:

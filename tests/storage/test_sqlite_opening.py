@@ -2,11 +2,10 @@
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +20,8 @@ from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
 from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, SLOT_SIZE, Head, HeadFile, HeadFileDamaged
 from frostgate_server.storage.sqlite.opening import lock_database, open_store
 from support.calls import Calls, refusal
-from support.server_process import ServerProcess, environment
+from support.processes import PATIENCE, Process, output
+from support.server_process import ServerProcess
 from support.subjects import ServiceSubject
 
 
@@ -248,11 +248,10 @@ print(freeze_service(store, timedelta(days=1)).associate(caller, sys.argv[2], "p
 
 def test_several_processes_may_make_the_same_database_at_once(tmp_path: Path) -> None:
     path = tmp_path / "frostgate.db"
-    processes = [
-        subprocess.Popen([sys.executable, "-c", OPEN_AND_ASSOCIATE, path, str(number), TESTS], stdout=subprocess.PIPE)
-        for number in range(8)
-    ]
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    with ExitStack() as started:
+        command = [sys.executable, "-c", OPEN_AND_ASSOCIATE, str(path)]
+        processes = [started.enter_context(Process([*command, str(number), str(TESTS)])) for number in range(8)]
+        outputs = [process.communicate(timeout=PATIENCE)[0] for process in processes]
     assert sorted(map(int, outputs)) == list(range(1, 9))
     with closing(open_store(path, create=False)) as store:
         assert [event.revision for event in store.events(EventFilter(), None, 10)] == list(range(8, 0, -1))
@@ -461,7 +460,7 @@ def test_sqlite_utils_uses_our_sqlite_library_and_so_does_whoever_asks_for_the_s
         "assert sys.modules['sqlite3'] is sqlite3;"
         "assert isinstance(Database(memory=True).conn, sqlite3.Connection)"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, env=environment(), timeout=30)
+    output(sys.executable, "-c", program)
 
 
 def test_commits_are_on_disk_before_they_return(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from support.clocked_server import ClockedServer
+from support.processes import output
 from support.raw_calls import Answer, described, reason_of
-from support.server_process import COMMAND, environment
+from support.server_process import COMMAND
 from support.stored_database import STORED, VERSIONS, StoredDatabase, ok
 
 OPERATOR = "sub:operator"
@@ -35,8 +35,7 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> StoredDatabase:
 
 
 def run(*arguments: str) -> str:
-    command = [*COMMAND, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment()).stdout
+    return output(*COMMAND, *arguments)
 
 
 def revision(server: ClockedServer) -> int:

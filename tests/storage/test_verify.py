@@ -37,11 +37,13 @@ from frostgate_server.storage.sqlite.row_mapping import (
 )
 from frostgate_server.storage.sqlite.transaction import read_head
 from support.calls import Calls
-from support.server_process import COMMAND, ServerProcess, environment, refused_start
+from support.processes import PATIENCE, run
+from support.server_process import COMMAND, ServerProcess, refused_start
+from support.sizes import size
 from support.subjects import ServiceSubject
 from support.worker_processes import eventually
 
-TAMPERINGS = 1200
+TAMPERINGS = size(short=250, long=6_000)
 CUSTOMERS = 40
 CHANGES = 160
 
@@ -375,6 +377,7 @@ def test_a_database_that_nobody_touched_fits(kept: Kept) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.long
 def test_every_tampering_with_the_rows_is_found(kept: Kept, tmp_path: Path) -> None:
     untouched = contents(kept.path)
     path = tmp_path / "frostgate.db"
@@ -413,10 +416,11 @@ def test_a_truncated_file_is_found(kept: Kept, tmp_path: Path, pages: int) -> No
         verify(path, kept.exported)
 
 
+@pytest.mark.long
 def test_flipped_bytes_are_found(kept: Kept, tmp_path: Path) -> None:
     path = tmp_path / "frostgate.db"
     content, untouched, effective = kept.path.read_bytes(), contents(kept.path), 0
-    for number in range(200):
+    for number in range(size(short=100, long=4_000)):
         chance = random.Random(number)
         bent = bytearray(content)
         start = 4096 * chance.randrange(1, len(content) // 4096)
@@ -542,7 +546,7 @@ def test_a_server_whose_lines_nobody_reads_drains_all_the_same(tmp_path: Path) -
         eventually(lambda: "nobody reads stdout" in server.log.read_text(), "said")
         assert Calls(server).new_customer()
         server.process.terminate()
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
 
 
 def test_an_unfinished_line_does_not_spoil_the_next(tmp_path: Path) -> None:
@@ -561,11 +565,4 @@ def test_heads_are_announced_where_no_file_is_named(tmp_path: Path) -> None:
 
 
 def verify_command(database: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "verify", "--database", str(database), *flags],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=environment(),
-        check=False,
-    )
+    return run(*COMMAND, "verify", "--database", database, *flags)

@@ -7,6 +7,7 @@ from threading import Thread
 from typing import Any
 
 import frostgate
+from support.processes import PATIENCE
 
 KINDS = ["synchronous", "asynchronous"]
 
@@ -39,7 +40,7 @@ class AsyncFace:
             return [item async for item in answer] if isinstance(answer, AsyncIterator) else await answer
 
         return lambda *items, **fields: asyncio.run_coroutine_threadsafe(awaited(*items, **fields), self._loop).result(
-            60
+            2 * PATIENCE
         )
 
 
@@ -54,9 +55,9 @@ def open_client(kind: str, address: str, **settings: Any) -> Iterator[Any]:
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
-        opened = asyncio.run_coroutine_threadsafe(_made(address, settings), loop).result(10)
+        opened = asyncio.run_coroutine_threadsafe(_made(address, settings), loop).result(PATIENCE)
         yield AsyncFace(opened, loop)
-        asyncio.run_coroutine_threadsafe(opened.close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(opened.close(), loop).result(PATIENCE)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

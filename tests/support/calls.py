@@ -11,8 +11,9 @@ from frostgate.v1.partner_pb2 import Partner
 from frostgate.v1.policy_pb2 import BillingMode, FreezeScope, Operation
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc.error_details_pb2 import BadRequest
+from support.processes import PATIENCE
 from support.server_process import Connection
-from support.subjects import PATIENCE, error_info, status_of
+from support.subjects import error_info, status_of
 
 _numbers = count()
 

@@ -14,8 +14,9 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from support.calls import check_of, new_id
+from support.processes import PATIENCE
 from support.server_process import Connection
-from support.subjects import PATIENCE, error_info, status_of
+from support.subjects import error_info, status_of
 
 METHODS: dict[str, MethodDescriptor] = {
     method.name: method

@@ -14,11 +14,11 @@ from typing import Any, Self, TypeVar
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from support.credentials import Authority
+from support.processes import PATIENCE
 
 _Result = TypeVar("_Result")
 
 USER, PASSWORD = "frostgate", "secret of the mail server"
-PATIENCE = 30
 _CODE = re.compile(r"^Verification code: ([0-9]{8})\r?$", re.MULTILINE)
 
 

@@ -12,10 +12,11 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
+from support.processes import PATIENCE
 
 DETAILS = "grpc-status-details-bin"
 WORKER = "frostgate-worker"
-TIMEOUT = 30.0
+TIMEOUT = PATIENCE
 """Seconds."""
 
 METHODS: dict[str, MethodDescriptor] = {

@@ -4,7 +4,6 @@ import os
 import re
 import select
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -15,14 +14,12 @@ from typing import Self
 import grpc
 from frostgate.v1.customer_freeze_service_pb2_grpc import CustomerFreezeServiceStub
 from frostgate.v1.policy_decision_service_pb2_grpc import PolicyDecisionServiceStub
+from support.processes import PATIENCE, Process, run
 
 COMMAND = [sys.executable, "-m", "frostgate_server"]
+PATIENT_STORE = {"PYTHONPATH": str(Path(__file__).with_name("patient_store"))}
+"""The variables of a server in which changes may be blocked for as long as a test needs."""
 _READY = re.compile(r"frostgate-server is ready on (?:(?P<address>[^\s,]+))?(?:, )?(?:mTLS on (?P<mtls>\S+))?: ")
-
-
-def environment(**more: str) -> dict[str, str]:
-    """This process's environment without any FROSTGATE_ setting, and with `more`."""
-    return {**{name: value for name, value in os.environ.items() if not name.startswith("FROSTGATE_")}, **more}
 
 
 class Connection:
@@ -63,23 +60,21 @@ class ServerProcess(Connection):
     ) -> None:
         """Returns when the server is ready. Raises AssertionError with its own words if it does not start."""
         self.log = database.with_name(database.name + ".log")
+        listen = ["--listen", "127.0.0.1:0"]
+        command = [*COMMAND, "serve", *listen, "--database", str(database), "--create", *flags]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*COMMAND, "serve", "--listen", "127.0.0.1:0", "--database", str(database), "--create", *flags],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=environment(**(variables or {})),
-            )
+            self.process = Process(command, variables=variables, stderr=log)
         assert self.process.stdout is not None
         self.output = self.process.stdout
-        self.ready_line = self.output.readline()
-        ready = _READY.match(self.ready_line)
-        if ready is None:
-            self._end(signal.SIGKILL)
-            raise AssertionError(f"not ready, but {self.ready_line!r}; log: {self.log.read_text()}")
-        self.mtls_address = ready["mtls"] or ""
-        super().__init__(ready["address"] or self.mtls_address, credentials)
+        try:
+            self.ready_line = self.process.first_line()
+            ready = _READY.match(self.ready_line)
+            assert ready, f"not ready, but {self.ready_line!r}; log: {self.log.read_text()}"
+            self.mtls_address = ready["mtls"] or ""
+            super().__init__(ready["address"] or self.mtls_address, credentials)
+        except BaseException:
+            self.process.end()
+            raise
 
     def workers(self) -> list[int]:
         """The ids of its worker processes, that in reserve included."""
@@ -101,16 +96,11 @@ class ServerProcess(Connection):
     def kill(self) -> None:
         """As `crash`, and lets go of what was held for the process."""
         self.crash()
-        self._end(signal.SIGKILL)
+        self.process.end()
 
     def stop(self) -> int:
         """Asks the process to drain, waits for its end and gives its exit status."""
-        return self._end(signal.SIGTERM)
-
-    def _end(self, number: signal.Signals) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        status = self.process.wait(timeout=30)
+        status = self.process.terminated()
         self.output.close()
         return status
 
@@ -136,21 +126,14 @@ class Killed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        gone, _, _ = select.select([self._file], [], [], 30)
+        gone, _, _ = select.select([self._file], [], [], PATIENCE)
         os.close(self._file)
         assert gone, "a killed process goes on"
 
 
 def refused_start(*arguments: str, variables: Mapping[str, str] | None = None) -> str:
     """Runs frostgate-server, which must not start, and gives the one line that says why."""
-    done = subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        env=environment(**(variables or {})),
-        check=False,
-    )
+    done = run(*COMMAND, *arguments, variables=variables)
     assert done.returncode == 1, done
     assert done.stdout == ""
     line, rest = done.stderr.split("\n", 1)

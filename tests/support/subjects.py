@@ -23,11 +23,10 @@ from frostgate_server.storage.queries import EventFilter
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
+from support.processes import PATIENCE
 from support.server_process import ServerProcess
 
 RETENTION = timedelta(days=15)
-PATIENCE = 30
-"""Seconds that a call over the wire may take."""
 
 
 class NoRefusals:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.processes import run
 from support.server_process import ServerProcess
 
 PROGRAM = Path(__file__).parent.parent.parent / "docs" / "trial" / "make_certificates.py"
@@ -17,8 +18,7 @@ DOCUMENTED_MTLS_ADDRESS = "127.0.0.1:50052"
 
 def make_trial(directory: Path) -> subprocess.CompletedProcess[str]:
     """Makes a trial in the directory, as `make certificates` does."""
-    command = [sys.executable, str(PROGRAM), str(directory / TRIAL)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return run(sys.executable, PROGRAM, directory / TRIAL)
 
 
 def serve_trial(directory: Path, *flags: str) -> ServerProcess:

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from frostgate.v1.policy_decision_service_pb2 import CheckOperationResponse
+from support.processes import PATIENCE
 from support.server_process import Connection, ServerProcess
-
-PATIENCE = 30.0
-"""Seconds that anything may take."""
 
 
 def eventually(holds: Callable[[], Any], what: str) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.enums import FreezeScope, VerificationAction
 from frostgate_server.domain.errors import FrostgateError
@@ -24,6 +25,7 @@ from frostgate_server.storage.sqlite.opening import open_store
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from support.sizes import size
 from support.subjects import NoRefusals
 
 NAMES = ["c0", "c1"]
@@ -165,10 +167,14 @@ def outcome(call: Callable[[], object]) -> str | None:
     return None
 
 
+@pytest.mark.long
 def test_a_long_life_of_codes_is_like_its_model() -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=100, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=size(short=50, long=2_000),
+            stateful_step_count=60,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

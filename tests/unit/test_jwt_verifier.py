@@ -113,7 +113,7 @@ def test_only_so_many_tokens_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         (jwk(ONE, kid=7), "kid must be a name"),
         (jwk(signing_key("weak", 1024)), "has 1024 bits, and must have 2048 to 8192"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_key_that_cannot_be_used_is_refused(entry: Any, said: str) -> None:
     assert problem_of(entry).startswith(f"key 1: {said}")

@@ -1,6 +1,5 @@
 """Settings: flags over environment over file over defaults, and every problem named at once."""
 
-import subprocess
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -13,19 +12,12 @@ from frostgate_server.domain.enums import Decision
 from frostgate_server.domain.errors import StartupError
 from hypothesis import given
 from hypothesis import strategies as st
-from support.server_process import COMMAND, environment, refused_start
+from support.processes import output
+from support.server_process import COMMAND, refused_start
 
 
 def printed_config(*flags: str, **variables: str) -> str:
-    done = subprocess.run(
-        [*COMMAND, "serve", "--print-config", *flags],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment(**variables),
-        timeout=30,
-    )
-    return done.stdout
+    return output(*COMMAND, "serve", "--print-config", *flags, variables=variables)
 
 
 def test_defaults_hold_where_nothing_is_said() -> None:

@@ -25,7 +25,6 @@ The random parts differ each time: the id of the database, the verification key 
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -35,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 from storage.stored.contents import BEFORE, CALLERS, NOW, Contents
 from support import server_process
 from support.clocked_server import clocked_server, use_server
+from support.processes import output
 
 DATABASE = "frostgate.db"
 KEPT_FILES = (DATABASE, f"{DATABASE}-head", f"{DATABASE}-key", "heads.jsonl")
@@ -81,7 +81,7 @@ def make(directory: Path) -> None:
 def _audit(database: Path) -> bytes:
     """The audit log as the command line prints it."""
     command = [*server_process.COMMAND, "audit", "--database", str(database)]
-    return subprocess.run(command, check=True, capture_output=True, env=server_process.environment()).stdout
+    return output(*command).encode()
 
 
 if __name__ == "__main__":

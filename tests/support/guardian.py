@@ -1,0 +1,16 @@
+"""A program that outlives pytest: it kills the processes that a killed pytest left.
+
+Its stdin is a pipe from pytest, which closes when pytest ends, also by SIGKILL. A pytest that ends by itself says so
+first. The kernel's parent-death signal would come too early: at the end of the thread that started a process.
+"""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from support.processes import kill_marked
+
+    if sys.stdin.read() != "ended":
+        for end_of_mark in ("/", "\0"):
+            kill_marked(sys.argv[1] + end_of_mark)

@@ -1,0 +1,81 @@
+"""A pytest plugin: a test that hangs fails alone, and the others go on.
+
+At the timeout of pytest-timeout a signal fails the test. The end of a `with` block can hang in turn, for example when
+it waits for a thread. So the signal comes again, until the test has ended. Code in C that never returns gets no signal:
+then the process ends. pytest-xdist reports the test, and starts another process.
+"""
+
+import faulthandler
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.sizes import longest
+
+AGAIN = 30.0
+"""Seconds from one signal to the next, at most."""
+
+LAST = 8
+"""So many signals later the process ends."""
+
+_STDERR = pytest.StashKey[int]()
+_TIMED_OUT = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keeps the real stderr, for the stacks of a test that hangs."""
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        config.stash[_STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
+
+
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
+    """Arms the signals, in place of pytest-timeout's single one."""
+    seconds = longest(settings.timeout, is_long=item.get_closest_marker("long") is not None)
+    stderr = item.config.stash[_STDERR]
+
+    def interrupt(*_: object) -> None:
+        __tracebackhide__ = True
+        faulthandler.dump_traceback(stderr)
+        item.config.stash[_TIMED_OUT] = True
+        pytest.fail(f"the test hangs: it did not end within {seconds:g} s")
+
+    signal.signal(signal.SIGALRM, interrupt)
+    again = min(AGAIN, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, again)
+    faulthandler.dump_traceback_later(seconds + LAST * again, exit=True, file=stderr)
+    return True
+
+
+def pytest_timeout_cancel_timer(item: pytest.Item) -> bool:
+    """Keeps pytest-timeout from disarming the signals when a test fails: its fixtures can still hang."""
+    if item.config.getoption("usepdb"):
+        _disarm()
+    return True
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol() -> Iterator[Any]:
+    """Disarms the signals once the test and its fixtures have ended."""
+    try:
+        return (yield)
+    finally:
+        _disarm()
+
+
+def _disarm() -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Ends the process after a test that hung, although a thread of that test may still run."""
+    if session.config.stash.get(_TIMED_OUT, False):
+        end = threading.Timer(AGAIN, lambda: os._exit(int(session.exitstatus)))
+        end.daemon = True
+        end.start()

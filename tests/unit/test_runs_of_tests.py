@@ -1,0 +1,148 @@
+"""What the pytest plugins in tests/support promise, seen in runs of pytest over tests that hang or leave a process."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from support.processes import Process, run
+from support.worker_processes import eventually
+
+TESTS = Path(__file__).parent.parent
+
+CONFTEST = """
+pytest_plugins = [f"support.{name}" for name in ("sizes", "hanging_tests", "leftover_processes", "time_budgets")]
+"""
+
+HANGING = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+import pytest
+from support.processes import Process
+
+pytestmark = pytest.mark.timeout(1)
+
+def test_waits_for_a_thread_that_waits_for_a_process():
+    with Process(["sleep", "1000"]) as process, ThreadPoolExecutor(1) as pool:
+        pool.submit(process.wait).result()
+
+def test_waits_for_a_pipe():
+    with Process(["sleep", "1000"]) as process:
+        process.stdout.read()
+
+@pytest.fixture
+def never_ends():
+    yield
+    time.sleep(1000)
+
+def test_fails_and_then_its_fixture_hangs(never_ends):
+    raise ZeroDivisionError
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("number", range(20))
+def test_good(number):
+    pass
+"""
+
+OUT_OF_REACH = """
+import signal, time
+import pytest
+
+@pytest.mark.timeout(1)
+def test_out_of_reach():
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    time.sleep(1000)
+
+@pytest.mark.parametrize("number", range(20))
+def test_good(number):
+    pass
+"""
+
+LEAVING = """
+import subprocess
+
+def test_leaves_a_process():
+    subprocess.Popen(["sh", "-c", "sleep 1000"], start_new_session=True)
+"""
+
+KILLED = """
+import os, subprocess, time
+from pathlib import Path
+
+def test_takes_long():
+    child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    new = Path(__file__).with_name("new")
+    new.write_text(f"{child.pid} {os.getpid()}")
+    new.rename(new.with_name("pids"))
+    time.sleep(1000)
+"""
+
+
+def pytest_command(directory: Path, content: str, *options: str) -> list[str]:
+    """Runs a file of tests in a directory of its own."""
+    (directory / "conftest.py").write_text(CONFTEST)
+    (directory / "test_inner.py").write_text(content)
+    (directory / "pytest.ini").write_text(f"[pytest]\npythonpath = {TESTS}\nfaulthandler_timeout = 0\n")
+    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, str(directory)]
+
+
+def outcomes(printed: str) -> dict[str, int]:
+    """How many tests had each outcome, by the last line that pytest prints."""
+    last = printed.strip().splitlines()[-1]
+    return {outcome: int(number) for number, outcome in re.findall(r"(\d+) (passed|failed|error)", last)}
+
+
+@pytest.mark.parametrize("processes", [[], ["-n2", "--dist=worksteal"]], ids=["in one process", "in two"])
+def test_tests_that_hang_fail_alone(tmp_path: Path, processes: list[str]) -> None:
+    printed = run(*pytest_command(tmp_path, HANGING, *processes)).stdout
+    assert outcomes(printed) == {"failed": 3, "error": 1, "passed": 20}, printed
+    assert "outlived the tests" not in printed
+
+
+def test_a_test_that_no_signal_reaches_fails_alone(tmp_path: Path) -> None:
+    printed = run(*pytest_command(tmp_path, OUT_OF_REACH, "-n2", "--dist=worksteal")).stdout
+    assert outcomes(printed) == {"failed": 1, "passed": 20}, printed
+    assert "crashed while running" in printed
+
+
+def test_a_process_that_outlives_the_tests_is_named_and_killed_and_the_run_fails(tmp_path: Path) -> None:
+    done = run(*pytest_command(tmp_path, LEAVING, "-n2"))
+    assert done.returncode == 1
+    (pid,) = re.findall(r"outlived the tests: process (\d+): sleep 1000", done.stdout)
+    assert not is_running(int(pid))
+
+
+@pytest.mark.parametrize("processes", [[], ["-n2"]], ids=["in one process", "in two"])
+def test_no_process_outlives_a_pytest_that_is_killed(tmp_path: Path, processes: list[str]) -> None:
+    noted = tmp_path / "pids"
+    with Process(pytest_command(tmp_path, KILLED, *processes)) as process:
+        pids = [int(pid) for pid in eventually(lambda: noted.exists() and noted.read_text().split(), "started")]
+        assert all(map(is_running, pids))
+        process.kill()
+        eventually(lambda: not any(map(is_running, pids)), "ended")
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs: one that has ended, but was not waited for, has no command line."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except FileNotFoundError:
+        return False
+
+
+def test_tests_start_their_processes_in_one_place() -> None:
+    elsewhere = {
+        str(file.relative_to(TESTS))
+        for file in TESTS.rglob("*.py")
+        if re.search(r"subprocess\.(run|Popen|call|check)", file.read_text()) and file != Path(__file__)
+    }
+    assert {file for file in elsewhere if not file.startswith("benchmarks/")} == {
+        "support/leftover_processes.py",
+        "support/processes.py",
+    }
+
+
+def test_tests_that_have_a_size_are_marked() -> None:
+    sized = [file for file in TESTS.rglob("test_*.py") if "size(short=" in file.read_text()]
+    assert len(sized) > 5
+    assert [file for file in sized if "pytest.mark.long" not in file.read_text()] == []
