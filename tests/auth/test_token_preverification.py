@@ -141,7 +141,7 @@ def test_known_tokens_and_certificates_pass_by_a_flood_of_bad_ones(flooded: Floo
     outcomes = [outcome_of(call) for call in calls]
     # The last that wait find room, and the first was being verified already.
     assert (outcomes.count("UNAUTHENTICATED"), outcomes.count("OVERLOADED")) == (ROOM + 2, MANY - ROOM - 2)
-    assert set(flooded.verified_in) == {"identity"}
+    assert set(flooded.verified_in) == {"authentication"}
     assert flooded.checks.threads == {"check"}
 
 
@@ -153,7 +153,7 @@ def test_a_good_token_that_nobody_knows_waits_its_turn_and_then_is_answered_in_i
     eventually(lambda: flooded.pools["authentication"]._work_queue.qsize() == ROOM - 1, "queued")
     flooded.may.set()
     assert {call.result().message for call in calls} == {"sub:operator"}
-    assert flooded.verified_in == ["identity"] * ROOM
+    assert flooded.verified_in == ["authentication"] * ROOM
     assert flooded.checks.threads == {"check"}
 
 
@@ -161,4 +161,4 @@ def test_a_known_token_is_not_verified_again(flooded: Flooded) -> None:
     good = flooded.access.token("operator")
     for _ in range(10):
         assert flooded.check(good, flooded.connection).result().message == "sub:operator"
-    assert flooded.verified_in == ["identity"]
+    assert flooded.verified_in == ["authentication"]
