@@ -25,9 +25,10 @@ from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import load_program, machine, report
+from benchmarks import load_program, machine
 from benchmarks.fill import ID_FORMAT, STATES, OpenTransaction, filled_database
 from benchmarks.load_program import Load
+from benchmarks.pages import common, profile
 from benchmarks.rounds import copied
 from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, Check, checks_that_exist, running, typical_answer
@@ -68,10 +69,10 @@ def main() -> int:
     except CannotMeasure as error:
         print(f"profile: {error}", file=sys.stderr)
         return 1
-    raw = report.RESULTS / f"profile-{result['started'][:10]}-{result['commit'][:9]}.json"
+    raw = common.RESULTS / f"profile-{result['started'][:10]}-{result['commit'][:9]}.json"
     raw.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    report.write_profile(raw)
-    print(f"Wrote {raw.name} and the tables of {report.PERFORMANCE.name}")
+    profile.write_profile(raw)
+    print(f"Wrote {raw.name} and the tables of {profile.PERFORMANCE.name}")
     return 0
 
 

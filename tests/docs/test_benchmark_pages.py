@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from benchmarks import report
 from benchmarks.identified import WAYS
+from benchmarks.pages import common, profile
 from benchmarks.scenarios import IDENTIFIED_CALLERS, identities
 from support.processes import output
 
@@ -18,13 +19,13 @@ def test_the_page_of_figures_is_what_the_script_makes_of_the_raw_result_it_names
 
 
 def test_the_tables_of_where_time_goes_are_what_the_script_makes_of_the_raw_result_they_name() -> None:
-    assert report.profile_is_current()
+    assert profile.profile_is_current()
 
 
 def test_every_raw_result_is_committed() -> None:
     listed = output("git", "ls-files", "tests/benchmarks/results", cwd=ROOT)
     committed = {Path(line).name for line in listed.splitlines()}
-    assert {raw.name for raw in report.RESULTS.glob("*.json")} <= committed
+    assert {raw.name for raw in common.RESULTS.glob("*.json")} <= committed
 
 
 @pytest.fixture
@@ -32,12 +33,12 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place for raw results beside the page's own, instead of those that are committed."""
     directory = tmp_path / "results"
     directory.mkdir()
-    monkeypatch.setattr(report, "RESULTS", directory)
+    monkeypatch.setattr(common, "RESULTS", directory)
     return directory
 
 
 def test_without_a_raw_result_of_identities_the_page_says_nothing_of_them(results: Path) -> None:
-    assert report.newest("identities-*.json") is None
+    assert common.newest("identities-*.json") is None
     assert "## Identities" not in _page(results)
 
 

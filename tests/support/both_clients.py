@@ -7,6 +7,8 @@ from threading import Thread
 from typing import Any
 
 import frostgate
+from frostgate import FreezeScope
+from support.calls import new_id
 from support.processes import PATIENCE
 
 KINDS = ["synchronous", "asynchronous"]
@@ -70,3 +72,14 @@ async def _made(address: str, settings: dict[str, Any]) -> frostgate.aio.Client:
 
 def _listed(answer: Any) -> Any:
     return list(answer) if isinstance(answer, Iterator) else answer
+
+
+def new_customer(client: Any, state: str = "ACCOUNT_FROZEN") -> str:
+    """Associates a customer and brings it into a state."""
+    customer_id = new_id()
+    client.associate_customer(customer_id=customer_id, partner_id="partner")
+    if state == "NORMAL":
+        client.unfreeze_customer(customer_id=customer_id, scope=FreezeScope.ACCOUNT, reason="paid")
+    if state == "ACCOUNT_AND_RESOURCES_FROZEN":
+        client.freeze_customer(customer_id=customer_id, scope=FreezeScope.ACCOUNT_AND_RESOURCES, reason="unpaid")
+    return customer_id

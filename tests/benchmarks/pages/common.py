@@ -1,0 +1,41 @@
+"""What all parts of the pages share."""
+
+import json
+import re
+from pathlib import Path
+
+from benchmarks.figures import Result, Spread
+
+ROOT = Path(__file__).parent.parent.parent.parent
+RESULTS = ROOT / "tests" / "benchmarks" / "results"
+
+
+PLOTS = ROOT / "docs" / "benchmarks"
+
+
+def newest(pattern: str = "2*.json") -> Path | None:
+    """The raw result that was measured last, if there is one."""
+
+    def started(raw: Path) -> str:
+        return str(json.loads(raw.read_text("utf-8"))["started"])
+
+    return max(RESULTS.glob(pattern), key=started, default=None)
+
+
+def describe_runs(result: Result) -> str:
+    machine = result["machine"]
+    changes = ", with changes that were not committed" if result["dirty"] else ""
+    versions = ", ".join(f"{name} {version.removeprefix('go')}" for name, version in result["versions"].items())
+    return f"""\
+- Commit {result["commit"][:9]}{changes}: `{result["command"]}`
+- {machine["cpu"]}, {machine["cores"]} cores, {machine["memory_bytes"] / 2**30:.0f} GiB of memory, {machine["system"]}
+- {versions}
+- Load average when it began: {machine["load_average_before"]:.2f}"""
+
+
+def plot_link(scenario: str) -> Path:
+    return PLOTS / f"{re.sub(r'[^a-z0-9]+', '-', scenario)}.svg"
+
+
+def show_spread(spread: Spread, digits: int) -> str:
+    return f"{spread.middle:,.{digits}f} ({spread.least:,.{digits}f}–{spread.most:,.{digits}f})"

@@ -1,0 +1,65 @@
+"""The part of the page on what identities cost."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import figures
+from benchmarks.figures import Result, Run, Series
+from benchmarks.pages.common import describe_runs, plot_link, show_spread
+
+
+def identities(raw: Path, result: Result) -> str:
+    """What it costs to know who calls, of a raw result of run.py."""
+    options, runs = result["options"], result["runs"]
+    tables = "\n\n".join(_identities_table(result, scenario) for scenario in figures.scenarios(result))
+    calls = sum(sum(run["measured"]["statuses"].values()) for run in runs)
+    return f"""\
+## Identities
+
+What it costs to know who calls: the same checks in plaintext, over TLS to anybody, and by callers of the role
+control-plane, who show a client certificate (mTLS), one token for all of them, or a new token with each call: one that
+the server has not seen and has to verify. `make bench` measures it, `--identities` it alone, and
+[the raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]} says:
+
+{tables}
+
+- It has {options["rounds"]} rounds; a run counts {options["seconds"]:g} s, after {options["warmup"]:g} s of warm-up.
+- Servers have {result["workers"]} workers and {min(options["customers"]):,} customers. All else is as told below.
+- Connections stay open: what a handshake costs is not in the figures.
+- The load shares the cores with the server, so that what it spends on TLS itself is missing for calls.
+- New tokens are verified by threads that give way to checks: callers who send them wait for that too.
+- Before each run a call had to be answered OK, and that of a caller who shows nothing as it should be there.
+- Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or without a decision
+  on a customer that exists.
+{describe_runs(result)}"""
+
+
+def _identities_table(result: Result, scenario: str) -> str:
+    plaintext, *_ = every = figures.series(result, scenario)
+    title = scenario.capitalize()
+    rows = "\n".join(_identities_row(one, plaintext) for one in every)
+    return f"""\
+### {title}
+
+| what | calls/s | to plaintext | p50 ms | p99 ms | server CPU µs/call | to plaintext | load CPU µs/call |
+|------|--------:|-------------:|-------:|-------:|-------------------:|-------------:|-----------------:|
+{rows}
+
+![{title}](benchmarks/{plot_link(scenario).name})"""
+
+
+def _identities_row(one: Series, plaintext: Series) -> str:
+    def to_plaintext(figure: Callable[[Run], float]) -> str:
+        return "" if one is plaintext else show_spread(figures.ratio(one, plaintext, figure), 2)
+
+    cells = [
+        one.label,
+        show_spread(figures.of(one, figures.rate), 0),
+        to_plaintext(figures.rate),
+        show_spread(figures.of(one, lambda run: run["measured"]["latency_p50_ns"] / 1e6), 2),
+        show_spread(figures.of(one, figures.p99_ms), 2),
+        show_spread(figures.of(one, figures.cpu_us), 0),
+        to_plaintext(figures.cpu_us),
+        show_spread(figures.of(one, figures.load_cpu_us), 0),
+    ]
+    return f"| {' | '.join(cells)} |"

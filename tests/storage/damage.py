@@ -1,0 +1,73 @@
+"""Ways to damage the files of a database, and to edit its rows."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+from frostgate_server.storage.sqlite.driver import sqlite3
+from frostgate_server.storage.sqlite.head_file import SLOT_SIZE
+from frostgate_server.storage.sqlite.opening import open_store
+from support.subjects import ServiceSubject
+
+
+def head_file(path: Path) -> Path:
+    return path.with_name(path.name + "-head")
+
+
+def edit(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(sql)
+
+
+def truncate_to_nothing(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def cut_short(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 4096)
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"these are no pages" * 1000)
+
+
+def flip_a_page(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4096 : 2 * 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+
+
+def put_another_in_its_place(path: Path) -> None:
+    other = path.with_name("other.db")
+    with closing(open_store(other, create=True)) as store:
+        for number in range(9):
+            ServiceSubject(store).associate(f"other-{number}", "p")
+    other.replace(path)
+
+
+def put_an_older_one_in_its_place(path: Path) -> None:
+    older = path.read_bytes()
+    with closing(open_store(path, create=False)) as store:
+        ServiceSubject(store).associate("d", "p")
+    path.write_bytes(older)
+
+
+def put_no_frostgate_in_its_place(path: Path) -> None:
+    path.unlink()
+    edit(path, "CREATE TABLE t (x)")
+
+
+def lose_the_head_file(path: Path) -> None:
+    head_file(path).unlink()
+
+
+def damage_the_head_file(path: Path) -> None:
+    head_file(path).write_bytes(b"x" * 2 * SLOT_SIZE)
+
+
+def rewrite_history(path: Path) -> None:
+    edit(path, "UPDATE head SET hash = 'x' || substr(hash, 2)")
+
+
+def come_from_the_future(path: Path) -> None:
+    edit(path, "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('frostgate', 'later', '')")

@@ -1,0 +1,73 @@
+"""A database with a history, and earlier states of it, for tests that tamper with it."""
+
+import random
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from frostgate_server.domain.audit_entry import AuditNote
+from frostgate_server.domain.enums import FreezeScope
+from frostgate_server.domain.errors import FrostgateError
+from frostgate_server.domain.partner import Partner
+from frostgate_server.storage.interface import Transaction
+from frostgate_server.storage.sqlite.admin.backup import backup
+from frostgate_server.storage.sqlite.admin.exported_heads import read_head_file
+from frostgate_server.storage.sqlite.head_file import Head
+from frostgate_server.storage.sqlite.opening import open_store
+from support.subjects import ServiceSubject
+
+CUSTOMERS = 40
+
+
+CHANGES = 160
+
+
+def change_something(subject: ServiceSubject, customer_id: str, scope: FreezeScope, chance: random.Random) -> int:
+    """Makes a change, or raises FrostgateError."""
+    match chance.choices(["associate", "freeze", "unfreeze", "disassociate"], [4, 8, 4, 1])[0]:
+        case "associate":
+            return subject.associate(customer_id, f"p{chance.randrange(4)}")
+        case "freeze":
+            return subject.freeze(customer_id, scope)
+        case "unfreeze":
+            return subject.unfreeze(customer_id, scope)
+        case _:
+            return subject.disassociate(customer_id)
+
+
+def update_a_partner(partner_id: str, number: int, transaction: Transaction) -> None:
+    partner = Partner(partner_id, number % 8 == 0, f"codes-{number}@example.org")
+    transaction.put_partner(partner)
+    transaction.note(AuditNote("anonymous", "UpdatePartner", "", partner_id, datetime.now(UTC), partner=partner))
+
+
+class Kept:
+    """A database with a history, closed; an older state of it; and heads that were exported in between and at last."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "frostgate.db"
+        self.older = directory / "older.db"
+        self.exported: list[Head] = []
+        chance = random.Random(11)
+        with closing(open_store(self.path, create=True)) as store:
+            subject = ServiceSubject(store)
+            made = 0
+            while made < CHANGES:
+                customer_id = f"c{chance.randrange(CUSTOMERS):02d}"
+                scope = chance.choice(list(FreezeScope))
+                try:
+                    change_something(subject, customer_id, scope, chance)
+                except FrostgateError:
+                    continue
+                made += 1
+                if made % 4 == 0:
+                    store.write(partial(update_a_partner, f"p{chance.randrange(6)}", made))
+                if made in {CHANGES // 2, CHANGES}:
+                    self.exported += read_head_file(self.path)
+                if made == CHANGES * 3 // 4:
+                    backup(self.path, self.older)
+
+
+def head_path(path: Path) -> Path:
+    return path.with_name(path.name + "-head")

@@ -1,0 +1,39 @@
+"""Workers that end, and changes that are held up."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from frostgate.v1.customer_freeze_service_pb2 import UnfreezeCustomerRequest
+from frostgate_server.storage.sqlite.driver import sqlite3
+from support.calls import ACCOUNT
+from support.processes import PATIENCE
+from support.server_process import ServerProcess
+from support.worker_processes import (
+    serving_workers,
+)
+
+
+def both_serve(server: ServerProcess, without: int) -> bool:
+    workers = serving_workers(server)
+    return len(workers) == 2 and without not in workers
+
+
+def is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+@contextmanager
+def blocked(server: ServerProcess) -> Iterator[sqlite3.Connection]:
+    """No change goes on in the meantime, until the connection given rolls back."""
+    database = server.log.with_name("frostgate.db")
+    with closing(sqlite3.connect(database, isolation_level=None)) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        yield blocker
+
+
+def unfreezing(server: ServerProcess, customer_id: str) -> Any:
+    """A change under way."""
+    request = UnfreezeCustomerRequest(customer_id=customer_id, scope=ACCOUNT, reason="paid")
+    return server.freezes.UnfreezeCustomer.future(request, timeout=PATIENCE)
