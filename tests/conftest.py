@@ -10,10 +10,10 @@ from support.calls import Calls
 from support.server_process import ServerProcess
 
 pytest_plugins = [
-    "support.sizes",
-    "support.hanging_tests",
-    "support.leftover_processes",
-    "support.time_budgets",
+    "support.runner.sizes",
+    "support.runner.hanging_tests",
+    "support.runner.leftover_processes",
+    "support.runner.time_budgets",
 ]
 
 TOOLS = Path(__file__).parent.parent / ".tools"

@@ -20,8 +20,8 @@ from frostgate.v1.customer_pb2 import Customer, FreezeEvent
 from frostgate_server.domain.enums import FreezeState
 from frostgate_server.storage.sqlite.driver import sqlite3
 from support.processes import PATIENCE
+from support.runner.sizes import size
 from support.server_process import ServerProcess
-from support.sizes import size
 
 KILLS = size(short=12, long=300)
 

@@ -28,8 +28,8 @@ from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite.head_file import HeadFile
 from frostgate_server.storage.sqlite.opening import open_store
 from support.processes import PATIENCE, output
+from support.runner.sizes import size
 from support.server_process import ServerProcess
-from support.sizes import size
 
 pytestmark = [
     pytest.mark.long,

@@ -14,7 +14,7 @@ from benchmarks.load_program import Load
 from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, Running, checks_that_exist, running
 from benchmarks.subjects import Frostgate
-from support.built_once import built_once
+from support.runner.built_once import built_once
 
 CUSTOMERS = 3
 SECONDS = 0.1

@@ -16,8 +16,8 @@ import pytest
 from frostgate import BillingMode, FreezeScope, Operation
 from support.both_clients import KINDS, open_client
 from support.processes import PATIENCE
+from support.runner.sizes import size
 from support.server_process import ServerProcess
-from support.sizes import size
 
 RESTARTS = size(short=7, long=150)
 """Of each kind of client."""

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from support.calls import Calls, check_of, refusal
 from support.decision_table import CELLS
+from support.runner.sizes import size
 from support.server_process import ServerProcess
-from support.sizes import size
 from support.subjects import error_info
 
 STEPS = size(short=2_500, long=100_000)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from frostgate.v1.customer_freeze_service_pb2 import ListFreezeEventsRequest
-from support.built_once import built_once
 from support.processes import PATIENCE, Process, output, run
+from support.runner.built_once import built_once
 from support.server_process import Connection, ServerProcess
 
 ROOT = Path(__file__).parent.parent.parent

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from frostgate.v1.policy_pb2 import BillingMode, FreezeState, Operation
-from support.built_once import run_directory
 from support.calls import Calls
 from support.decision_table import ALL_PLACES, CELLS, NO_CELLS, Place
 from support.processes import output
+from support.runner.built_once import run_directory
 from support.server_process import ServerProcess
 
 ROOT = Path(__file__).parent.parent.parent

@@ -15,8 +15,8 @@ import pytest
 from frostgate.v1.customer_freeze_service_pb2 import FreezeCustomerRequest, UnfreezeCustomerRequest
 from support.calls import ACCOUNT, Calls, check_of
 from support.processes import PATIENCE, Process
+from support.runner.sizes import size
 from support.server_process import COMMAND, Connection, ServerProcess, refused_start
-from support.sizes import size
 from support.worker_processes import (
     checked,
     connections_to_each,

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.calls import ACCOUNT, Calls, refusal
 from support.processes import PATIENCE
+from support.runner.sizes import size
 from support.server_process import ServerProcess
-from support.sizes import size
 from support.subjects import status_of
 
 pytestmark = pytest.mark.usefixtures("the_server_goes_on")

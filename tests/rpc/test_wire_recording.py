@@ -4,8 +4,8 @@ import base64
 from pathlib import Path
 
 import pytest
-from support.raw_calls import METHODS, reasons_in
-from support.wire_recording import read, replay
+from support.recordings.raw_calls import METHODS, reasons_in
+from support.recordings.wire_recording import read, replay
 
 RECORDED = Path(__file__).parent / "recorded"
 RECORDINGS = sorted(file.stem for file in RECORDED.glob("*.jsonl"))

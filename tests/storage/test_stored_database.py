@@ -14,11 +14,11 @@ from frostgate.v1.policy_pb2 import BILLING_MODE_SPOT, OPERATION_VIEW, FreezeSco
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from support.clocked_server import ClockedServer
 from support.processes import output
-from support.raw_calls import Answer, described, reason_of
+from support.recordings.clocked_server import ClockedServer
+from support.recordings.raw_calls import Answer, described, reason_of
+from support.recordings.stored_database import STORED, VERSIONS, StoredDatabase, ok
 from support.server_process import COMMAND
-from support.stored_database import STORED, VERSIONS, StoredDatabase, ok
 
 OPERATOR = "sub:operator"
 EXPIRED = timedelta(hours=25)

@@ -15,7 +15,7 @@ import pysqlite3 as sqlite3  # noqa: TID251 - these tests import nothing of the 
 import pytest
 from frostgate.v1 import customer_pb2 as pb
 from storage.stored.make import make
-from support.stored_database import STORED, VERSIONS, Call, StoredDatabase
+from support.recordings.stored_database import STORED, VERSIONS, Call, StoredDatabase
 
 WRITTEN_NOW = "written now"
 GENESIS = "0" * 64

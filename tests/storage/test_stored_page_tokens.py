@@ -10,7 +10,7 @@ from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.policy_pb2 import FREEZE_STATE_ACCOUNT_AND_RESOURCES_FROZEN
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from support.stored_database import STORED, VERSIONS, StoredDatabase
+from support.recordings.stored_database import STORED, VERSIONS, StoredDatabase
 
 NO_FILTERS = "EventFilter(customer_id=None, partner_ids=None, after_revision=None, start_time=None, end_time=None)"
 BOUND_CALLER = NO_FILTERS.replace("partner_ids=None", "partner_ids=('north', 'south')")

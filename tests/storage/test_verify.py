@@ -15,8 +15,8 @@ from frostgate_server.storage.sqlite.opening import open_store
 from frostgate_server.storage.sqlite.transaction import read_head
 from storage.kept_database import CHANGES, CUSTOMERS, Kept, head_path
 from storage.tamperings import IN_SQL, bend_the_schema, contents, tampered_by_sql
+from support.runner.sizes import size
 from support.server_process import refused_start
-from support.sizes import size
 
 TAMPERINGS = size(short=250, long=6_000)
 

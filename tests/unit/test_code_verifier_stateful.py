@@ -25,7 +25,7 @@ from frostgate_server.storage.sqlite.opening import open_store
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
-from support.sizes import size
+from support.runner.sizes import size
 from support.subjects import NoRefusals
 
 NAMES = ["c0", "c1"]

@@ -11,7 +11,7 @@ from support.worker_processes import eventually
 TESTS = Path(__file__).parent.parent
 
 CONFTEST = """
-pytest_plugins = [f"support.{name}" for name in ("sizes", "hanging_tests", "leftover_processes", "time_budgets")]
+pytest_plugins = [f"support.runner.{name}" for name in ("sizes", "hanging_tests", "leftover_processes", "time_budgets")]
 """
 
 HANGING = """
@@ -137,7 +137,7 @@ def test_tests_start_their_processes_in_one_place() -> None:
         if re.search(r"subprocess\.(run|Popen|call|check)", file.read_text()) and file != Path(__file__)
     }
     assert {file for file in elsewhere if not file.startswith("benchmarks/")} == {
-        "support/leftover_processes.py",
+        "support/runner/leftover_processes.py",
         "support/processes.py",
     }
 

@@ -14,8 +14,8 @@ from frostgate.v1 import customer_freeze_service_pb2 as pb
 from support.calls import RESOURCES, Calls, check_of, new_id, refusal
 from support.mail_server import MailServer
 from support.processes import PATIENCE
+from support.runner.sizes import size
 from support.server_process import Connection, ServerProcess
-from support.sizes import size
 from support.subjects import error_info, status_of
 from support.verification_desk import FREEZE, INVALID, LIMITED, UPDATE, Desk, another, refused
 from support.worker_processes import checked
@@ -23,7 +23,7 @@ from support.worker_processes import checked
 CALLERS = 64
 
 
-COUNTING = Path(__file__).parent.parent / "support" / "counted_comparisons"
+COUNTING = Path(__file__).parent.parent.parent / "support" / "counted_comparisons"
 
 
 def test_five_codes_are_sent_in_an_hour_and_no_more(desk: Desk) -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from rpc.recorded.scenarios import callers, codes, customers, decisions, fields, listings, storage
-from support.clocked_server import use_server
-from support.wire_recording import Recorder, read, shown
+from support.recordings.clocked_server import use_server
+from support.recordings.wire_recording import Recorder, read, shown
 
 RECORDED = Path(__file__).parent
 

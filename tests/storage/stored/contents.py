@@ -18,8 +18,8 @@ from frostgate.v1.policy_pb2 import (
 )
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
-from support.clocked_server import ClockedServer
-from support.raw_calls import full_name, message_of, method_of, reason_of
+from support.recordings.clocked_server import ClockedServer
+from support.recordings.raw_calls import full_name, message_of, method_of, reason_of
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=20)

@@ -33,8 +33,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from storage.stored.contents import BEFORE, CALLERS, NOW, Contents
 from support import server_process
-from support.clocked_server import clocked_server, use_server
 from support.processes import output
+from support.recordings.clocked_server import clocked_server, use_server
 
 DATABASE = "frostgate.db"
 KEPT_FILES = (DATABASE, f"{DATABASE}-head", f"{DATABASE}-key", "heads.jsonl")

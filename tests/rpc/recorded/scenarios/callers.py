@@ -27,7 +27,7 @@ from rpc.recorded.scenarios.common import (
     unfreeze,
     update,
 )
-from support.wire_recording import CODE, Recorder
+from support.recordings.wire_recording import CODE, Recorder
 
 _OPERATOR, _CENTER, _BOUND = "sub:operator", "sub:partner-center", "sub:bound"
 _CERTIFIED, _HOST = "spiffe://example.org/operator", "dns:plane.example.org"

@@ -19,7 +19,7 @@ from rpc.recorded.scenarios.common import (
     unfreeze,
     update,
 )
-from support.wire_recording import CODE, Recorder
+from support.recordings.wire_recording import CODE, Recorder
 
 _FREEZE = VerificationAction.VERIFICATION_ACTION_FREEZE
 _UNFREEZE = VerificationAction.VERIFICATION_ACTION_UNFREEZE

@@ -6,7 +6,7 @@ from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.partner_pb2 import Partner
 from frostgate.v1.policy_pb2 import FREEZE_SCOPE_ACCOUNT, FREEZE_SCOPE_ACCOUNT_AND_RESOURCES
 from google.protobuf.field_mask_pb2 import FieldMask
-from support.wire_recording import Recorder
+from support.recordings.wire_recording import Recorder
 
 NOW = "2026-11-20T12:00:00+00:00"
 MUCH_EARLIER = "2026-10-31T12:00:00.250001+00:00"

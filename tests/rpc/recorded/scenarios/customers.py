@@ -18,7 +18,7 @@ from rpc.recorded.scenarios.common import (
     request_id,
     unfreeze,
 )
-from support.wire_recording import Recorder
+from support.recordings.wire_recording import Recorder
 
 _A_SECOND_LATER = "2026-11-20T12:00:01.000001+00:00"
 _A_DAY_LATER = "2026-11-21T11:59:59.999999+00:00"

@@ -9,7 +9,7 @@ from frostgate.v1.policy_decision_service_pb2 import (
 )
 from frostgate.v1.policy_pb2 import BillingMode, Operation
 from rpc.recorded.scenarios.common import NOW, STATES, bring_into
-from support.wire_recording import Recorder
+from support.recordings.wire_recording import Recorder
 
 _POLICY = """
 [[rules]]

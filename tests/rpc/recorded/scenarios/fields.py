@@ -19,8 +19,8 @@ from rpc.recorded.scenarios.common import (
     unfreeze,
     update,
 )
-from support.raw_calls import METHODS
-from support.wire_recording import Recorder
+from support.recordings.raw_calls import METHODS
+from support.recordings.wire_recording import Recorder
 
 _IDS = ["", "a" * 65, "a b", "a\n", "a\0", "\u0430", "a/b"]
 _REASONS = ["", " \t\n ", "ü" * 257, "a\x07b", "a\nb", "\x07" + "a" * 256, "a\x85b", "\x7f"]

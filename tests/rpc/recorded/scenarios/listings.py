@@ -14,7 +14,7 @@ from rpc.recorded.scenarios.common import (
     freeze,
     unfreeze,
 )
-from support.wire_recording import Recorder
+from support.recordings.wire_recording import Recorder
 
 _RETENTION_ENDS = "2026-11-15T12:00:00.250001+00:00"
 """Exactly 15 days after MUCH_EARLIER."""

@@ -15,7 +15,7 @@ from rpc.recorded.scenarios.common import (
     freeze,
     unfreeze,
 )
-from support.wire_recording import Recorder
+from support.recordings.wire_recording import Recorder
 
 _DAMAGE = "UPDATE customers SET freeze_state = 1 WHERE customer_id = 'damaged'"
 _SPOT: dict[str, Any] = {

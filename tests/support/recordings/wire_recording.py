@@ -33,8 +33,8 @@ from typing import Any
 import pysqlite3 as sqlite3  # noqa: TID251 - a recording needs no module of the server
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
-from support.clocked_server import Callers, ClockedServer, clocked_server
-from support.raw_calls import Answer, described, message_of, method_of, one_line, request_class
+from support.recordings.clocked_server import Callers, ClockedServer, clocked_server
+from support.recordings.raw_calls import Answer, described, message_of, method_of, one_line, request_class
 
 DATABASE = "frostgate.db"
 CODE = "{code}"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.sizes import longest
+from support.runner.sizes import longest
 
 AGAIN = 30.0
 """Seconds from one signal to the next, at most."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from google.protobuf.message import Message
-from support.clocked_server import ClockedServer, clocked_server
-from support.raw_calls import Answer, message_of, request_class, with_sorted_metadata
+from support.recordings.clocked_server import ClockedServer, clocked_server
+from support.recordings.raw_calls import Answer, message_of, request_class, with_sorted_metadata
 
-STORED = Path(__file__).parent.parent / "storage" / "stored"
+STORED = Path(__file__).parent.parent.parent / "storage" / "stored"
 VERSIONS = sorted(directory.name for directory in STORED.glob("v*"))
 
 

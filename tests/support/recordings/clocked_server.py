@@ -10,10 +10,10 @@ from google.protobuf.message import Message
 from support import server_process
 from support.access import Access
 from support.credentials import bearer
-from support.raw_calls import Answer, call, method_of
+from support.recordings.raw_calls import Answer, call, method_of
 from support.server_process import Connection, ServerProcess
 
-CLOCK = Path(__file__).parent / "fixed_clock"
+CLOCK = Path(__file__).parent.parent / "fixed_clock"
 _CODE = "Verification code: "
 
 Callers = Sequence[dict[str, Any]]
