@@ -64,7 +64,7 @@ class LosesItsFirstAnswer:
         self._client = client
         self.lost = 0
 
-    def freeze_customer(self, **fields: Any) -> frostgate.Change:
+    def freeze_customer(self, **fields: Any) -> frostgate.FreezeResult:
         if self.lost == 0:
             self.lost += 1
             self._client.freeze_customer(**fields)

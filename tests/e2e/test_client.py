@@ -18,7 +18,7 @@ from frostgate import (
     FreezeState,
     Operation,
     RuleBasis,
-    words,
+    enums,
 )
 from frostgate.v1 import customer_pb2, partner_pb2, policy_pb2
 from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
@@ -44,11 +44,11 @@ def test_both_clients_have_the_same_methods_one_for_each_rpc() -> None:
         assert ours.parameters == theirs.parameters, name
 
 
-WORDS = [enum for enum in vars(words).values() if isinstance(enum, type) and issubclass(enum, IntEnum) and list(enum)]
+ENUMS = [enum for enum in vars(enums).values() if isinstance(enum, type) and issubclass(enum, IntEnum) and list(enum)]
 
 
-@pytest.mark.parametrize("enum", WORDS, ids=lambda enum: enum.__name__)
-def test_the_words_have_the_numbers_of_the_wire(enum: type[IntEnum]) -> None:
+@pytest.mark.parametrize("enum", ENUMS, ids=lambda enum: enum.__name__)
+def test_the_enums_have_the_numbers_of_the_wire(enum: type[IntEnum]) -> None:
     name = enum.__name__
     file = {"FreezeEventAction": customer_pb2, "VerificationAction": partner_pb2}.get(name, policy_pb2)
     prefix = "".join(f"_{c}" if c.isupper() else c.upper() for c in name).lstrip("_") + "_"
@@ -59,7 +59,7 @@ def test_the_words_have_the_numbers_of_the_wire(enum: type[IntEnum]) -> None:
     assert wire == {word.name: word.value for word in enum}
 
 
-def test_words_of_a_newer_server_are_unrecognized() -> None:
+def test_enum_values_of_a_newer_server_are_unrecognized() -> None:
     assert DecisionReason(99) is DecisionReason.UNRECOGNIZED
 
 

@@ -14,7 +14,7 @@ from frostgate import (
     FreezeScope,
     Operation,
 )
-from frostgate.retrying import Tries
+from frostgate.retry_policy import Attempts
 from support.both_clients import KINDS, new_customer, open_client
 from support.calls import new_id
 from support.decision_table import NO_CELLS
@@ -142,7 +142,7 @@ def too_late() -> frostgate.FrostgateError:
 def test_of_several_tries_the_error_that_says_most_is_raised(
     errors: list[frostgate.FrostgateError], expected: int
 ) -> None:
-    tries = Tries(60)
+    tries = Attempts(60)
     for error in errors[:-1]:
         assert 0 < tries.pause_after(error) < 1
     with pytest.raises(frostgate.FrostgateError) as raised:

@@ -14,22 +14,17 @@
 """
 
 from . import aio
-from .answers import (
-    Association,
-    BatchChange,
-    BatchDecisions,
-    Change,
-    Check,
-    Customer,
-    Decision,
-    Disassociation,
-    FreezeEvent,
-    Partner,
-    Policy,
-    Rule,
-    SentCode,
-)
 from .client import Client
+from .enums import (
+    BillingMode,
+    DecisionReason,
+    FreezeEventAction,
+    FreezeScope,
+    FreezeState,
+    Operation,
+    RuleBasis,
+    VerificationAction,
+)
 from .errors import (
     AlreadyExists,
     DeadlineExceeded,
@@ -44,24 +39,28 @@ from .errors import (
     Unauthenticated,
     Unavailable,
 )
-from .words import (
-    BillingMode,
-    DecisionReason,
-    FreezeEventAction,
-    FreezeScope,
-    FreezeState,
-    Operation,
-    RuleBasis,
-    VerificationAction,
+from .models import (
+    Association,
+    BatchDecisions,
+    BatchFreezeResult,
+    Check,
+    Customer,
+    Decision,
+    Disassociation,
+    FreezeEvent,
+    FreezeResult,
+    Partner,
+    Policy,
+    Rule,
+    SentCode,
 )
 
 __all__ = [
     "AlreadyExists",
     "Association",
-    "BatchChange",
     "BatchDecisions",
+    "BatchFreezeResult",
     "BillingMode",
-    "Change",
     "Check",
     "Client",
     "Customer",
@@ -73,6 +72,7 @@ __all__ = [
     "FieldViolation",
     "FreezeEvent",
     "FreezeEventAction",
+    "FreezeResult",
     "FreezeScope",
     "FreezeState",
     "FrostgateError",

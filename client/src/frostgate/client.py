@@ -9,11 +9,11 @@ from typing import Any, Self, TypeVar, cast
 
 import grpc
 
-from . import answers, calls
-from .calls import Call, RequestId
+from . import models, requests
+from .enums import BillingMode, FreezeScope, FreezeState, Operation, VerificationAction
 from .errors import FailedCall, error_of_call
-from .retrying import CHANNEL_OPTIONS, Tries, check_timeout
-from .words import BillingMode, FreezeScope, FreezeState, Operation, VerificationAction
+from .requests import Call, RequestId
+from .retry_policy import CHANNEL_OPTIONS, Attempts, check_timeout
 
 _Answer = TypeVar("_Answer")
 
@@ -79,33 +79,33 @@ class Client:
         resource_id: str | None = None,
         minimum_revision: int | None = None,
         timeout: float | None = None,
-    ) -> answers.Decision:
+    ) -> models.Decision:
         """Decides on one operation. A denial is an answer: `decision.allowed` is False."""
-        call = calls.check_operation(customer_id, operation, billing_mode, resource_id, minimum_revision)
+        call = requests.check_operation(customer_id, operation, billing_mode, resource_id, minimum_revision)
         return self._answer(call, timeout)
 
     def batch_check_operations(
         self,
-        checks: Iterable[answers.Check],
+        checks: Iterable[models.Check],
         *,
         minimum_revision: int | None = None,
         timeout: float | None = None,
-    ) -> answers.BatchDecisions:
+    ) -> models.BatchDecisions:
         """Decides on 1 to 1,000 operations, all from one state, in the order asked."""
-        return self._answer(calls.batch_check_operations(checks, minimum_revision), timeout)
+        return self._answer(requests.batch_check_operations(checks, minimum_revision), timeout)
 
-    def list_rules(self, *, timeout: float | None = None) -> answers.Policy:
+    def list_rules(self, *, timeout: float | None = None) -> models.Policy:
         """The whole policy, as this deployment applies it."""
-        return self._answer(calls.list_rules(), timeout)
+        return self._answer(requests.list_rules(), timeout)
 
     def associate_customer(
         self, *, customer_id: str, partner_id: str, request_id: RequestId = None, timeout: float | None = None
-    ) -> answers.Association:
+    ) -> models.Association:
         """Associates a customer with a partner: its account is frozen by default.
 
         Raises AlreadyExists, OutcomeUnknown.
         """
-        return self._answer(calls.associate_customer(customer_id, partner_id, request_id), timeout)
+        return self._answer(requests.associate_customer(customer_id, partner_id, request_id), timeout)
 
     def disassociate_customer(
         self,
@@ -115,9 +115,9 @@ class Client:
         verification_code: str = "",
         request_id: RequestId = None,
         timeout: float | None = None,
-    ) -> answers.Disassociation:
+    ) -> models.Disassociation:
         """Ends the association of a customer. Raises NotFound, OutcomeUnknown."""
-        call = calls.disassociate_customer(customer_id, reason, verification_code, request_id)
+        call = requests.disassociate_customer(customer_id, reason, verification_code, request_id)
         return self._answer(call, timeout)
 
     def freeze_customer(
@@ -130,9 +130,9 @@ class Client:
         request_id: RequestId = None,
         validate_only: bool = False,
         timeout: float | None = None,
-    ) -> answers.Change:
+    ) -> models.FreezeResult:
         """Freezes a customer, or freezes it further. Raises NotFound, FailedPrecondition, OutcomeUnknown."""
-        call = calls.freeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
+        call = requests.freeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
         return self._answer(call, timeout)
 
     def unfreeze_customer(
@@ -145,9 +145,9 @@ class Client:
         request_id: RequestId = None,
         validate_only: bool = False,
         timeout: float | None = None,
-    ) -> answers.Change:
+    ) -> models.FreezeResult:
         """Unfreezes a customer, by the scope it is frozen with. Raises NotFound, FailedPrecondition, OutcomeUnknown."""
-        call = calls.unfreeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
+        call = requests.unfreeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
         return self._answer(call, timeout)
 
     def batch_freeze_customers(
@@ -159,9 +159,9 @@ class Client:
         verification_code: str = "",
         request_id: RequestId = None,
         timeout: float | None = None,
-    ) -> answers.BatchChange:
+    ) -> models.BatchFreezeResult:
         """Freezes 1 to 1,000 customers; what is refused is that customer's result. Raises OutcomeUnknown."""
-        call = calls.batch_freeze_customers(customer_ids, scope, reason, verification_code, request_id)
+        call = requests.batch_freeze_customers(customer_ids, scope, reason, verification_code, request_id)
         return self._answer(call, timeout)
 
     def batch_unfreeze_customers(
@@ -173,14 +173,14 @@ class Client:
         verification_code: str = "",
         request_id: RequestId = None,
         timeout: float | None = None,
-    ) -> answers.BatchChange:
+    ) -> models.BatchFreezeResult:
         """Unfreezes 1 to 1,000 customers; what is refused is that customer's result. Raises OutcomeUnknown."""
-        call = calls.batch_unfreeze_customers(customer_ids, scope, reason, verification_code, request_id)
+        call = requests.batch_unfreeze_customers(customer_ids, scope, reason, verification_code, request_id)
         return self._answer(call, timeout)
 
-    def get_customer(self, *, customer_id: str, timeout: float | None = None) -> answers.Customer:
+    def get_customer(self, *, customer_id: str, timeout: float | None = None) -> models.Customer:
         """The customer. Raises NotFound."""
-        return self._answer(calls.get_customer(customer_id), timeout)
+        return self._answer(requests.get_customer(customer_id), timeout)
 
     def list_customers(
         self,
@@ -190,9 +190,9 @@ class Client:
         retention_expired: bool | None = None,
         page_size: int = 0,
         timeout: float | None = None,
-    ) -> Iterator[answers.Customer]:
+    ) -> Iterator[models.Customer]:
         """A partner's customers by id, page by page as you go on; `timeout` is that of a page. Raises NotFound."""
-        return self._items(calls.list_customers(partner_id, freeze_state, retention_expired, page_size), timeout)
+        return self._items(requests.list_customers(partner_id, freeze_state, retention_expired, page_size), timeout)
 
     def list_freeze_events(
         self,
@@ -204,14 +204,14 @@ class Client:
         end_time: datetime | None = None,
         page_size: int = 0,
         timeout: float | None = None,
-    ) -> Iterator[answers.FreezeEvent]:
+    ) -> Iterator[models.FreezeEvent]:
         """What happened, the newest first, page by page as you go on; `timeout` is that of a page."""
-        call = calls.list_freeze_events(customer_id, partner_id, after_revision, start_time, end_time, page_size)
+        call = requests.list_freeze_events(customer_id, partner_id, after_revision, start_time, end_time, page_size)
         return self._items(call, timeout)
 
-    def get_partner(self, *, partner_id: str, timeout: float | None = None) -> answers.Partner:
+    def get_partner(self, *, partner_id: str, timeout: float | None = None) -> models.Partner:
         """The partner, its contact masked. Raises NotFound."""
-        return self._answer(calls.get_partner(partner_id), timeout)
+        return self._answer(requests.get_partner(partner_id), timeout)
 
     def update_partner(
         self,
@@ -221,13 +221,13 @@ class Client:
         verification_contact: str | None = None,
         verification_code: str = "",
         timeout: float | None = None,
-    ) -> answers.Partner:
+    ) -> models.Partner:
         """Enables or disables verification codes for a partner, or changes where they are sent to; None: no change.
 
         Is tried once: after Unavailable or DeadlineExceeded it may have been done. Raises FailedPrecondition,
         PermissionDenied, ResourceExhausted; and ValueError if nothing is to be changed.
         """
-        call = calls.update_partner(partner_id, verification_code_enabled, verification_contact, verification_code)
+        call = requests.update_partner(partner_id, verification_code_enabled, verification_contact, verification_code)
         return self._answer(call, timeout)
 
     def send_verification_code(
@@ -238,13 +238,13 @@ class Client:
         customer_ids: Iterable[str] = (),
         scope: FreezeScope | None = None,
         timeout: float | None = 20.0,
-    ) -> answers.SentCode:
+    ) -> models.SentCode:
         """Mails a code to the partner's contact, good for one such action. A code before it is good for nothing.
 
         Is tried once, since each mail counts, and waits longer than other calls, as mail servers take their time.
         Raises NotFound, FailedPrecondition, ResourceExhausted, Unavailable.
         """
-        return self._answer(calls.send_verification_code(partner_id, action, customer_ids, scope), timeout)
+        return self._answer(requests.send_verification_code(partner_id, action, customer_ids, scope), timeout)
 
     def _items(self, call: Call[tuple[list[_Answer], str]], timeout: float | None) -> Iterator[_Answer]:
         items, token = self._answer(call, timeout)
@@ -255,7 +255,7 @@ class Client:
 
     def _answer(self, call: Call[_Answer], timeout: float | None) -> _Answer:
         """Makes the call until it is answered, refused, or out of time."""
-        tries = Tries(self._timeout if timeout is None else timeout, once=call.once)
+        tries = Attempts(self._timeout if timeout is None else timeout, once=call.once)
         while True:
             channel = self._channels[next(self._turns) % len(self._channels)]
             method = channel.unary_unary(call.path, _serialized, call.response_class.FromString)

@@ -4,12 +4,8 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from . import answers
-from .errors import error_of_status
-from .v1 import customer_freeze_service_pb2 as freezes_pb
-from .v1 import customer_pb2, policy_pb2
-from .v1 import policy_decision_service_pb2 as decisions_pb
-from .words import (
+from . import models
+from .enums import (
     BillingMode,
     DecisionReason,
     FreezeEventAction,
@@ -18,13 +14,17 @@ from .words import (
     Operation,
     RuleBasis,
 )
+from .errors import error_of_status
+from .v1 import customer_freeze_service_pb2 as freezes_pb
+from .v1 import customer_pb2, policy_pb2
+from .v1 import policy_decision_service_pb2 as decisions_pb
 
 _ALLOW = policy_pb2.DECISION_ALLOW
 
 
-def decision(message: decisions_pb.CheckOperationResponse) -> answers.Decision:
+def decision(message: decisions_pb.CheckOperationResponse) -> models.Decision:
     """A decision. Anything but ALLOW is a denial."""
-    return answers.Decision(
+    return models.Decision(
         allowed=message.decision == _ALLOW,
         reason=DecisionReason(message.reason),
         message=message.message,
@@ -35,26 +35,26 @@ def decision(message: decisions_pb.CheckOperationResponse) -> answers.Decision:
     )
 
 
-def batch_decisions(message: decisions_pb.BatchCheckOperationsResponse) -> answers.BatchDecisions:
+def batch_decisions(message: decisions_pb.BatchCheckOperationsResponse) -> models.BatchDecisions:
     """The decisions of a batch."""
     results = tuple(
         decision(result.response) if result.HasField("response") else error_of_status(result.error)
         for result in message.results
     )
-    return answers.BatchDecisions(results, message.revision)
+    return models.BatchDecisions(results, message.revision)
 
 
-def policy(message: decisions_pb.ListRulesResponse) -> answers.Policy:
+def policy(message: decisions_pb.ListRulesResponse) -> models.Policy:
     """A policy."""
-    return answers.Policy(
+    return models.Policy(
         rules=tuple(map(_rule, message.rules)),
         unknown_customer_allowed=message.unknown_customer_decision == _ALLOW,
         policy_version=message.policy_version,
     )
 
 
-def _rule(message: policy_pb2.Rule) -> answers.Rule:
-    return answers.Rule(
+def _rule(message: policy_pb2.Rule) -> models.Rule:
+    return models.Rule(
         freeze_state=FreezeState(message.freeze_state),
         billing_mode=BillingMode(message.billing_mode),
         operation=Operation(message.operation),
@@ -66,50 +66,50 @@ def _rule(message: policy_pb2.Rule) -> answers.Rule:
     )
 
 
-def association(message: freezes_pb.AssociateCustomerResponse) -> answers.Association:
+def association(message: freezes_pb.AssociateCustomerResponse) -> models.Association:
     """An association."""
-    return answers.Association(customer(message.customer), message.revision)
+    return models.Association(customer(message.customer), message.revision)
 
 
-def disassociation(message: freezes_pb.DisassociateCustomerResponse) -> answers.Disassociation:
+def disassociation(message: freezes_pb.DisassociateCustomerResponse) -> models.Disassociation:
     """A disassociation."""
-    return answers.Disassociation(message.revision)
+    return models.Disassociation(message.revision)
 
 
-def change(message: freezes_pb.FreezeCustomerResponse | freezes_pb.UnfreezeCustomerResponse) -> answers.Change:
+def change(message: freezes_pb.FreezeCustomerResponse | freezes_pb.UnfreezeCustomerResponse) -> models.FreezeResult:
     """A freeze or an unfreeze."""
-    return answers.Change(customer(message.customer), message.message, message.revision)
+    return models.FreezeResult(customer(message.customer), message.message, message.revision)
 
 
 def batch_change(
     message: freezes_pb.BatchFreezeCustomersResponse | freezes_pb.BatchUnfreezeCustomersResponse,
-) -> answers.BatchChange:
+) -> models.BatchFreezeResult:
     """A batch of either."""
     results = {
         result.customer_id: customer(result.customer) if result.HasField("customer") else error_of_status(result.error)
         for result in message.results
     }
-    return answers.BatchChange(results, message.revision)
+    return models.BatchFreezeResult(results, message.revision)
 
 
-def got_customer(message: freezes_pb.GetCustomerResponse) -> answers.Customer:
+def got_customer(message: freezes_pb.GetCustomerResponse) -> models.Customer:
     """A customer that was asked for."""
     return customer(message.customer)
 
 
-def customers(message: freezes_pb.ListCustomersResponse) -> tuple[list[answers.Customer], str]:
+def customers(message: freezes_pb.ListCustomersResponse) -> tuple[list[models.Customer], str]:
     """A page of customers, and the token of the next one."""
     return [customer(one) for one in message.customers], message.next_page_token
 
 
-def events(message: freezes_pb.ListFreezeEventsResponse) -> tuple[list[answers.FreezeEvent], str]:
+def events(message: freezes_pb.ListFreezeEventsResponse) -> tuple[list[models.FreezeEvent], str]:
     """A page of events, and the token of the next one."""
     return [_event(one) for one in message.events], message.next_page_token
 
 
-def customer(message: customer_pb2.Customer) -> answers.Customer:
+def customer(message: customer_pb2.Customer) -> models.Customer:
     """A customer."""
-    return answers.Customer(
+    return models.Customer(
         customer_id=message.customer_id,
         partner_id=message.partner_id,
         freeze_state=FreezeState(message.freeze_state),
@@ -125,19 +125,19 @@ def customer(message: customer_pb2.Customer) -> answers.Customer:
     )
 
 
-def partner(message: freezes_pb.GetPartnerResponse | freezes_pb.UpdatePartnerResponse) -> answers.Partner:
+def partner(message: freezes_pb.GetPartnerResponse | freezes_pb.UpdatePartnerResponse) -> models.Partner:
     """A partner that was asked for, or updated."""
     one = message.partner
-    return answers.Partner(one.partner_id, one.verification_code_enabled, one.verification_contact or None)
+    return models.Partner(one.partner_id, one.verification_code_enabled, one.verification_contact or None)
 
 
-def sent_code(message: freezes_pb.SendVerificationCodeResponse) -> answers.SentCode:
+def sent_code(message: freezes_pb.SendVerificationCodeResponse) -> models.SentCode:
     """A code that was mailed."""
-    return answers.SentCode(_time(message.expire_time), message.sent_to)
+    return models.SentCode(_time(message.expire_time), message.sent_to)
 
 
-def _event(message: customer_pb2.FreezeEvent) -> answers.FreezeEvent:
-    return answers.FreezeEvent(
+def _event(message: customer_pb2.FreezeEvent) -> models.FreezeEvent:
+    return models.FreezeEvent(
         revision=message.revision,
         customer_id=message.customer_id,
         partner_id=message.partner_id,

@@ -10,11 +10,11 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from . import answers, readers
+from . import models, parsing
+from .enums import BillingMode, FreezeScope, FreezeState, Operation, VerificationAction
 from .v1 import customer_freeze_service_pb2 as freezes_pb
 from .v1 import partner_pb2
 from .v1 import policy_decision_service_pb2 as decisions_pb
-from .words import BillingMode, FreezeScope, FreezeState, Operation, VerificationAction
 
 Answer = TypeVar("Answer")
 
@@ -53,7 +53,7 @@ def check_operation(
     billing_mode: BillingMode,
     resource_id: str | None,
     minimum_revision: int | None,
-) -> Call[answers.Decision]:
+) -> Call[models.Decision]:
     """CheckOperation."""
     request = decisions_pb.CheckOperationRequest(
         customer_id=customer_id,
@@ -62,12 +62,10 @@ def check_operation(
         resource_id=resource_id,
         minimum_revision=minimum_revision,
     )
-    return Call(_DECISIONS + "CheckOperation", request, decisions_pb.CheckOperationResponse, readers.decision)
+    return Call(_DECISIONS + "CheckOperation", request, decisions_pb.CheckOperationResponse, parsing.decision)
 
 
-def batch_check_operations(
-    checks: Iterable[answers.Check], minimum_revision: int | None
-) -> Call[answers.BatchDecisions]:
+def batch_check_operations(checks: Iterable[models.Check], minimum_revision: int | None) -> Call[models.BatchDecisions]:
     """BatchCheckOperations."""
     requests = [
         decisions_pb.CheckOperationRequest(
@@ -82,28 +80,28 @@ def batch_check_operations(
         _DECISIONS + "BatchCheckOperations",
         decisions_pb.BatchCheckOperationsRequest(checks=requests, minimum_revision=minimum_revision),
         decisions_pb.BatchCheckOperationsResponse,
-        readers.batch_decisions,
+        parsing.batch_decisions,
     )
 
 
-def list_rules() -> Call[answers.Policy]:
+def list_rules() -> Call[models.Policy]:
     """ListRules."""
     return Call(
-        _DECISIONS + "ListRules", decisions_pb.ListRulesRequest(), decisions_pb.ListRulesResponse, readers.policy
+        _DECISIONS + "ListRules", decisions_pb.ListRulesRequest(), decisions_pb.ListRulesResponse, parsing.policy
     )
 
 
-def associate_customer(customer_id: str, partner_id: str, request_id: RequestId) -> Call[answers.Association]:
+def associate_customer(customer_id: str, partner_id: str, request_id: RequestId) -> Call[models.Association]:
     """AssociateCustomer."""
     request = freezes_pb.AssociateCustomerRequest(
         customer_id=customer_id, partner_id=partner_id, request_id=_request_id(request_id)
     )
-    return _change("AssociateCustomer", request, freezes_pb.AssociateCustomerResponse, readers.association)
+    return _change("AssociateCustomer", request, freezes_pb.AssociateCustomerResponse, parsing.association)
 
 
 def disassociate_customer(
     customer_id: str, reason: str, verification_code: str, request_id: RequestId
-) -> Call[answers.Disassociation]:
+) -> Call[models.Disassociation]:
     """DisassociateCustomer."""
     request = freezes_pb.DisassociateCustomerRequest(
         customer_id=customer_id,
@@ -111,7 +109,7 @@ def disassociate_customer(
         verification_code=verification_code,
         request_id=_request_id(request_id),
     )
-    return _change("DisassociateCustomer", request, freezes_pb.DisassociateCustomerResponse, readers.disassociation)
+    return _change("DisassociateCustomer", request, freezes_pb.DisassociateCustomerResponse, parsing.disassociation)
 
 
 def freeze_customer(
@@ -121,7 +119,7 @@ def freeze_customer(
     verification_code: str,
     request_id: RequestId,
     validate_only: bool,
-) -> Call[answers.Change]:
+) -> Call[models.FreezeResult]:
     """FreezeCustomer."""
     request = freezes_pb.FreezeCustomerRequest(
         customer_id=customer_id,
@@ -131,7 +129,7 @@ def freeze_customer(
         request_id=_request_id(request_id),
         validate_only=validate_only,
     )
-    return _change("FreezeCustomer", request, freezes_pb.FreezeCustomerResponse, readers.change)
+    return _change("FreezeCustomer", request, freezes_pb.FreezeCustomerResponse, parsing.change)
 
 
 def unfreeze_customer(
@@ -141,7 +139,7 @@ def unfreeze_customer(
     verification_code: str,
     request_id: RequestId,
     validate_only: bool,
-) -> Call[answers.Change]:
+) -> Call[models.FreezeResult]:
     """UnfreezeCustomer."""
     request = freezes_pb.UnfreezeCustomerRequest(
         customer_id=customer_id,
@@ -151,12 +149,12 @@ def unfreeze_customer(
         request_id=_request_id(request_id),
         validate_only=validate_only,
     )
-    return _change("UnfreezeCustomer", request, freezes_pb.UnfreezeCustomerResponse, readers.change)
+    return _change("UnfreezeCustomer", request, freezes_pb.UnfreezeCustomerResponse, parsing.change)
 
 
 def batch_freeze_customers(
     customer_ids: Iterable[str], scope: FreezeScope, reason: str, verification_code: str, request_id: RequestId
-) -> Call[answers.BatchChange]:
+) -> Call[models.BatchFreezeResult]:
     """BatchFreezeCustomers."""
     request = freezes_pb.BatchFreezeCustomersRequest(
         customer_ids=customer_ids,
@@ -165,12 +163,12 @@ def batch_freeze_customers(
         verification_code=verification_code,
         request_id=_request_id(request_id),
     )
-    return _change("BatchFreezeCustomers", request, freezes_pb.BatchFreezeCustomersResponse, readers.batch_change)
+    return _change("BatchFreezeCustomers", request, freezes_pb.BatchFreezeCustomersResponse, parsing.batch_change)
 
 
 def batch_unfreeze_customers(
     customer_ids: Iterable[str], scope: FreezeScope, reason: str, verification_code: str, request_id: RequestId
-) -> Call[answers.BatchChange]:
+) -> Call[models.BatchFreezeResult]:
     """BatchUnfreezeCustomers."""
     request = freezes_pb.BatchUnfreezeCustomersRequest(
         customer_ids=customer_ids,
@@ -179,18 +177,18 @@ def batch_unfreeze_customers(
         verification_code=verification_code,
         request_id=_request_id(request_id),
     )
-    return _change("BatchUnfreezeCustomers", request, freezes_pb.BatchUnfreezeCustomersResponse, readers.batch_change)
+    return _change("BatchUnfreezeCustomers", request, freezes_pb.BatchUnfreezeCustomersResponse, parsing.batch_change)
 
 
-def get_customer(customer_id: str) -> Call[answers.Customer]:
+def get_customer(customer_id: str) -> Call[models.Customer]:
     """GetCustomer."""
     request = freezes_pb.GetCustomerRequest(customer_id=customer_id)
-    return Call(_FREEZES + "GetCustomer", request, freezes_pb.GetCustomerResponse, readers.got_customer)
+    return Call(_FREEZES + "GetCustomer", request, freezes_pb.GetCustomerResponse, parsing.got_customer)
 
 
 def list_customers(
     partner_id: str, freeze_state: FreezeState | None, retention_expired: bool | None, page_size: int
-) -> Call[tuple[list[answers.Customer], str]]:
+) -> Call[tuple[list[models.Customer], str]]:
     """ListCustomers."""
     request = freezes_pb.ListCustomersRequest(
         partner_id=partner_id,
@@ -198,7 +196,7 @@ def list_customers(
         retention_expired=retention_expired,
         page_size=page_size,
     )
-    return Call(_FREEZES + "ListCustomers", request, freezes_pb.ListCustomersResponse, readers.customers)
+    return Call(_FREEZES + "ListCustomers", request, freezes_pb.ListCustomersResponse, parsing.customers)
 
 
 def list_freeze_events(
@@ -208,7 +206,7 @@ def list_freeze_events(
     start_time: datetime | None,
     end_time: datetime | None,
     page_size: int,
-) -> Call[tuple[list[answers.FreezeEvent], str]]:
+) -> Call[tuple[list[models.FreezeEvent], str]]:
     """ListFreezeEvents."""
     request = freezes_pb.ListFreezeEventsRequest(
         customer_id=customer_id,
@@ -218,18 +216,18 @@ def list_freeze_events(
         end_time=_timestamp(end_time),
         page_size=page_size,
     )
-    return Call(_FREEZES + "ListFreezeEvents", request, freezes_pb.ListFreezeEventsResponse, readers.events)
+    return Call(_FREEZES + "ListFreezeEvents", request, freezes_pb.ListFreezeEventsResponse, parsing.events)
 
 
-def get_partner(partner_id: str) -> Call[answers.Partner]:
+def get_partner(partner_id: str) -> Call[models.Partner]:
     """GetPartner."""
     request = freezes_pb.GetPartnerRequest(partner_id=partner_id)
-    return Call(_FREEZES + "GetPartner", request, freezes_pb.GetPartnerResponse, readers.partner)
+    return Call(_FREEZES + "GetPartner", request, freezes_pb.GetPartnerResponse, parsing.partner)
 
 
 def update_partner(
     partner_id: str, enabled: bool | None, contact: str | None, verification_code: str
-) -> Call[answers.Partner]:
+) -> Call[models.Partner]:
     """UpdatePartner. Raises ValueError if nothing is to be changed."""
     if enabled is None and contact is None:
         raise ValueError("an update needs verification_code_enabled, verification_contact, or both")
@@ -241,12 +239,12 @@ def update_partner(
         update_mask=FieldMask(paths=[path for path, value in changed.items() if value is not None]),
         verification_code=verification_code,
     )
-    return Call(_FREEZES + "UpdatePartner", request, freezes_pb.UpdatePartnerResponse, readers.partner, once=True)
+    return Call(_FREEZES + "UpdatePartner", request, freezes_pb.UpdatePartnerResponse, parsing.partner, once=True)
 
 
 def send_verification_code(
     partner_id: str, action: VerificationAction, customer_ids: Iterable[str], scope: FreezeScope | None
-) -> Call[answers.SentCode]:
+) -> Call[models.SentCode]:
     """SendVerificationCode."""
     request = freezes_pb.SendVerificationCodeRequest(
         partner_id=partner_id,
@@ -255,7 +253,7 @@ def send_verification_code(
         scope=None if scope is None else _wire(scope),
     )
     response_class = freezes_pb.SendVerificationCodeResponse
-    return Call(_FREEZES + "SendVerificationCode", request, response_class, readers.sent_code, once=True)
+    return Call(_FREEZES + "SendVerificationCode", request, response_class, parsing.sent_code, once=True)
 
 
 def _change(method: str, request: Any, response_class: type[Message], read: Callable[[Any], Answer]) -> Call[Answer]:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from .errors import FrostgateError
-from .words import (
+from .enums import (
     BillingMode,
     DecisionReason,
     FreezeEventAction,
@@ -13,6 +12,7 @@ from .words import (
     Operation,
     RuleBasis,
 )
+from .errors import FrostgateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Disassociation:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FreezeResult:
     """A customer was frozen or unfrozen; `message` says so to a person."""
 
     customer: Customer
@@ -147,7 +147,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchChange:
+class BatchFreezeResult:
     """What became of each customer of a batch, by its id, in the order asked: itself, or why it was not changed."""
 
     results: dict[str, Customer | FrostgateError]

@@ -7,13 +7,13 @@ from enum import IntEnum
 from typing import Self
 
 
-class _Word(IntEnum):
+class _WireEnum(IntEnum):
     @classmethod
     def _missing_(cls, _: object) -> Self:
         return cls(0)
 
 
-class FreezeScope(_Word):
+class FreezeScope(_WireEnum):
     """How far a freeze reaches."""
 
     UNRECOGNIZED = 0
@@ -21,7 +21,7 @@ class FreezeScope(_Word):
     ACCOUNT_AND_RESOURCES = 2
 
 
-class FreezeState(_Word):
+class FreezeState(_WireEnum):
     """What is frozen of a customer."""
 
     UNRECOGNIZED = 0
@@ -30,7 +30,7 @@ class FreezeState(_Word):
     ACCOUNT_AND_RESOURCES_FROZEN = 3
 
 
-class BillingMode(_Word):
+class BillingMode(_WireEnum):
     """How a resource is paid for."""
 
     UNRECOGNIZED = 0
@@ -39,7 +39,7 @@ class BillingMode(_Word):
     SPOT = 3
 
 
-class Operation(_Word):
+class Operation(_WireEnum):
     """What a customer wants to do with a resource."""
 
     UNRECOGNIZED = 0
@@ -56,7 +56,7 @@ class Operation(_Word):
     ACCESS = 11
 
 
-class DecisionReason(_Word):
+class DecisionReason(_WireEnum):
     """Why a check was answered as it was."""
 
     UNRECOGNIZED = 0
@@ -67,7 +67,7 @@ class DecisionReason(_Word):
     CUSTOMER_UNKNOWN = 5
 
 
-class RuleBasis(_Word):
+class RuleBasis(_WireEnum):
     """What a rule rests on: the source's table, a sentence of it, its silence, or the operator's decision."""
 
     UNRECOGNIZED = 0
@@ -77,7 +77,7 @@ class RuleBasis(_Word):
     OVERRIDE = 4
 
 
-class VerificationAction(_Word):
+class VerificationAction(_WireEnum):
     """What a verification code is sent for."""
 
     UNRECOGNIZED = 0
@@ -87,7 +87,7 @@ class VerificationAction(_Word):
     UPDATE_PARTNER = 4
 
 
-class FreezeEventAction(_Word):
+class FreezeEventAction(_WireEnum):
     """What happened to a customer."""
 
     UNRECOGNIZED = 0

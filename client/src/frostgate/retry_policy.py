@@ -25,7 +25,7 @@ CHANNEL_OPTIONS: list[tuple[str, object]] = [
 ]
 
 
-class Tries:
+class Attempts:
     """The tries of one call, and the deadline of them all."""
 
     def __init__(self, timeout: float, *, once: bool = False) -> None:
