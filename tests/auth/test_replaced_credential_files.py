@@ -1,4 +1,4 @@
-"""Certificates, keys and callers are replaced while the server runs; what is replaced by rubbish stays."""
+"""Certificates, keys and callers are replaced while the server runs; a malformed replacement is not used."""
 
 import os
 import signal
@@ -164,7 +164,7 @@ def test_a_caller_that_lost_its_role_is_refused_and_a_new_one_let_in(access: Acc
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_rubbish_is_logged_once_and_what_was_there_before_counts_also_for_a_new_worker(
+def test_a_malformed_file_is_logged_once_and_the_one_before_counts_also_for_a_new_worker(
     access: Access, server: ServerProcess, file: str, content: bytes | None, said: str
 ) -> None:
     path = access.directory / file

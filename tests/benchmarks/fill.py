@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from frostgate_server.domain import hash_chain as event_chain
+from frostgate_server.domain import hash_chain
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.enums import FreezeScope
-from frostgate_server.storage import sqlite as sqlite_store
+from frostgate_server.storage import sqlite
 from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.sqlite.opening import open_store
 from support.subjects import freeze_service
@@ -54,10 +54,10 @@ def filled_database(cache: Path, customers: int) -> Path:
 
 def _fingerprint() -> str:
     """Changes with whatever decides what a database holds."""
-    parts = Path(sqlite_store.__path__[0])
+    parts = Path(sqlite.__path__[0])
     files = [
         Path(__file__),
-        Path(event_chain.__file__),
+        Path(hash_chain.__file__),
         parts / "schema.sql",
         parts / "migrations.py",
         parts / "row_mapping.py",

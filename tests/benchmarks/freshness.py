@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import load_program, machine, report
 from benchmarks.fill import filled_database
 from benchmarks.load_program import Load
-from benchmarks.pages import common
+from benchmarks.pages import raw_results
 from benchmarks.rounds import copied
 from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, checks_that_exist, running
@@ -38,7 +38,7 @@ def main() -> int:
     except CannotMeasure as error:
         print(f"make freshness: {error}", file=sys.stderr)
         return 1
-    raw = common.RESULTS / f"freshness-{result['started'][:10]}-{result['commit'][:9]}.json"
+    raw = raw_results.RESULTS / f"freshness-{result['started'][:10]}-{result['commit'][:9]}.json"
     raw.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     measured = result["measured"]
     print(f"{measured['items']:,} pairs, {measured['crossed']:,} across workers, {measured['stale']:,} stale")

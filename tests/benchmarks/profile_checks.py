@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import load_program, machine
 from benchmarks.fill import ID_FORMAT, STATES, OpenTransaction, filled_database
 from benchmarks.load_program import Load
-from benchmarks.pages import common, profile
+from benchmarks.pages import profile, raw_results
 from benchmarks.rounds import copied
 from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, Check, checks_that_exist, running, typical_answer
@@ -36,7 +36,7 @@ from benchmarks.subjects import Echo, Frostgate
 from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.enums import Decision, FreezeScope
-from frostgate_server.policy import loader as policy_file
+from frostgate_server.policy import loader
 from frostgate_server.rpc.policy_decision_servicer import PolicyDecisionServicer
 from frostgate_server.services.decision_service import DecisionService
 from frostgate_server.storage.interface import Store, Transaction
@@ -69,7 +69,7 @@ def main() -> int:
     except CannotMeasure as error:
         print(f"profile: {error}", file=sys.stderr)
         return 1
-    raw = common.RESULTS / f"profile-{result['started'][:10]}-{result['commit'][:9]}.json"
+    raw = raw_results.RESULTS / f"profile-{result['started'][:10]}-{result['commit'][:9]}.json"
     raw.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     profile.write_profile(raw)
     print(f"Wrote {raw.name} and the tables of {profile.PERFORMANCE.name}")
@@ -180,7 +180,7 @@ def _make_changes(number: int, transaction: Transaction) -> None:
 
 def _steps(database: Path, checks: list[Check]) -> dict[str, float]:
     """Microseconds of each step of a check, in one thread that does nothing else; and of a check in a batch."""
-    policy = policy_file.load(None, Decision.DENY)
+    policy = loader.load(None, Decision.DENY)
     requests = [
         CheckOperationRequest(customer_id=ID_FORMAT % (n * 7 % _CUSTOMERS), billing_mode=mode, operation=operation)
         for n in range(50)

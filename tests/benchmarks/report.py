@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import figures, plots
 from benchmarks.figures import Bar, Result, Series
-from benchmarks.pages.common import PLOTS, RESULTS, ROOT, describe_runs, newest, plot_link, show_spread
 from benchmarks.pages.identities import identities
+from benchmarks.pages.raw_results import PLOTS, RESULTS, ROOT, describe_runs, newest, plot_link, show_spread
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import load_program, machine, report
 from benchmarks.fill import filled_database
 from benchmarks.identified import Papers
-from benchmarks.pages import common
+from benchmarks.pages import raw_results
 from benchmarks.rounds import Measurement, Plan
 from benchmarks.servers import CannotMeasure
 
@@ -87,11 +87,11 @@ def _results(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]
 
 def _write(kind: str, result: dict[str, Any]) -> None:
     """Writes a raw result, and the page anew."""
-    raw = common.RESULTS / f"{kind}{result['started'][:10]}-{result['commit'][:9]}.json"
+    raw = raw_results.RESULTS / f"{kind}{result['started'][:10]}-{result['commit'][:9]}.json"
     raw.parent.mkdir(exist_ok=True)
     raw.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(f"Wrote {raw.relative_to(_ROOT)}")
-    if newest := common.newest():
+    if newest := raw_results.newest():
         report.write(newest)
         print(f"Wrote {report.PAGE.relative_to(_ROOT)}")
 

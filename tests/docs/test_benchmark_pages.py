@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from benchmarks import report
 from benchmarks.identified import WAYS
-from benchmarks.pages import common, profile
+from benchmarks.pages import profile, raw_results
 from benchmarks.scenarios import IDENTIFIED_CALLERS, identities
 from support.processes import output
 
@@ -25,7 +25,7 @@ def test_the_tables_of_where_time_goes_are_what_the_script_makes_of_the_raw_resu
 def test_every_raw_result_is_committed() -> None:
     listed = output("git", "ls-files", "tests/benchmarks/results", cwd=ROOT)
     committed = {Path(line).name for line in listed.splitlines()}
-    assert {raw.name for raw in common.RESULTS.glob("*.json")} <= committed
+    assert {raw.name for raw in raw_results.RESULTS.glob("*.json")} <= committed
 
 
 @pytest.fixture
@@ -33,12 +33,12 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place for raw results beside the page's own, instead of those that are committed."""
     directory = tmp_path / "results"
     directory.mkdir()
-    monkeypatch.setattr(common, "RESULTS", directory)
+    monkeypatch.setattr(raw_results, "RESULTS", directory)
     return directory
 
 
 def test_without_a_raw_result_of_identities_the_page_says_nothing_of_them(results: Path) -> None:
-    assert common.newest("identities-*.json") is None
+    assert raw_results.newest("identities-*.json") is None
     assert "## Identities" not in _page(results)
 
 

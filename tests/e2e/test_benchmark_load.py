@@ -24,7 +24,7 @@ NEW_TOKENS = next(way for way in WAYS if way.new)
 
 
 class Bench:
-    """The program, and a server for each kind of door."""
+    """The program, and a server for each kind of listener."""
 
     def __init__(self, program: Path, papers: Papers, servers: Mapping[str, Running], load: Load) -> None:
         self._program = program
@@ -35,13 +35,13 @@ class Bench:
     def statuses(self, server: Way, callers: Way, **more: str) -> dict[str, int]:
         """What came of calls by these callers. Raises CannotMeasure if the load refuses to run."""
         shown = [*self._papers.of_callers(callers), *(f"-{name}={value}" for name, value in more.items())]
-        told = load_program.outcome(self._program, self._servers[door(server)], replace(self._load, shown=shown))
+        told = load_program.outcome(self._program, self._servers[listener(server)], replace(self._load, shown=shown))
         assert "DECISION_UNSPECIFIED" not in told["measured"]["decisions"]
         statuses: dict[str, int] = told["measured"]["statuses"]
         return statuses
 
 
-def door(way: Way) -> str:
+def listener(way: Way) -> str:
     """What a server asks its callers for."""
     return next(
         kind for kind, asked in (("token", way.algorithm), ("certificate", way.certificate), (way.name, 1)) if asked
@@ -62,13 +62,15 @@ def bench(tmp_path_factory: pytest.TempPathFactory, papers: Papers, tool: Callab
     database, log = filled_database(directory, CUSTOMERS), directory / "servers.log"
     with ExitStack() as started:
         servers = {
-            door(way): started.enter_context(
-                running([*Frostgate(CUSTOMERS).command(copy_of(database, door(way))), *papers.of_server(way)], {}, log)
+            listener(way): started.enter_context(
+                running(
+                    [*Frostgate(CUSTOMERS).command(copy_of(database, listener(way))), *papers.of_server(way)], {}, log
+                )
             )
             for way in (PLAINTEXT, TLS, MTLS, TOKEN)
         }
         load = Load(
-            CUSTOMERS, checks_that_exist(servers[door(PLAINTEXT)]), Calls("check", 2), None, SECONDS, SECONDS, 1
+            CUSTOMERS, checks_that_exist(servers[listener(PLAINTEXT)]), Calls("check", 2), None, SECONDS, SECONDS, 1
         )
         yield Bench(program, papers, servers, load)
 

@@ -9,7 +9,7 @@ from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from frostgate.v1.policy_pb2 import BillingMode, FreezeScope, Operation
-from frostgate_server.services import page_token as paging
+from frostgate_server.services import page_token as page_tokens
 from frostgate_server.storage.queries import EventFilter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -60,9 +60,8 @@ def test_an_oversize_request_is_refused_by_grpc_itself(server: ServerProcess) ->
 
 def test_a_made_up_page_token_is_refused_where_no_revision_can_be(calls: Calls) -> None:
     for revision in (0, -1, 2**63, 2**70):
-        call = partial(
-            calls.events, page_token=paging.token(paging.event_filters(EventFilter(), EventFilter()), revision)
-        )
+        token = page_tokens.token(page_tokens.event_filters(EventFilter(), EventFilter()), revision)
+        call = partial(calls.events, page_token=token)
         assert refusal(call).reason == "PAGE_TOKEN_INVALID"
 
 

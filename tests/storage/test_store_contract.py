@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from frostgate_server.domain import customer as freezing
+from frostgate_server.domain import customer as transitions
 from frostgate_server.domain.audit_entry import AuditNote
 from frostgate_server.domain.customer import FreezeEvent, Moment
 from frostgate_server.domain.enums import FreezeEventAction, FreezeState
@@ -49,7 +49,7 @@ class TestWire(StoreContract):
 
 def associate(transaction: Transaction, customer_id: str) -> int:
     at = Moment(transaction.revision() + 1, NOW)
-    customer = freezing.associate(customer_id, None, "p", at)
+    customer = transitions.associate(customer_id, None, "p", at)
     event = FreezeEvent(
         revision=at.revision,
         customer_id=customer_id,

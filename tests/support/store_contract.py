@@ -1,6 +1,6 @@
 """What a store promises, as tests that every store passes, and that the service passes over the wire as well.
 
-A Subject is a frostgate behind some door. The tests know nothing of what is behind it.
+A Subject is frostgate behind one interface: its services, or the wire. The tests do not know which.
 """
 
 from collections.abc import Callable, Iterator

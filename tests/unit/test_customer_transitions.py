@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from frostgate_server.domain import customer as freezing
+from frostgate_server.domain import customer as transitions
 from frostgate_server.domain.customer import Customer, Moment
 from frostgate_server.domain.enums import FreezeScope, FreezeState
 from frostgate_server.domain.errors import (
@@ -23,25 +23,25 @@ RETENTION = timedelta(days=15)
 NORMAL, ACCOUNT_FROZEN, RESOURCES_FROZEN = FreezeState
 ACCOUNT, RESOURCES = FreezeScope
 
-NEW = freezing.associate("c", None, "p", BEGIN)
+NEW = transitions.associate("c", None, "p", BEGIN)
 STATES: dict[str, Customer | None] = {
     "unknown": None,
-    "normal": freezing.unfreeze("c", NEW, ACCOUNT, BEGIN),
+    "normal": transitions.unfreeze("c", NEW, ACCOUNT, BEGIN),
     "account frozen": NEW,
-    "resources frozen": freezing.freeze("c", NEW, RESOURCES, "unpaid", RETENTION, BEGIN),
+    "resources frozen": transitions.freeze("c", NEW, RESOURCES, "unpaid", RETENTION, BEGIN),
 }
 
 
 def done(action: str, before: Customer | None) -> Customer | None:
     match action.split():
         case ["associate"]:
-            return freezing.associate("c", before, "p", LATER)
+            return transitions.associate("c", before, "p", LATER)
         case ["disassociate"]:
-            return freezing.disassociate("c", before)  # type: ignore[func-returns-value] # the customer is unknown now
+            return transitions.disassociate("c", before)  # type: ignore[func-returns-value] # the customer is unknown now
         case ["freeze", scope]:
-            return freezing.freeze("c", before, FreezeScope[scope], "unpaid", RETENTION, LATER)
+            return transitions.freeze("c", before, FreezeScope[scope], "unpaid", RETENTION, LATER)
         case ["unfreeze", scope]:
-            return freezing.unfreeze("c", before, FreezeScope[scope], LATER)
+            return transitions.unfreeze("c", before, FreezeScope[scope], LATER)
     raise AssertionError(action)
 
 
@@ -97,11 +97,11 @@ def test_a_new_customer_is_frozen_by_default_from_its_association_on() -> None:
         associate_time=BEGIN.time,
         update_time=BEGIN.time,
         revision=1,
-    ) == freezing.associate("c", None, "p", BEGIN)
+    ) == transitions.associate("c", None, "p", BEGIN)
 
 
 def test_freezing_the_resources_too_sets_reason_and_time_anew_and_starts_the_retention_period() -> None:
-    after = freezing.freeze("c", NEW, RESOURCES, "unpaid", RETENTION, LATER)
+    after = transitions.freeze("c", NEW, RESOURCES, "unpaid", RETENTION, LATER)
     assert after == replace(
         NEW,
         freeze_state=RESOURCES_FROZEN,
@@ -119,11 +119,11 @@ def test_fees_accrue_unless_resources_are_frozen() -> None:
 
 
 def test_unfreezing_leaves_nothing_of_the_freeze() -> None:
-    after = freezing.unfreeze("c", STATES["resources frozen"], RESOURCES, LATER)
+    after = transitions.unfreeze("c", STATES["resources frozen"], RESOURCES, LATER)
     assert (after.freeze_reason, after.freeze_time, after.retention_expire_time) == (None, None, None)
 
 
 def test_unfreezing_after_the_retention_period_is_allowed() -> None:
     much_later = Moment(3, LATER.time + timedelta(days=1000))
-    after = freezing.unfreeze("c", STATES["resources frozen"], RESOURCES, much_later)
+    after = transitions.unfreeze("c", STATES["resources frozen"], RESOURCES, much_later)
     assert after.freeze_state is NORMAL

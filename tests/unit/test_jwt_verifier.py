@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from frostgate_server.auth import jwt_verifier as tokens_module
+from frostgate_server.auth import jwt_verifier
 from frostgate_server.auth.credential import BadCredential, Credential
 from frostgate_server.auth.jwks import token_keys
 from frostgate_server.auth.jwt_verifier import LONGEST_TOKEN, JwtRules, JwtVerifier, bearer_token
@@ -81,7 +81,7 @@ def test_a_token_without_kid_needs_a_set_of_one_key() -> None:
 
 
 def test_only_so_many_tokens_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens_module, "TOKENS_KEPT", 2)
+    monkeypatch.setattr(jwt_verifier, "TOKENS_KEPT", 2)
     key = KEYS["EdDSA"]
     tokens = tokens_of(jwks(one=key))
     texts = [token(str(number), key, algorithm="EdDSA") for number in range(3)]

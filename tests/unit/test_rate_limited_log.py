@@ -4,13 +4,13 @@ import logging
 from itertools import chain, repeat
 
 import pytest
-from frostgate_server.observability import rate_limited_log as refusals_log
+from frostgate_server.observability import rate_limited_log
 from frostgate_server.observability.rate_limited_log import RateLimitedLog
 
 
 def test_no_stranger_can_fill_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     clock = chain(repeat(10.0, 12), repeat(11.5))
-    monkeypatch.setattr(refusals_log, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(rate_limited_log, "monotonic", lambda: next(clock))
     log = RateLimitedLog(logging.getLogger("test"))
     with caplog.at_level(logging.INFO):
         for number in range(13):

@@ -108,7 +108,7 @@ def test_a_test_that_no_signal_reaches_fails_alone(tmp_path: Path) -> None:
 def test_a_process_that_outlives_the_tests_is_named_and_killed_and_the_run_fails(tmp_path: Path) -> None:
     done = run(*pytest_command(tmp_path, LEAVING, "-n2"))
     assert done.returncode == 1
-    (pid,) = re.findall(r"outlived the tests: process (\d+): sleep 1000", done.stdout)
+    (pid,) = re.findall(r"outlived the tests: process (\d+): (?:sh -c )?sleep 1000", done.stdout)
     assert not is_running(int(pid))
 
 

@@ -8,7 +8,7 @@ import pytest
 from frostgate.v1 import customer_pb2, error_reason_pb2, policy_pb2
 from frostgate.v1.policy_decision_service_pb2 import ListRulesRequest
 from frostgate_server.auth.interface import AnonymousAuthenticator
-from frostgate_server.domain import enums as vocabulary
+from frostgate_server.domain import enums
 from frostgate_server.domain.errors import (
     FieldViolation,
     FrostgateError,
@@ -75,8 +75,8 @@ def wire_words(enum: EnumDescriptor) -> dict[str, int]:
     [*policy_pb2.DESCRIPTOR.enum_types_by_name.values(), *customer_pb2.DESCRIPTOR.enum_types_by_name.values()],
     ids=lambda enum: enum.name,
 )
-def test_the_vocabulary_has_the_numbers_of_the_wire(enum: EnumDescriptor) -> None:
-    words = getattr(vocabulary, enum.name)
+def test_the_enums_have_the_numbers_of_the_wire(enum: EnumDescriptor) -> None:
+    words = getattr(enums, enum.name)
     assert {word.name: word.value for word in words} == wire_words(enum)
 
 
@@ -105,10 +105,10 @@ def test_a_bug_is_internal_and_only_the_log_knows_more(caplog: pytest.LogCapture
         raise KeyError("secret")
 
     context: Any = Context()
-    with ThreadPool("test", 1, 1) as lane, caplog.at_level(logging.ERROR):
-        reception = HandlerContext(1, {"bulk": lane}, AnonymousAuthenticator(), cast(RefusalAudit, NoRefusals()))
+    with ThreadPool("test", 1, 1) as pool, caplog.at_level(logging.ERROR):
+        shared = HandlerContext(1, {"bulk": pool}, AnonymousAuthenticator(), cast(RefusalAudit, NoRefusals()))
         with pytest.raises(Aborted):
-            _make_handler("ListRules", buggy, reception)(ListRulesRequest(), context)
+            _make_handler("ListRules", buggy, shared)(ListRulesRequest(), context)
     assert context.status.code is grpc.StatusCode.INTERNAL
     status = Status.FromString(dict(context.status.trailing_metadata)["grpc-status-details-bin"])
     call_id = error_info(status).metadata["call_id"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks import figures
 from benchmarks.figures import Result, Run, Series
-from benchmarks.pages.common import describe_runs, plot_link, show_spread
+from benchmarks.pages.raw_results import describe_runs, plot_link, show_spread
 
 
 def identities(raw: Path, result: Result) -> str:

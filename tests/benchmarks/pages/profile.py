@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages.common import RESULTS, ROOT
+from benchmarks.pages.raw_results import RESULTS, ROOT
 
 PERFORMANCE = ROOT / "docs" / "performance.md"
 

@@ -5,4 +5,4 @@ Tests block changes until something else has happened. On a loaded machine this 
 
 from frostgate_server.storage.sqlite import connections, group_commit
 
-group_commit.PATIENCE = connections.BUSY_TIMEOUT = 60.0
+group_commit.WRITE_TIMEOUT = connections.BUSY_TIMEOUT = 60.0

@@ -8,7 +8,7 @@ from typing import Any
 
 from frostgate_server.domain.errors import StartupError
 
-from . import types as values
+from . import types
 from .callers_table import Callers, CallersError, parse_callers
 from .settings import Configuration, Setting, Settings, all_settings
 
@@ -22,7 +22,7 @@ def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Pa
     """
     document = _read_file(file) if file else {}
     tables = document.pop("callers", None)
-    in_file = {key: values.text_of(value) for key, value in document.items()}
+    in_file = {key: types.text_of(value) for key, value in document.items()}
     chosen: dict[str, Any] = {}
     origins: dict[str, str] = {}
     problems = [f"{file}: unknown setting {key}" for key in in_file if key not in Settings.__slots__]

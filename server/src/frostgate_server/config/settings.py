@@ -13,7 +13,7 @@ from typing import Any
 from frostgate_server.domain.enums import Decision
 from frostgate_server.domain.roles import Role
 
-from . import types as values
+from . import types
 from .callers_table import Callers, KnownCaller
 
 DEFAULT_DATABASE = Path("data/frostgate.db")
@@ -29,41 +29,41 @@ class Settings:
 
     listen: str = _setting(
         "127.0.0.1:50051",
-        values.optional_address,
+        types.optional_address,
         str,
         "Where to listen: HOST:PORT ([HOST]:PORT for IPv6; port 0 takes a free one) or unix:/path. "
         "A host that is not loopback needs callers, or --insecure. Empty: only at --mtls-listen.",
     )
     insecure: bool = _setting(
         False,
-        values.switch,
-        values.shown_switch,
+        types.switch,
+        types.shown_switch,
         "Serve without callers on addresses that are not loopback too: whoever reaches the port can freeze every "
         "customer.",
     )
     tls_certificate: Path | None = _setting(
         None,
-        values.optional_path,
-        values.shown_optional_path,
+        types.optional_path,
+        types.shown_optional_path,
         "The server's certificate, and those between it and the authority's: a PEM file. With it, and --tls-key, "
         "callers connect by TLS; a replaced file is used for new connections.",
     )
     tls_key: Path | None = _setting(
         None,
-        values.optional_path,
-        values.shown_optional_path,
+        types.optional_path,
+        types.shown_optional_path,
         "The key of --tls-certificate: a PEM file, not encrypted.",
     )
     mtls_listen: str = _setting(
         "",
-        values.optional_address,
+        types.optional_address,
         str,
         "A second address, as --listen, where callers show a client certificate. None if empty.",
     )
     client_ca: Path | None = _setting(
         None,
-        values.optional_path,
-        values.shown_optional_path,
+        types.optional_path,
+        types.shown_optional_path,
         "The authorities from which client certificates must come: a PEM file. A replaced file is used for new "
         "connections.",
     )
@@ -76,152 +76,152 @@ class Settings:
     token_audience: str = _setting("", str, str, "The aud that bearer tokens must have, or have among others.")
     token_keys: Path | None = _setting(
         None,
-        values.optional_path,
-        values.shown_optional_path,
+        types.optional_path,
+        types.shown_optional_path,
         "The public keys of the issuer: a JWKS file. A replaced file is used within seconds.",
     )
     token_algorithms: tuple[str, ...] = _setting(
         ("RS256", "ES256", "EdDSA"),
-        values.token_algorithms,
-        values.shown_token_algorithms,
+        types.token_algorithms,
+        types.shown_token_algorithms,
         "What tokens may be signed by, with commas between: RS, PS or ES with 256, 384 or 512, or EdDSA.",
     )
     token_leeway: timedelta = _setting(
         timedelta(seconds=30),
-        values.token_leeway,
-        values.shown_duration,
+        types.token_leeway,
+        types.shown_duration,
         "How far the issuer's clock may be from the server's: at most 60s.",
     )
     reflection: str = _setting(
         "callers",
-        values.reflection,
+        types.reflection,
         str,
         "Who may ask what services there are: anyone, callers (those with a role, or all if there are none) or off.",
     )
     database: Path = _setting(
         DEFAULT_DATABASE,
-        values.path,
+        types.path,
         str,
         "The SQLite file. Its -wal, -shm, -head, -lock and -key files are beside it.",
     )
     create: bool = _setting(
         False,
-        values.switch,
-        values.shown_switch,
+        types.switch,
+        types.shown_switch,
         "Make the database if there is none. Only the default database is made without being asked for.",
     )
     policy: Path | None = _setting(
         None,
-        values.optional_path,
-        values.shown_optional_path,
+        types.optional_path,
+        types.shown_optional_path,
         "A TOML file with decisions for cells on which the source is silent. None if empty.",
     )
     retention_period: timedelta = _setting(
         timedelta(days=15),
-        values.retention_period,
-        values.shown_duration,
+        types.retention_period,
+        types.shown_duration,
         "How long data is retained once resources are frozen, for freezes from now on: such as 15d or 36h.",
     )
     unknown_customer: Decision = _setting(
         Decision.DENY,
-        values.decision,
-        values.shown_decision,
+        types.decision,
+        types.shown_decision,
         "What a check for a customer of no partner is answered: deny or allow.",
     )
     workers: int | None = _setting(
         None,
-        values.worker_count,
-        values.shown_worker_count,
+        types.worker_count,
+        types.shown_worker_count,
         "Worker processes that share port and database, 1 to 64. auto: one for each core that it may use, "
         "or one on a unix socket.",
     )
     worker_patience: timedelta = _setting(
         timedelta(seconds=10),
-        values.worker_patience,
-        values.shown_duration,
+        types.worker_patience,
+        types.shown_duration,
         "How long a worker may show no sign of life before it is replaced: 1s to 1h.",
     )
     check_threads: int = _setting(
         2,
-        values.thread_count,
+        types.thread_count,
         str,
         "Threads of each worker for single checks, 1 to 64. More than two share one interpreter lock to no gain.",
     )
     drain_period: timedelta = _setting(
         timedelta(seconds=10),
-        values.drain_period,
-        values.shown_duration,
+        types.drain_period,
+        types.shown_duration,
         "How long calls under way may go on after SIGTERM or SIGINT: such as 10s. A second signal ends them at once.",
     )
     head_export: str = _setting(
         "",
-        values.export_target,
+        types.export_target,
         str,
         "Where the head of the history is exported to, for frostgate-server verify: a file that lines are appended to, "
         "or - for stdout. Not at all if empty.",
     )
     head_export_period: timedelta = _setting(
         timedelta(hours=1),
-        values.export_period,
-        values.shown_duration,
+        types.export_period,
+        types.shown_duration,
         "How often the head is exported, besides at the start and at the end: such as 10m or 1h.",
     )
     verification_key: Path | None = _setting(
         None,
-        values.optional_path,
-        values.shown_optional_path,
+        types.optional_path,
+        types.shown_optional_path,
         "A file of at least 32 secret bytes, under which verification codes are kept. If empty, a -key file beside the "
         "database, which is made if need be.",
     )
     code_lifetime: timedelta = _setting(
         timedelta(minutes=5),
-        values.code_lifetime,
-        values.shown_duration,
+        types.code_lifetime,
+        types.shown_duration,
         "How long a verification code is good: 1s to 1h.",
     )
     code_tries: int = _setting(
-        5, values.code_count, str, "How often a verification code may be tried, 1 to 100: then it is good for nothing."
+        5, types.code_count, str, "How often a verification code may be tried, 1 to 100: then it is good for nothing."
     )
     code_failures: int = _setting(
         10,
-        values.code_count,
+        types.code_count,
         str,
         "How many tries of verification codes may fail in an hour, of one partner, 1 to 100.",
     )
     code_sendings: int = _setting(
-        5, values.code_count, str, "How many verification codes are sent in an hour, to one partner, 1 to 100."
+        5, types.code_count, str, "How many verification codes are sent in an hour, to one partner, 1 to 100."
     )
     mail_server: str = _setting(
         "",
-        values.mail_server,
+        types.mail_server,
         str,
         "The SMTP server for verification codes, HOST:PORT. For development, on loopback only: log, which writes mails "
         "to the log. If empty, no partner can enable codes.",
     )
     mail_security: str = _setting(
         "starttls",
-        values.mail_security,
+        types.mail_security,
         str,
         "How mail is kept from others on its way to the server: starttls, tls (from the first byte), or none (a server "
         "on loopback only).",
     )
-    mail_sender: str = _setting("", values.mail_sender, str, "The address that verification codes come from.")
+    mail_sender: str = _setting("", types.mail_sender, str, "The address that verification codes come from.")
     mail_user: str = _setting("", str, str, "Whom to log in as at the mail server. Nobody if empty.")
     mail_password_file: Path | None = _setting(
         None,
-        values.optional_path,
-        values.shown_optional_path,
+        types.optional_path,
+        types.shown_optional_path,
         "A file with the password for that, read anew for each mail.",
     )
     mail_ca: Path | None = _setting(
         None,
-        values.optional_path,
-        values.shown_optional_path,
+        types.optional_path,
+        types.shown_optional_path,
         "A PEM file of authorities that the mail server's certificate may come from. Those of the system if empty.",
     )
     log_level: str = _setting(
         "info",
-        values.log_level,
+        types.log_level,
         str,
         "What goes to the log on stderr: debug (every single check), info, warning or error.",
     )

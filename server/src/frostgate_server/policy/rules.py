@@ -89,7 +89,7 @@ class Policy:
     """
 
     def __init__(self, rules: Iterable[Rule], unknown_customer: Decision) -> None:
-        """Takes exactly one rule for each cell that exists, as policy_file reads and checks them."""
+        """Takes exactly one rule for each cell that exists, as the loader reads and checks them."""
         by_cell = {rule.cell: rule for rule in rules}
         self.rules = tuple(by_cell[cell] for cell in existing_cells())
         self.unknown_customer = unknown_customer

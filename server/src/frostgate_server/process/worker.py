@@ -18,10 +18,10 @@ from time import sleep
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.observability.logging_setup import log_to_stderr
 
-from . import worker_server as app
 from .shutdown_signals import ShutdownSignals
 from .worker_config import WorkerConfig
 from .worker_handle import ALIVE, DRAINING, FAILED, LOADED, SERVING
+from .worker_server import start_server
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def main() -> int:
     stop = ShutdownSignals()
     log_to_stderr(config.settings.log_level, f"worker {config.number}")
     try:
-        serving = app.start(config)
+        server = start_server(config)
     except (StartupError, OSError) as error:
         _report(FAILED + str(error).encode())
         return 1
@@ -66,7 +66,7 @@ def main() -> int:
     last = threading.Timer((period + END_GRACE).total_seconds(), _end_at_once)
     last.daemon = True
     last.start()
-    serving.drain(period)
+    server.drain(period)
     return 0
 
 

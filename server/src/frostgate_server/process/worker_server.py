@@ -73,7 +73,7 @@ class WorkerServer:
         self._parts.close()
 
 
-def start(config: WorkerConfig) -> WorkerServer:
+def start_server(config: WorkerConfig) -> WorkerServer:
     """Builds the server, joins its database and listens. Raises StartupError with one line that says why not."""
     with ExitStack() as parts:
         pools = open_thread_pools(config.settings.check_threads)

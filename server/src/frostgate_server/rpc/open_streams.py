@@ -18,7 +18,7 @@ from frostgate_server.rpc.status_mapping import to_status
 POLL_SECONDS = 0.5
 """Seconds between two looks at the streams."""
 
-PATIENCE = 2.0
+READ_TIMEOUT = 2.0
 """Seconds until a stream is cut whose caller reads nothing, not even that it has ended."""
 
 
@@ -58,7 +58,7 @@ class OpenStreams:
         while not self._ended.wait(POLL_SECONDS):
             with self._lock:
                 admissions = list(self._open.items())
-                overdue = [context for context, since in self._ending.items() if monotonic() - since > PATIENCE]
+                overdue = [context for context, since in self._ending.items() if monotonic() - since > READ_TIMEOUT]
             for context in overdue:
                 context.cancel()
                 self._forget(context)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from frostgate_server.domain import customer as freezing
+from frostgate_server.domain import customer as transitions
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
 from frostgate_server.domain.customer import Customer, FreezeEvent, Moment
@@ -27,7 +27,7 @@ from frostgate_server.domain.verification_errors import VerificationCodeRequired
 from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.queries import CustomerFilter, EventFilter, RequestKey, StoredResponse
 
-from . import page_token as paging
+from . import page_token as page_tokens
 from .code_verifier import CodeVerifier, PlannedChange
 from .customer_change import (
     CustomerChange,
@@ -84,9 +84,9 @@ class CustomerService:
 
         def associated(customer_id: str, before: Customer | None, at: Moment) -> Customer:
             caller.ensure_sees(partner_id)
-            return freezing.associate(customer_id, before, partner_id, at)
+            return transitions.associate(customer_id, before, partner_id, at)
 
-        reason = freezing.ASSOCIATION_REASON
+        reason = transitions.ASSOCIATION_REASON
         change = CustomerChange(caller, FreezeEventAction.ASSOCIATED, None, reason, request_id, "", associated)
         return self._one(change, "AssociateCustomer", customer_id, partner_id)
 
@@ -94,7 +94,7 @@ class CustomerService:
         """Makes a customer unknown, from any state. Raises CustomerNotFound."""
 
         def disassociated(customer_id: str, before: Customer | None, _: Moment) -> None:
-            freezing.disassociate(customer_id, before)
+            transitions.disassociate(customer_id, before)
 
         change = CustomerChange(caller, FreezeEventAction.DISASSOCIATED, None, reason, request_id, code, disassociated)
         return self._one(change, "DisassociateCustomer", customer_id)
@@ -162,14 +162,14 @@ class CustomerService:
     ) -> tuple[list[Customer], str]:
         """A page of a partner's customers by id, and the next one's token. Raises PartnerNotFound, PageTokenInvalid."""
         caller.ensure_sees(partner_id)
-        filters = paging.customer_filters(partner_id, freeze_state, retention_expired)
-        last = paging.after(page_token, filters, str)
+        filters = page_tokens.customer_filters(partner_id, freeze_state, retention_expired)
+        last = page_tokens.after(page_token, filters, str)
         if self._store.partner(partner_id) is None:
             raise PartnerNotFound(partner_id=partner_id)
         wanted = CustomerFilter(partner_id, self._clock(), freeze_state, retention_expired)
         found = self._store.customers(wanted, last or "", page_size + 1)
         page = found[:page_size]
-        return page, paging.token(filters, page[-1].customer_id) if len(found) > page_size else ""
+        return page, page_tokens.token(filters, page[-1].customer_id) if len(found) > page_size else ""
 
     def events(
         self, caller: Caller, wanted: EventFilter, page_size: int, page_token: str
@@ -183,14 +183,14 @@ class CustomerService:
         seen = wanted
         if wanted.partner_ids is None and caller.partners is not None:
             seen = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
-        filters = paging.event_filters(wanted, seen)
-        found = self._store.events(seen, paging.after(page_token, filters, int), page_size + 1)
+        filters = page_tokens.event_filters(wanted, seen)
+        found = self._store.events(seen, page_tokens.after(page_token, filters, int), page_size + 1)
         page = found[:page_size]
-        return page, paging.token(filters, page[-1].revision) if len(found) > page_size else ""
+        return page, page_tokens.token(filters, page[-1].revision) if len(found) > page_size else ""
 
     def _freezing(self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str) -> CustomerChange:
         def frozen(customer_id: str, before: Customer | None, at: Moment) -> Customer:
-            return freezing.freeze(customer_id, before, scope, reason, self._retention_period, at)
+            return transitions.freeze(customer_id, before, scope, reason, self._retention_period, at)
 
         return CustomerChange(caller, FreezeEventAction.FROZEN, scope, reason, request_id, code, frozen)
 
@@ -198,7 +198,7 @@ class CustomerService:
         self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str
     ) -> CustomerChange:
         def unfrozen(customer_id: str, before: Customer | None, at: Moment) -> Customer:
-            return freezing.unfreeze(customer_id, before, scope, at)
+            return transitions.unfreeze(customer_id, before, scope, at)
 
         return CustomerChange(caller, FreezeEventAction.UNFROZEN, scope, reason, request_id, code, unfrozen)
 

@@ -70,7 +70,7 @@ class RefusalAudit:
     def record(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
         """Takes note of a call that was refused, and of `more` items of it that were refused likewise.
 
-        The principal of a PermissionDenied stands in it: the caller got no further than the door.
+        A PermissionDenied carries the principal itself: authentication raised it, so no caller is known here.
         """
         if isinstance(error, PermissionDenied):
             if not error.known:

@@ -25,7 +25,7 @@ from .transaction import SqliteTransaction
 
 _Result = TypeVar("_Result")
 
-PATIENCE = 5.0
+WRITE_TIMEOUT = 5.0
 """How long a change waits for its turn, in seconds, until the store counts as busy."""
 
 GROUP_PERIOD = 0.02
@@ -78,10 +78,10 @@ class GroupCommit:
         change = PendingWrite(work)
         self._waiting.put(change)
         try:
-            result: _Result = change.outcome.result(PATIENCE)
+            result: _Result = change.outcome.result(WRITE_TIMEOUT)
         except TimeoutError:
             if change.outcome.cancel():
-                raise StorageUnavailable(f"a change waited {PATIENCE} s for its turn") from None
+                raise StorageUnavailable(f"a change waited {WRITE_TIMEOUT} s for its turn") from None
             result = change.outcome.result()
         return result
 

@@ -1,4 +1,4 @@
-"""What all parts of the pages share."""
+"""Where raw results and pages are, and how figures are written."""
 
 import json
 import re
