@@ -12,8 +12,8 @@ from frostgate_server.auth.certificates import read_client_certificate
 from frostgate_server.auth.credential import Credential
 from frostgate_server.auth.credential_files import CredentialFiles
 from frostgate_server.auth.jwt_verifier import JwtRules, JwtVerifier
+from frostgate_server.config.configuration import Configuration
 from frostgate_server.config.loading import configure
-from frostgate_server.config.settings import Configuration
 from frostgate_server.config.validation import ensure_sound
 from frostgate_server.domain.roles import ROLES_OF_METHOD, Role
 from support.every_call import ADMITTED, METHODS, REQUESTS, outcome

@@ -5,8 +5,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from frostgate_server.config.configuration import Configuration
 from frostgate_server.config.loading import configure
-from frostgate_server.config.settings import Configuration, all_settings
+from frostgate_server.config.settings import all_settings
 
 Subcommands = argparse._SubParsersAction  # the type of add_subparsers has no public name
 """The subcommands of a parser, to which a command adds its own."""

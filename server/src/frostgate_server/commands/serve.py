@@ -12,7 +12,8 @@ from time import sleep
 
 from frostgate_server.auth.reloadable_file import Contents
 from frostgate_server.config.code_key_file import code_key
-from frostgate_server.config.settings import Configuration, Settings
+from frostgate_server.config.configuration import Configuration
+from frostgate_server.config.settings import Settings
 from frostgate_server.config.types import MOST_WORKERS, is_unix
 from frostgate_server.config.validation import ensure_sound
 from frostgate_server.domain.errors import StartupError

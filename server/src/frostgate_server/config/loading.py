@@ -10,7 +10,8 @@ from frostgate_server.domain.errors import StartupError
 
 from . import types
 from .callers_table import Callers, CallersError, parse_callers
-from .settings import Configuration, Setting, Settings, all_settings
+from .configuration import Configuration
+from .settings import Setting, Settings, all_settings
 
 _NO_ADDRESS = "must be HOST:PORT with a port from 0 to 65535, or unix:/path, where there is no mtls_listen"
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from frostgate_server.domain.errors import StartupError
 
-from .settings import Configuration, Settings
+from .configuration import Configuration
+from .settings import Settings
 from .types import is_loopback
 
 

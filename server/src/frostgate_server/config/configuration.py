@@ -1,0 +1,57 @@
+"""The configuration in force: settings, their origins, and the callers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from frostgate_server.domain.roles import Role
+
+from .callers_table import Callers, KnownCaller
+from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings in force, and where each came from: a flag, a variable, the file's name or "default".
+
+    `callers` are those that the `file` names; none: everybody is anonymous, and may do all.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+    file: Path | None = None
+    callers: Callers = field(default_factory=dict)
+
+    @property
+    def may_create(self) -> bool:
+        """Whether a missing database may be made: where asked for, or at the default place."""
+        return self.settings.create or self.origins["database"] == "default"
+
+    @property
+    def callers_file(self) -> Path | None:
+        """The file that names the callers; None if nobody is named."""
+        return self.file if self.callers else None
+
+    def shown(self) -> str:
+        """As a TOML file with the same settings, and the origin of each.
+
+        A database that the file names is no longer the default one: where it is missing, it is made with `create` only.
+        """
+        lines = []
+        for one in fields(Settings):
+            text = one.metadata["shown"](getattr(self.settings, one.name))
+            toml = text if type(one.default) in {bool, int} else _quoted(text)
+            lines.append(f"{one.name} = {toml}  # {self.origins[one.name]}\n")
+        return "".join([*lines, *map(_shown_caller, self.callers.values())])
+
+
+def _shown_caller(caller: KnownCaller) -> str:
+    """As a table of the file."""
+    lines = [f"principal = {_quoted(caller.principal)}", f"role = {_quoted(caller.role)}"]
+    if caller.role is Role.PARTNER_CENTER:
+        lines.append(f"partners = {sorted(caller.partners)}" if caller.partners else 'partners = "all"')
+    return "\n".join(["", "[[callers]]", *lines, ""])
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
