@@ -89,11 +89,6 @@ def test_an_unknown_customer_has_neither_state_nor_basis(client: Any) -> None:
     assert (decision.freeze_state, decision.basis) == (None, None)
 
 
-def test_a_decision_is_no_bool() -> None:
-    assert "__bool__" not in vars(frostgate.Decision)
-    assert "__len__" not in vars(frostgate.Decision)
-
-
 def test_a_malformed_check_of_a_batch_is_an_error_beside_the_answers(client: Any) -> None:
     checks = [
         Check("a", Operation.VIEW, BillingMode.SPOT),

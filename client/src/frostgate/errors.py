@@ -68,6 +68,16 @@ class FrostgateError(Exception):
     def __str__(self) -> str:
         return f"{self.reason or self.code.name}: {super().__str__()}"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies without a call of __init__, whose arguments differ between the classes."""
+        return _restore, (type(self), self.args, dict(vars(self)))
+
+
+def _restore(kind: type[FrostgateError], args: tuple[Any, ...], attributes: dict[str, Any]) -> FrostgateError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(attributes)
+    return error
+
 
 class InvalidRequest(FrostgateError):
     """The request is malformed. `field_violations` names every field."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 
 from .enums import (
     BillingMode,
@@ -15,9 +16,19 @@ from .enums import (
 from .errors import FrostgateError
 
 
+class NoTruthValue:
+    """A result that is neither true nor false: its use as a condition raises TypeError, since a denial is no yes."""
+
+    __slots__ = ()
+    _instead = ""
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is neither true nor false: write {self._instead}")
+
+
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer to a check. Ask `allowed`: the object itself is no yes or no.
+class Decision(NoTruthValue):
+    """The answer to a check. `allowed` says whether the customer may.
 
     `freeze_state` and `basis` are None for a customer that is associated with no partner.
     """
@@ -29,6 +40,8 @@ class Decision:
     basis: RuleBasis | None
     revision: int
     policy_version: str
+
+    _instead = "`decision.allowed`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +55,17 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchDecisions:
+class BatchDecisions(NoTruthValue):
     """The answers to a batch, in the order asked, all of one revision. A malformed check has its error instead."""
 
     results: tuple[Decision | FrostgateError, ...]
     revision: int
 
+    _instead = "`result.allowed` for each Decision in `batch.results`"
+
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NoTruthValue):
     """One cell of the policy. `source_text` is empty where the source is silent."""
 
     freeze_state: FreezeState
@@ -61,6 +76,8 @@ class Rule:
     basis: RuleBasis
     message: str
     source_text: str
+
+    _instead = "`rule.allowed`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +164,10 @@ class FreezeResult:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchFreezeResult:
+class BatchFreezeResult(NoTruthValue):
     """What became of each customer of a batch, by its id, in the order asked: itself, or why it was not changed."""
 
     results: dict[str, Customer | FrostgateError]
     revision: int
+
+    _instead = "`isinstance(result, Customer)` for each of `batch.results.values()`"

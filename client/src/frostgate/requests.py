@@ -17,6 +17,7 @@ from .v1 import partner_pb2
 from .v1 import policy_decision_service_pb2 as decisions_pb
 
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 RequestId = str | UUID | None
 """A UUID that makes a change repeatable. None, or an empty string: a new one."""
@@ -74,7 +75,7 @@ def batch_check_operations(checks: Iterable[models.Check], minimum_revision: int
             billing_mode=_wire(check.billing_mode),
             resource_id=check.resource_id,
         )
-        for check in checks
+        for check in _items("checks", checks, models.Check)
     ]
     return Call(
         _DECISIONS + "BatchCheckOperations",
@@ -157,7 +158,7 @@ def batch_freeze_customers(
 ) -> Call[models.BatchFreezeResult]:
     """BatchFreezeCustomers."""
     request = freezes_pb.BatchFreezeCustomersRequest(
-        customer_ids=customer_ids,
+        customer_ids=_items("customer_ids", customer_ids, str),
         scope=_wire(scope),
         reason=reason,
         verification_code=verification_code,
@@ -171,7 +172,7 @@ def batch_unfreeze_customers(
 ) -> Call[models.BatchFreezeResult]:
     """BatchUnfreezeCustomers."""
     request = freezes_pb.BatchUnfreezeCustomersRequest(
-        customer_ids=customer_ids,
+        customer_ids=_items("customer_ids", customer_ids, str),
         scope=_wire(scope),
         reason=reason,
         verification_code=verification_code,
@@ -249,11 +250,22 @@ def send_verification_code(
     request = freezes_pb.SendVerificationCodeRequest(
         partner_id=partner_id,
         action=_wire(action),
-        customer_ids=customer_ids,
+        customer_ids=_items("customer_ids", customer_ids, str),
         scope=None if scope is None else _wire(scope),
     )
     response_class = freezes_pb.SendVerificationCodeResponse
     return Call(_FREEZES + "SendVerificationCode", request, response_class, parsing.sent_code, once=True)
+
+
+def _items(name: str, values: Iterable[Item], kind: type[Item]) -> list[Item]:
+    """The items of a list. Raises TypeError for a string, which is no list of ids, and for items of another type."""
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{name} must be a list of {kind.__name__}, but is the string {values!r}: write [{values!r}]")
+    items = list(values)
+    for place, item in enumerate(items):
+        if not isinstance(item, kind):
+            raise TypeError(f"{name}[{place}] must be a {kind.__name__}, but is {item!r}")
+    return items
 
 
 def _change(method: str, request: Any, response_class: type[Message], read: Callable[[Any], Answer]) -> Call[Answer]:
