@@ -51,7 +51,7 @@ def test_it_serves_on_ipv6_loopback(tmp_path: Path) -> None:
 
 def test_it_makes_the_documented_default_database_on_the_first_run(tmp_path: Path) -> None:
     with Process([*COMMAND, "serve", "--listen", "127.0.0.1:0"], cwd=tmp_path) as process:
-        assert "database data/frostgate.db at revision 0" in process.first_line()
+        assert "database data/frostgate.db at revision 0" in process.next_line()
         assert process.terminated() == 0
     assert (tmp_path / "data" / "frostgate.db").stat().st_mode & 0o777 == 0o600
 
@@ -207,7 +207,7 @@ def test_a_signal_drains_calls_under_way_are_answered_new_ones_are_not(tmp_path:
             assert under_way.result().customer.customer_id == customer_id
         health.cancel()
         assert server.process.wait(PATIENCE) == 0
-        assert server.output.read() == "frostgate-server is draining\nfrostgate-server has stopped\n"
+        assert server.process.rest() == "frostgate-server is draining\nfrostgate-server has stopped\n"
 
 
 def wait_until_new_calls_are_refused(server: ServerProcess) -> None:
