@@ -10,11 +10,15 @@ TRIAL ?= build/trial
 TEST_PROCESSES ?= 4
 # Tests with grpcurl need Go, to build it. Where there is no Go they are skipped.
 GRPCURL_WITH_GO = @if command -v go > /dev/null; then $(MAKE) --no-print-directory tools; fi
+# Campaigns of tests write what they find and print to a raw result.
+RAW_RESULT = --override-ini=junit_logging=all \
+    --junit-xml=tests/benchmarks/results/$(@:campaign-%=%)-$(shell date -u +%F)-$(shell git rev-parse --short=9 HEAD).xml
 PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools run demo certificates test test-long lint proto check-proto check-breaking \
-    bench freshness profile campaign-bench campaign-freshness campaign-profile campaign-chaos campaign-damage clean
+    bench freshness profile campaign-bench campaign-freshness campaign-profile campaign-chaos campaign-damage \
+    campaign-soak clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,10 +79,13 @@ campaign-profile: setup ## Measure where the time of a check goes, and write it 
 	$(BIN)/python tests/benchmarks/profile_checks.py
 
 campaign-chaos: setup ## Kill and restart a server 2,000 times under clients that go on calling
-	$(BIN)/pytest --long --times=7 tests/e2e/test_client_restarts.py
+	$(BIN)/pytest --long --times=7 tests/e2e/test_client_restarts.py $(RAW_RESULT)
 
 campaign-damage: setup ## Damage a database in 250,000 ways, and have verify find each
-	$(BIN)/pytest --long --times=25 -m long -k "tampering or flipped" tests/storage
+	$(BIN)/pytest --long --times=25 -m long -k "tampering or flipped" tests/storage $(RAW_RESULT)
+
+campaign-soak: setup ## Compare a server with its model for hours
+	$(BIN)/pytest --long --times=100 tests/e2e/test_customer_life_stateful.py $(RAW_RESULT)
 
 clean: ## Remove what was built; data/ stays
 	rm -rf $(VENV) $(PROTO_VENV) .tools build dist

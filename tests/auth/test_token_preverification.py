@@ -114,7 +114,7 @@ class Flooded:
     def stop(self) -> None:
         self.may.set()
         self.connection.channel.close()
-        self.server.stop(None).wait()
+        assert self.server.stop(None).wait(PATIENCE)
         for pool in self.pools.values():
             pool.shutdown()
 

@@ -71,7 +71,7 @@ def _channel(server: Running) -> grpc.Channel:
 
 
 def _address(process: Process, log: Path) -> str:
-    ready = _READY.match(process.first_line())
+    ready = _READY.match(process.next_line())
     if ready is None:
         raise CannotMeasure(f"a server did not start; its words are in {log}")
     return ready[1]

@@ -126,16 +126,15 @@ def test_make_run_serves_and_its_three_lines_answer(tmp_path: Path, tool: Callab
     }
     command = [tool("make"), "--no-print-directory", "run"]
     with Process(command, cwd=ROOT, variables=variables, process_group=0) as process:
-        assert process.stdout is not None
-        while process.stdout.readline() != "Try, from another terminal:\n":
-            assert process.poll() is None
-        *lines, ready = [process.stdout.readline() for _ in range(4)]
+        while (line := process.next_line()) != "Try, from another terminal:\n":
+            assert line, "make ended"
+        *lines, ready = [process.next_line() for _ in range(4)]
         address = ready.split(": ")[0].removeprefix("frostgate-server is ready on ")
         for line in lines:
             command = shlex.split(line.replace(DOCUMENTED_ADDRESS, address))
             output(tool("grpcurl"), *command[1:])
         os.killpg(process.pid, 2)
-        assert process.stdout.read().endswith("frostgate-server has stopped\n")
+        assert process.rest().endswith("frostgate-server has stopped\n")
     assert [line.strip() for line in lines] == FIRST_CALLS
 
 

@@ -10,6 +10,7 @@ import pytest
 import trustme
 from frostgate.v1.policy_decision_service_pb2 import ListRulesResponse
 from support.both_clients import KINDS, open_client
+from support.processes import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def address(authority: trustme.CA) -> Iterator[str]:
         port = server.add_secure_port("localhost:0", credentials)
         server.start()
         yield f"localhost:{port}"
-        server.stop(None).wait()
+        assert server.stop(None).wait(PATIENCE)
 
 
 def tls(authority: trustme.CA, signer: trustme.CA) -> grpc.ChannelCredentials:

@@ -131,7 +131,7 @@ def test_the_servers_wheel_serves_in_an_environment_of_its_own(wheels: dict[str,
         tmp_path / "f.db",
     ]
     with Process(command) as process:
-        address = process.first_line().split(": ")[0].removeprefix("frostgate-server is ready on ")
+        address = process.next_line().split(": ")[0].removeprefix("frostgate-server is ready on ")
         with Connection(address) as connection:
             request = ListFreezeEventsRequest()
             assert list(connection.freezes.ListFreezeEvents(request, timeout=PATIENCE).events) == []

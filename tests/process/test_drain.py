@@ -47,7 +47,7 @@ def test_a_signal_drains_calls_under_way_are_answered_new_ones_are_not(tmp_path:
             assert under_way.result().customer.customer_id == customer_id
         health.cancel()
         assert server.process.wait(PATIENCE) == 0
-        assert server.output.read() == "frostgate-server is draining\nfrostgate-server has stopped\n"
+        assert server.process.rest() == "frostgate-server is draining\nfrostgate-server has stopped\n"
 
 
 def wait_until_new_calls_are_refused(server: ServerProcess) -> None:

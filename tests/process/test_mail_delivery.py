@@ -21,6 +21,7 @@ from frostgate_server.mail.smtp import LogMailer, SmtpMailer, create_mailer, ens
 from frostgate_server.services.mailer import DeliveryUnknown
 from support.credentials import Authority
 from support.mail_server import MailServer, code_in
+from support.processes import PATIENCE
 from support.server_process import refused_start
 
 EXPIRES = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -110,7 +111,7 @@ def test_a_mail_server_that_dribbles_is_cut_off(
         mailer = SmtpMailer(settings_of(*flags, f"--mail-ca={tmp_path}/ca.pem"))
         with pytest.raises(OSError, match=r"^(SMTP|Connection|SSL|Timeout)"):
             mailer.send("a@example.org", "01234567", PURPOSE, EXPIRES)
-        assert dribbling.result(30) > 1
+        assert dribbling.result(PATIENCE) > 1
 
 
 def dribble(listener: socket.socket, security: str, tls: ssl.SSLContext, greets: bool) -> int:

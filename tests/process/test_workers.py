@@ -61,7 +61,7 @@ def test_of_servers_that_start_at_once_on_one_address_one_gets_it(tmp_path: Path
         port = free.getsockname()[1]
     listens = [f"unix:{tmp_path}/socket" if host == "unix" else f"{host}:{port}" for host in hosts]
     with started_at_once(tmp_path, listens) as processes:
-        said = [process.first_line() for process in processes]
+        said = [process.next_line() for process in processes]
         for process in processes:
             process.terminate()
         logs = [process.communicate(timeout=PATIENCE)[1] for process in processes]
@@ -76,7 +76,7 @@ def test_nothing_is_loaded_from_the_directory_that_a_server_is_started_in(tmp_pa
     (tmp_path / "grpc.py").write_text("raise SystemExit('loaded from where the server was started')")
     command = [str(Path(sys.executable).with_name("frostgate-server")), "serve", "--listen", "127.0.0.1:0"]
     with Process(command, cwd=tmp_path) as process:
-        assert "is ready on" in process.first_line()
+        assert "is ready on" in process.next_line()
         assert process.terminated() == 0
 
 

@@ -186,7 +186,7 @@ def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_pool
             assert not any(call.done() for call in calls), [call.exception() for call in calls if call.done()]
         service.may.set()
         outcomes = [outcome_of(call) for call in calls]
-    server.stop(None).wait()
+    assert server.stop(None).wait(PATIENCE)
     assert (outcomes.count("OVERLOADED"), outcomes.count("OK")) == (19, 12)
 
 

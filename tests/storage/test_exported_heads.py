@@ -119,7 +119,7 @@ def test_an_unfinished_line_does_not_spoil_the_next(tmp_path: Path) -> None:
 
 def test_heads_are_announced_where_no_file_is_named(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "frostgate.db", "--head-export", "-") as server:
-        head = json.loads(server.output.readline())
+        head = json.loads(server.process.next_line())
         assert (head["revision"], head["hash"]) == (0, GENESIS)
 
 

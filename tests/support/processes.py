@@ -8,11 +8,11 @@ see leftover_processes.
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from select import select
+from threading import Timer
 from time import monotonic, sleep
 from types import TracebackType
 from typing import IO, Any
@@ -59,11 +59,17 @@ class Process(subprocess.Popen[str]):
             process_group=process_group,
         )
 
-    def first_line(self) -> str:
-        """The line that it prints next. Empty if it ends, or prints nothing for too long."""
+    def next_line(self) -> str:
+        """The line that it prints next. Empty if it ends. A process that prints nothing for too long is killed."""
         assert self.stdout is not None
-        readable, _, _ = select([self.stdout], [], [], PATIENCE)
-        return self.stdout.readline() if readable else ""
+        with self._killed_if_late():
+            return self.stdout.readline()
+
+    def rest(self) -> str:
+        """All that it still prints. A process that does not close its output in time is killed."""
+        assert self.stdout is not None
+        with self._killed_if_late():
+            return self.stdout.read()
 
     def terminated(self) -> int:
         """Asks it to end, waits for its end and gives its exit status."""
@@ -84,6 +90,16 @@ class Process(subprocess.Popen[str]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
+
+    @contextmanager
+    def _killed_if_late(self) -> Iterator[None]:
+        """Its output is buffered, so that `select` would not see a line that has come already."""
+        timer = Timer(PATIENCE, kill_marked, [f"{self.mark}\0"])
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def run(

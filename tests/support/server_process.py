@@ -67,7 +67,7 @@ class ServerProcess(Connection):
         assert self.process.stdout is not None
         self.output = self.process.stdout
         try:
-            self.ready_line = self.process.first_line()
+            self.ready_line = self.process.next_line()
             ready = _READY.match(self.ready_line)
             assert ready, f"not ready, but {self.ready_line!r}; log: {self.log.read_text()}"
             self.mtls_address = ready["mtls"] or ""

@@ -1,11 +1,14 @@
 """What the pytest plugins in tests/support promise, seen in runs of pytest over tests that hang or leave a process."""
 
+import os
 import re
+import signal
 import sys
 from pathlib import Path
 
 import pytest
-from support.processes import Process, run
+from support import processes
+from support.processes import PATIENCE, Process, run
 from support.worker_processes import eventually
 
 TESTS = Path(__file__).parent.parent
@@ -58,6 +61,8 @@ def test_good(number):
     pass
 """
 
+TALKATIVE = "echo one; echo two; sleep 1000"
+
 LEAVING = """
 import subprocess
 
@@ -92,9 +97,9 @@ def outcomes(printed: str) -> dict[str, int]:
     return {outcome: int(number) for number, outcome in re.findall(r"(\d+) (passed|failed|error)", last)}
 
 
-@pytest.mark.parametrize("processes", [[], ["-n2", "--dist=worksteal"]], ids=["in one process", "in two"])
-def test_tests_that_hang_fail_alone(tmp_path: Path, processes: list[str]) -> None:
-    printed = run(*pytest_command(tmp_path, HANGING, *processes)).stdout
+@pytest.mark.parametrize("parallel", [[], ["-n2", "--dist=worksteal"]], ids=["in one process", "in two"])
+def test_tests_that_hang_fail_alone(tmp_path: Path, parallel: list[str]) -> None:
+    printed = run(*pytest_command(tmp_path, HANGING, *parallel)).stdout
     assert outcomes(printed) == {"failed": 3, "error": 1, "passed": 20}, printed
     assert "outlived the tests" not in printed
 
@@ -112,14 +117,29 @@ def test_a_process_that_outlives_the_tests_is_named_and_killed_and_the_run_fails
     assert not is_running(int(pid))
 
 
-@pytest.mark.parametrize("processes", [[], ["-n2"]], ids=["in one process", "in two"])
-def test_no_process_outlives_a_pytest_that_is_killed(tmp_path: Path, processes: list[str]) -> None:
-    noted = tmp_path / "pids"
-    with Process(pytest_command(tmp_path, KILLED, *processes)) as process:
-        pids = [int(pid) for pid in eventually(lambda: noted.exists() and noted.read_text().split(), "started")]
+@pytest.mark.parametrize("parallel", [[], ["-n2"]], ids=["in one process", "in two"])
+def test_no_process_outlives_a_pytest_that_is_killed(tmp_path: Path, parallel: list[str]) -> None:
+    with Process(pytest_command(tmp_path, KILLED, *parallel)) as process:
+        pids = eventually(lambda: started(tmp_path), "started")
         assert all(map(is_running, pids))
         process.kill()
         eventually(lambda: not any(map(is_running, pids)), "ended")
+
+
+def test_no_process_outlives_a_process_of_xdist_that_is_killed(tmp_path: Path) -> None:
+    with Process(pytest_command(tmp_path, KILLED, "-n1", "--max-worker-restart=0")) as process:
+        child, worker = eventually(lambda: started(tmp_path), "started")
+        os.kill(worker, signal.SIGKILL)
+        eventually(lambda: not is_running(child), "ended")
+        printed, _ = process.communicate(timeout=PATIENCE)
+    assert outcomes(printed) == {"failed": 1}, printed
+    assert "outlived the tests" not in printed
+
+
+def started(directory: Path) -> list[int]:
+    """The child of a test that takes long, and the process of pytest that runs the test. Empty before the test runs."""
+    noted = directory / "pids"
+    return [int(pid) for pid in noted.read_text().split()] if noted.exists() else []
 
 
 def is_running(pid: int) -> bool:
@@ -128,6 +148,13 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
     except FileNotFoundError:
         return False
+
+
+def test_lines_that_come_together_are_read_one_by_one_and_silence_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "PATIENCE", 2.0)
+    with Process(["sh", "-c", TALKATIVE]) as process:
+        assert [process.next_line() for _ in range(3)] == ["one\n", "two\n", ""]
+        assert process.wait(PATIENCE) == -signal.SIGKILL
 
 
 def test_tests_start_their_processes_in_one_place() -> None:

@@ -81,7 +81,7 @@ def test_one_code_at_a_time_is_on_its_way_to_a_partner(tmp_path: Path, mails: Ma
             finally:
                 mails.holds.set()
                 mails.holds = None
-            assert first.result(30).sent_to
+            assert first.result(PATIENCE).sent_to
         assert mails.code(desk.contact)
 
 
@@ -96,7 +96,7 @@ def test_a_drain_waits_for_a_mail_that_is_under_way(tmp_path: Path, mails: MailS
             try:
                 assert mails.held.wait(PATIENCE)
                 server.process.terminate()
-                assert server.output.readline() == "frostgate-server is draining\n"
+                assert server.process.next_line() == "frostgate-server is draining\n"
             finally:
                 mails.holds.set()
                 mails.holds = None
