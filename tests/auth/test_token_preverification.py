@@ -63,14 +63,14 @@ class Flooded:
         self.may = Event()
         self.may.set()
         self.verified_in: list[str] = []
-        verify = JwtVerifier._verify
+        verify = JwtVerifier._verify_signature
 
         def noted(tokens: JwtVerifier, text: str) -> Credential:
             self.verified_in.append(lane_of_this_thread())
             assert self.may.wait(PATIENCE)
             return verify(tokens, text)
 
-        monkeypatch.setattr(JwtVerifier, "_verify", noted)
+        monkeypatch.setattr(JwtVerifier, "_verify_signature", noted)
         self.pools = self._pools()
         settings = configure({}, {}, self.access.config).settings
         files = CredentialFiles(settings, self.access.config)

@@ -95,7 +95,7 @@ def test_a_callers_token_is_verified_by_the_jwks_and_lasts_a_day(
     keys = CredentialFiles(settings, configuration.file).token_keys
     assert keys
     tokens = JwtVerifier(JwtRules(settings.token_issuer, settings.token_audience, 0), keys.value)
-    credential = tokens.verified((directory / f"{name}.token").read_text())
+    credential = tokens.verify((directory / f"{name}.token").read_text())
     assert credential.principals == (f"sub:{name}",)
     assert 86_000 < credential.expires - time() <= 86_400
 

@@ -51,41 +51,32 @@ class ServiceSubject:
         self._caller = Caller(waits=lambda: True)
 
     def associate(self, customer_id: str, partner_id: str) -> int:
-        """See Subject."""
         return self._service.associate(self._caller, customer_id, partner_id, "").revision
 
     def disassociate(self, customer_id: str) -> int:
-        """See Subject."""
         return self._service.disassociate(self._caller, customer_id, "gone", "", "").revision
 
     def freeze(self, customer_id: str, scope: FreezeScope) -> int:
-        """See Subject."""
         return self._service.freeze(self._caller, customer_id, scope, "unpaid", "", "", validate_only=False).revision
 
     def unfreeze(self, customer_id: str, scope: FreezeScope) -> int:
-        """See Subject."""
         return self._service.unfreeze(self._caller, customer_id, scope, "paid", "", "", validate_only=False).revision
 
     def freeze_all(self, customer_ids: list[str], scope: FreezeScope) -> int:
-        """See Subject."""
         return self._service.batch_freeze(self._caller, customer_ids, scope, "unpaid", "", "").revision
 
     def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
-        """See Subject."""
         return self._decisions.state(customer_id, 0)
 
     def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
-        """See Subject."""
         return self._decisions.states(customer_ids, 0)
 
     def customer(self, customer_id: str) -> Customer:
-        """See Subject."""
         return self._service.customer(self._caller, customer_id)
 
     def customers(
         self, partner_id: str, freeze_state: FreezeState | None, retention_expired: bool | None, page_size: int
     ) -> list[Customer]:
-        """See Subject."""
         asked = (self._caller, partner_id, freeze_state, retention_expired, page_size)
         found, token = self._service.customers(*asked, "")
         while token:
@@ -94,7 +85,6 @@ class ServiceSubject:
         return found
 
     def events(self, wanted: EventFilter, page_size: int) -> list[FreezeEvent]:
-        """See Subject."""
         found, token = self._service.events(self._caller, wanted, page_size, "")
         while token:
             more, token = self._service.events(self._caller, wanted, page_size, token)
@@ -111,17 +101,14 @@ class WireSubject:
         self._decisions = server.decisions
 
     def associate(self, customer_id: str, partner_id: str) -> int:
-        """See Subject."""
         request = pb.AssociateCustomerRequest(customer_id=customer_id, partner_id=partner_id)
         return self._freezes.AssociateCustomer(request, timeout=PATIENCE).revision
 
     def disassociate(self, customer_id: str) -> int:
-        """See Subject."""
         request = pb.DisassociateCustomerRequest(customer_id=customer_id, reason="gone")
         return self._freezes.DisassociateCustomer(request, timeout=PATIENCE).revision
 
     def freeze(self, customer_id: str, scope: FreezeScope) -> int:
-        """See Subject."""
         request = pb.FreezeCustomerRequest(customer_id=customer_id, scope=wire(scope), reason="unpaid")
         try:
             return self._freezes.FreezeCustomer(request, timeout=PATIENCE).revision
@@ -129,22 +116,18 @@ class WireSubject:
             raise domain_error(error) from error
 
     def unfreeze(self, customer_id: str, scope: FreezeScope) -> int:
-        """See Subject."""
         request = pb.UnfreezeCustomerRequest(customer_id=customer_id, scope=wire(scope), reason="paid")
         return self._freezes.UnfreezeCustomer(request, timeout=PATIENCE).revision
 
     def freeze_all(self, customer_ids: list[str], scope: FreezeScope) -> int:
-        """See Subject."""
         request = pb.BatchFreezeCustomersRequest(customer_ids=customer_ids, scope=wire(scope), reason="unpaid")
         return self._freezes.BatchFreezeCustomers(request, timeout=PATIENCE).revision
 
     def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
-        """See Subject."""
         response = self._decisions.CheckOperation(_view(customer_id), timeout=PATIENCE)
         return FreezeState(response.freeze_state) if response.HasField("freeze_state") else None, response.revision
 
     def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
-        """See Subject."""
         request = BatchCheckOperationsRequest(checks=map(_view, customer_ids))
         batch = self._decisions.BatchCheckOperations(request, timeout=PATIENCE)
         answers = [result.response for result in batch.results]
@@ -153,7 +136,6 @@ class WireSubject:
         return states, batch.revision
 
     def customer(self, customer_id: str) -> Customer:
-        """See Subject."""
         try:
             found = self._freezes.GetCustomer(pb.GetCustomerRequest(customer_id=customer_id), timeout=PATIENCE)
         except grpc.RpcError as error:
@@ -163,7 +145,6 @@ class WireSubject:
     def customers(
         self, partner_id: str, freeze_state: FreezeState | None, retention_expired: bool | None, page_size: int
     ) -> list[Customer]:
-        """See Subject."""
         request = pb.ListCustomersRequest(
             partner_id=partner_id,
             freeze_state=wire(freeze_state),
@@ -180,7 +161,6 @@ class WireSubject:
         return found
 
     def events(self, wanted: EventFilter, page_size: int) -> list[FreezeEvent]:
-        """See Subject."""
         request = pb.ListFreezeEventsRequest(
             customer_id=wanted.customer_id,
             partner_id=wanted.partner_ids[0] if wanted.partner_ids else None,

@@ -45,11 +45,11 @@ def test_a_good_token_proves_its_subject_until_it_expires(algorithm: str) -> Non
     tokens = tokens_of(jwks(one=KEYS[algorithm]), algorithm)
     expires = int(time()) + 100
     text = token("somebody", KEYS[algorithm], algorithm=algorithm, exp=expires)
-    assert tokens.known(text) is None
-    credential = tokens.verified(text)
+    assert tokens.find_verified(text) is None
+    credential = tokens.verify(text)
     assert credential == Credential(("sub:somebody",), expires + 30, credential.key)
     assert {credential.key} == tokens.keys.thumbprints
-    assert tokens.known(text) is credential
+    assert tokens.find_verified(text) is credential
 
 
 @pytest.mark.parametrize("algorithm", TOKEN_ALGORITHMS)
@@ -62,22 +62,22 @@ def test_an_algorithm_that_is_not_allowed_verifies_nothing(algorithm: str) -> No
     else:
         tokens = tokens_of(document, *others)
         with pytest.raises(BadCredential, match="by an algorithm that is not its key's"):
-            tokens.verified(token("a", KEYS[algorithm], algorithm=algorithm))
+            tokens.verify(token("a", KEYS[algorithm], algorithm=algorithm))
 
 
 def test_a_key_with_an_algorithm_of_its_own_verifies_no_other() -> None:
     document = json.dumps({"keys": [jwk(ONE, kid="one", alg="PS256")]}).encode()
-    tokens_of(document).verified(token("a", ONE, algorithm="PS256"))
+    tokens_of(document).verify(token("a", ONE, algorithm="PS256"))
     with pytest.raises(BadCredential):
-        tokens_of(document).verified(token("a", ONE, algorithm="RS256"))
+        tokens_of(document).verify(token("a", ONE, algorithm="RS256"))
 
 
 def test_a_token_without_kid_needs_a_set_of_one_key() -> None:
     text = token("a", ONE, kid=None)
     for document in (json.dumps({"keys": [jwk(ONE)]}).encode(), jwks(other=ONE)):
-        assert tokens_of(document).verified(text).principals == ("sub:a",)
+        assert tokens_of(document).verify(text).principals == ("sub:a",)
     with pytest.raises(BadCredential, match="a token of a key that is not known"):
-        tokens_of(jwks(one=ONE, two=signing_key("two"))).verified(text)
+        tokens_of(jwks(one=ONE, two=signing_key("two"))).verify(text)
 
 
 def test_only_so_many_tokens_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,8 +86,8 @@ def test_only_so_many_tokens_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = tokens_of(jwks(one=key))
     texts = [token(str(number), key, algorithm="EdDSA") for number in range(3)]
     for text in texts:
-        tokens.verified(text)
-    assert [tokens.known(text) is not None for text in texts] == [False, True, True]
+        tokens.verify(text)
+    assert [tokens.find_verified(text) is not None for text in texts] == [False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -36,37 +36,35 @@ class CredentialAuthenticator:
         """Goes by what the files hold, whenever it is asked."""
         self._files = files
         self._rules = JwtRules(settings.token_issuer, settings.token_audience, settings.token_leeway.total_seconds())
-        self._tokens: JwtVerifier | None = None
+        self._verifier: JwtVerifier | None = None
 
     def authenticate(self, call: Call, method: str) -> Caller:
-        """See Authenticator."""
-        known = self._admitted(self._credential(call), method)
+        known = self._authorize(self._credential(call), method)
         return Caller(call.is_active, known.principal, known.partners)
 
     def permit_stream(self, call: Call, method: str) -> StreamPermit:
-        """See Authenticator."""
-        admission = _CredentialPermit(self, self._credential(call), method)
-        admission.ensure_holds()
-        return admission
+        permit = _CredentialPermit(self, self._credential(call), method)
+        permit.ensure_holds()
+        return permit
 
-    def known(self, token: str) -> Credential | None:
+    def find_verified(self, token: str) -> Credential | None:
         """What a token proves that was verified before; None if it has to be."""
-        tokens = self._current_tokens()
-        return None if tokens is None else tokens.known(token)
+        verifier = self._current_verifier()
+        return None if verifier is None else verifier.find_verified(token)
 
-    def verified(self, token: str) -> Credential:
+    def verify(self, token: str) -> Credential:
         """What a token proves. Raises Unauthenticated."""
-        tokens = self._current_tokens()
+        verifier = self._current_verifier()
         try:
-            if tokens is None:
+            if verifier is None:
                 raise BadCredential("a token, and none are taken")
-            return tokens.verified(token)
+            return verifier.verify(token)
         except BadCredential as bad:
-            raise self._refused(_TOKEN, bad) from None
+            raise self._reject(_TOKEN, bad) from None
 
     def ensure_holds(self, credential: Credential, method: str) -> None:
         """Raises Unauthenticated or PermissionDenied unless the credential's caller may call this now."""
-        self._admitted(credential, method)
+        self._authorize(credential, method)
 
     def _credential(self, call: Call) -> Credential:
         """What the call proves. Where a certificate is asked for, it alone counts. Raises Unauthenticated."""
@@ -74,10 +72,10 @@ class CredentialAuthenticator:
         if certificates := connection.get("x509_pem_cert"):
             credential = read_client_certificate(certificates[0])
             if isinstance(credential, BadCredential):
-                raise self._refused(_CERTIFICATE, credential)
+                raise self._reject(_CERTIFICATE, credential)
             return credential
         if self._files.token_keys is None or b"ssl" not in connection.get("transport_security_type", ()):
-            raise self._refused(_ELSEWHERE, BadCredential("a call without a certificate where no token is taken"))
+            raise self._reject(_ELSEWHERE, BadCredential("a call without a certificate where no token is taken"))
         if (before := preverified_credential.get()) is not None:
             if isinstance(before, FrostgateError):
                 raise before
@@ -85,24 +83,24 @@ class CredentialAuthenticator:
         try:
             token = bearer_token(call.invocation_metadata())
         except BadCredential as bad:
-            raise self._refused(_TOKEN, bad) from None
+            raise self._reject(_TOKEN, bad) from None
         if token is None:
-            raise self._refused(_TOKEN, BadCredential("a call without a token"))
-        return self.verified(token)
+            raise self._reject(_TOKEN, BadCredential("a call without a token"))
+        return self.verify(token)
 
-    def _admitted(self, credential: Credential, method: str) -> KnownCaller:
+    def _authorize(self, credential: Credential, method: str) -> KnownCaller:
         wanted = _TOKEN if credential.key else _CERTIFICATE
         if credential.expires <= time():
-            raise self._refused(wanted, BadCredential(f"the credential of {credential.principals[0]} has expired"))
+            raise self._reject(wanted, BadCredential(f"the credential of {credential.principals[0]} has expired"))
         if credential.key and (
             self._files.token_keys is None or credential.key not in self._files.token_keys.value.thumbprints
         ):
-            raise self._refused(wanted, BadCredential(f"the key of {credential.principals[0]}'s token is gone"))
+            raise self._reject(wanted, BadCredential(f"the key of {credential.principals[0]}'s token is gone"))
         assert self._files.callers is not None, "only a server with callers has authenticator"
         callers = self._files.callers.value
         known = [callers[principal] for principal in credential.principals if principal in callers]
         if len(known) > 1:
-            raise self._refused(wanted, BadCredential(f"a certificate of {len(known)} callers"))
+            raise self._reject(wanted, BadCredential(f"a certificate of {len(known)} callers"))
         if not known:
             _log.note(f"{credential.principals[0]} is no caller")
             raise PermissionDenied(credential.principals[0], method, known=False)
@@ -110,16 +108,16 @@ class CredentialAuthenticator:
             raise PermissionDenied(known[0].principal, method, known=True)
         return known[0]
 
-    def _current_tokens(self) -> JwtVerifier | None:
+    def _current_verifier(self) -> JwtVerifier | None:
         """For the keys that count now: with other keys all tokens are verified anew."""
         if self._files.token_keys is None:
             return None
-        keys, tokens = self._files.token_keys.value, self._tokens
-        if tokens is None or tokens.keys is not keys:
-            tokens = self._tokens = JwtVerifier(self._rules, keys)
-        return tokens
+        keys, verifier = self._files.token_keys.value, self._verifier
+        if verifier is None or verifier.keys is not keys:
+            verifier = self._verifier = JwtVerifier(self._rules, keys)
+        return verifier
 
-    def _refused(self, wanted: str, bad: BadCredential) -> Unauthenticated:
+    def _reject(self, wanted: str, bad: BadCredential) -> Unauthenticated:
         _log.note(str(bad))
         return Unauthenticated(wanted=wanted)
 

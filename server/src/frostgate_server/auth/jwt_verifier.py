@@ -57,22 +57,22 @@ class JwtVerifier:
         self._known: dict[bytes, Credential] = {}
         self._lock = threading.Lock()
 
-    def known(self, token: str) -> Credential | None:
+    def find_verified(self, token: str) -> Credential | None:
         """What a token that was good before proves; None if it has to be verified."""
         return self._known.get(_hash(token))
 
-    def verified(self, token: str) -> Credential:
+    def verify(self, token: str) -> Credential:
         """What a token proves. Raises BadCredential, which never holds the token."""
-        if known := self.known(token):
+        if known := self.find_verified(token):
             return known
-        credential = self._verify(token)
+        credential = self._verify_signature(token)
         with self._lock:
             if len(self._known) >= TOKENS_KEPT:
                 del self._known[next(iter(self._known))]
             self._known[_hash(token)] = credential
         return credential
 
-    def _verify(self, token: str) -> Credential:
+    def _verify_signature(self, token: str) -> Credential:
         try:
             header = _header(token)
             if "crit" in header:

@@ -68,7 +68,6 @@ class LogMailer:
     """Logs what it would mail."""
 
     def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
-        """See Mailer."""
         _log.warning("a mail to %s, which is not sent:\n%s", to, body(code, purpose, expire_time))
 
 
@@ -83,7 +82,6 @@ class SmtpMailer:
         self._port = int(port)
 
     def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
-        """See Mailer."""
         try:
             message = self._message(to, code, purpose, expire_time)
             with self._conversation() as smtp:

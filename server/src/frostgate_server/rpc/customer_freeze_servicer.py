@@ -40,7 +40,6 @@ class CustomerFreezeServicer:
         self._partners = partners
 
     def AssociateCustomer(self, request: pb.AssociateCustomerRequest) -> AuthorizedCall:
-        """See the proto."""
         fields = FieldValidator()
         customer_id = fields.id("customer_id", request.customer_id)
         partner_id = fields.id("partner_id", request.partner_id)
@@ -54,7 +53,6 @@ class CustomerFreezeServicer:
         return associate
 
     def DisassociateCustomer(self, request: pb.DisassociateCustomerRequest) -> AuthorizedCall:
-        """See the proto."""
         fields = FieldValidator()
         customer_id = fields.id("customer_id", request.customer_id)
         reason = fields.reason("reason", request.reason)
@@ -69,7 +67,6 @@ class CustomerFreezeServicer:
         return disassociate
 
     def FreezeCustomer(self, request: pb.FreezeCustomerRequest) -> AuthorizedCall:
-        """See the proto."""
         customer_id, scope, reason, code, request_id = _one_change(request)
 
         def freeze(caller: Caller) -> pb.FreezeCustomerResponse:
@@ -83,7 +80,6 @@ class CustomerFreezeServicer:
         return freeze
 
     def UnfreezeCustomer(self, request: pb.UnfreezeCustomerRequest) -> AuthorizedCall:
-        """See the proto."""
         customer_id, scope, reason, code, request_id = _one_change(request)
 
         def unfreeze(caller: Caller) -> pb.UnfreezeCustomerResponse:
@@ -97,7 +93,6 @@ class CustomerFreezeServicer:
         return unfreeze
 
     def BatchFreezeCustomers(self, request: pb.BatchFreezeCustomersRequest) -> AuthorizedCall:
-        """See the proto."""
         customer_ids, scope, reason, code, request_id = _many_changes(request)
 
         def freeze(caller: Caller) -> pb.BatchFreezeCustomersResponse:
@@ -107,7 +102,6 @@ class CustomerFreezeServicer:
         return freeze
 
     def BatchUnfreezeCustomers(self, request: pb.BatchUnfreezeCustomersRequest) -> AuthorizedCall:
-        """See the proto."""
         customer_ids, scope, reason, code, request_id = _many_changes(request)
 
         def unfreeze(caller: Caller) -> pb.BatchUnfreezeCustomersResponse:
@@ -117,7 +111,6 @@ class CustomerFreezeServicer:
         return unfreeze
 
     def GetCustomer(self, request: pb.GetCustomerRequest) -> AuthorizedCall:
-        """See the proto."""
         fields = FieldValidator()
         customer_id = fields.id("customer_id", request.customer_id)
         fields.ensure()
@@ -128,7 +121,6 @@ class CustomerFreezeServicer:
         return get
 
     def ListCustomers(self, request: pb.ListCustomersRequest) -> AuthorizedCall:
-        """See the proto."""
         fields = FieldValidator()
         partner_id = fields.id("partner_id", request.partner_id)
         state = (
@@ -147,7 +139,6 @@ class CustomerFreezeServicer:
         return list_page
 
     def ListFreezeEvents(self, request: pb.ListFreezeEventsRequest) -> AuthorizedCall:
-        """See the proto."""
         fields = FieldValidator()
         asked = request.HasField
         wanted = EventFilter(
@@ -170,7 +161,6 @@ class CustomerFreezeServicer:
         return list_page
 
     def GetPartner(self, request: pb.GetPartnerRequest) -> AuthorizedCall:
-        """See the proto."""
         fields = FieldValidator()
         partner_id = fields.id("partner_id", request.partner_id)
         fields.ensure()
@@ -181,7 +171,6 @@ class CustomerFreezeServicer:
         return get
 
     def UpdatePartner(self, request: pb.UpdatePartnerRequest) -> AuthorizedCall:
-        """See the proto."""
         fields = FieldValidator()
         update = _update(fields, request)
         code = fields.code("verification_code", request.verification_code)
@@ -193,7 +182,6 @@ class CustomerFreezeServicer:
         return change
 
     def SendVerificationCode(self, request: pb.SendVerificationCodeRequest) -> AuthorizedCall:
-        """See the proto."""
         fields = FieldValidator()
         purpose = _purpose(fields, request)
         fields.ensure()

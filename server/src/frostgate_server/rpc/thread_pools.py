@@ -51,7 +51,7 @@ MAX_PAUSE_SECONDS = 0.2
 RETRY_AFTER_SECONDS = 1
 """For callers who are turned away."""
 
-Gate = Callable[..., Future[Any]]
+Preverification = Callable[..., Future[Any]]
 """Takes the queue of a pool and a call, and queues the call there when it may go on, or answers it."""
 
 
@@ -70,7 +70,7 @@ class ThreadPool(ThreadPoolExecutor):
         self._most_waiting = most_waiting
         self._yields_to = yields_to
         self._begun = 0
-        self.gate: Gate | None = None
+        self.preverification: Preverification | None = None
         all_started = threading.Barrier(threads)
         wait([super(ThreadPool, self).submit(all_started.wait) for _ in range(threads)])
 
@@ -89,7 +89,9 @@ class ThreadPool(ThreadPoolExecutor):
         return super().submit(self._run, call, *arguments)
 
     def _queue(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        return self.gate(self.queue, call, *arguments) if self.gate else self.queue(call, *arguments)
+        return (
+            self.preverification(self.queue, call, *arguments) if self.preverification else self.queue(call, *arguments)
+        )
 
     @contextmanager
     def throttled(self) -> Iterator[None]:
@@ -129,10 +131,10 @@ def open_thread_pools(check_threads: int) -> ThreadPools:
         raise StartupError(f"threads cannot be started: {error}; raise the limit of processes") from error
 
 
-def set_preverification(pools: ThreadPools, gate: Gate) -> None:
+def set_preverification(pools: ThreadPools, preverification: Preverification) -> None:
     """Sets the preverification of all pools that answer unary calls. Streams do not pass it."""
     for name in POOL_BY_METHOD.values():
-        pools[name].gate = gate
+        pools[name].preverification = preverification
 
 
 def run_in_pool(method: Callable[..., object], pool: ThreadPool) -> None:

@@ -31,7 +31,7 @@ class TokenPreverifier:
         if call.has_certificate():
             return queue(run, *arguments)
         token = _token(call)
-        if token is not None and (known := self._authenticator.known(token)):
+        if token is not None and (known := self._authenticator.find_verified(token)):
             run(preverified_credential.set, known)
             return queue(run, *arguments)
         done: Future[Any] = Future()
@@ -55,7 +55,7 @@ class TokenPreverifier:
         if token is None:
             return None
         try:
-            return self._authenticator.verified(token)
+            return self._authenticator.verify(token)
         except FrostgateError as refusal:
             return refusal
         except Exception as error:  # noqa: BLE001 - whatever it is, the call must not wait for ever

@@ -74,7 +74,6 @@ class GroupCommit:
         self._thread.start()
 
     def write(self, work: Callable[[Transaction], _Result]) -> _Result:
-        """See store.Store."""
         change = PendingWrite(work)
         self._waiting.put(change)
         try:

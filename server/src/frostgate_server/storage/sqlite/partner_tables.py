@@ -34,30 +34,24 @@ class PartnerTables:
         self._connection = connection
 
     def partner(self, partner_id: str) -> Partner | None:
-        """See store.Transaction."""
         return read_partner(self._connection, partner_id)
 
     def put_partner(self, partner: Partner) -> None:
-        """See store.Transaction."""
         self._connection.execute("INSERT OR REPLACE INTO partners VALUES (?, ?, ?)", make_partner_row(partner))
 
     def code(self, partner_id: str) -> SentCode | None:
-        """See store.Transaction."""
         sql = f"SELECT {CODE_COLUMNS} FROM verification_codes WHERE partner_id = ?"
         rows = self._connection.execute(sql, (partner_id,)).fetchall()
         return read_code_row(rows[0]) if rows else None
 
     def put_code(self, partner_id: str, code: SentCode) -> None:
-        """See store.Transaction."""
         row = (partner_id, code.code_id, code.digest, to_microseconds(code.expire_time), code.tries)
         self._connection.execute("INSERT OR REPLACE INTO verification_codes VALUES (?, ?, ?, ?, ?)", row)
 
     def drop_code(self, partner_id: str) -> None:
-        """See store.Transaction."""
         self._connection.execute("DELETE FROM verification_codes WHERE partner_id = ?", (partner_id,))
 
     def counted(self, whom: str, kind: CountKind, since: datetime) -> list[datetime]:
-        """See store.Transaction."""
         sql = (
             "SELECT count_time FROM verification_counts "
             "WHERE whom = ? AND kind = ? AND count_time > ? ORDER BY count_time"
@@ -66,14 +60,12 @@ class PartnerTables:
         return [from_microseconds(time) for (time,) in rows]
 
     def count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
-        """See store.Transaction."""
         execute = self._connection.execute
         over = "DELETE FROM verification_counts WHERE whom = ? AND kind = ? AND count_time <= ?"
         execute(over, (whom, kind, to_microseconds(at - WINDOW)))
         execute("INSERT INTO verification_counts VALUES (?, ?, ?, ?)", (whom, kind, count_id, to_microseconds(at)))
 
     def uncount(self, whom: str, kind: CountKind, count_id: str) -> None:
-        """See store.Transaction."""
         self._connection.execute(
             "DELETE FROM verification_counts WHERE whom = ? AND kind = ? AND count_id = ?",
             (whom, kind, count_id),

@@ -52,7 +52,6 @@ class SqliteStore:
         self._group_commit = GroupCommit(self._connections, head_file, around_group)
 
     def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
-        """See store.Store."""
         try:
             ((revision, state, changed, checksum),) = (
                 self._connections.mine().execute(_STATE, (customer_id,)).fetchall()
@@ -64,7 +63,6 @@ class SqliteStore:
         return verify_state(customer_id, state, changed, checksum), revision
 
     def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
-        """See store.Store."""
         rows = self._read(_STATES, [json.dumps(customer_ids)])
         states: list[FreezeState | None] = [None] * len(customer_ids)
         for _, place, customer_id, state, changed, checksum in rows:
@@ -73,21 +71,17 @@ class SqliteStore:
         return states, rows[0][0]
 
     def revision(self) -> int:
-        """See store.Store."""
         return int(self._read("SELECT revision FROM head", [])[0][0])
 
     def customer(self, customer_id: str) -> Customer | None:
-        """See store.Store."""
         with mapped_errors():
             return read_customer(self._connections.mine(), customer_id)
 
     def partner(self, partner_id: str) -> Partner | None:
-        """See store.Store."""
         with mapped_errors():
             return read_partner(self._connections.mine(), partner_id)
 
     def customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
-        """See store.Store."""
         conditions = ["partner_id = ?", "customer_id > ?"]
         values: list[object] = [wanted.partner_id, after]
         if wanted.freeze_state is not None:
@@ -100,7 +94,6 @@ class SqliteStore:
         return [read_customer_row(row) for row in self._read(sql, [*values, limit])]
 
     def events(self, wanted: EventFilter, before: int | None, limit: int) -> list[FreezeEvent]:
-        """See store.Store."""
         bounds: dict[str, object] = {
             "customer_id = ?": wanted.customer_id,
             "revision > ?": wanted.after_revision,
@@ -124,7 +117,6 @@ class SqliteStore:
         return self._group_commit.write(work)
 
     def close(self) -> None:
-        """See store.Store."""
         self._group_commit.close()
         self._connections.close()
 

@@ -101,15 +101,12 @@ class SqliteTransaction(PartnerTables):
             self._connection.execute(_DROP_OLD_ANSWERS, (forgotten, most))
 
     def revision(self) -> int:
-        """See store.Transaction."""
         return self.head.revision
 
     def customer(self, customer_id: str) -> Customer | None:
-        """See store.Transaction."""
         return read_customer(self._connection, customer_id)
 
     def record(self, event: FreezeEvent, customer: Customer | None) -> None:
-        """See store.Transaction."""
         if event.revision != self.head.revision + 1:
             raise ValueError(f"revision {event.revision} does not follow {self.head.revision}")
         execute = self._connection.execute
@@ -123,14 +120,12 @@ class SqliteTransaction(PartnerTables):
             execute(_PUT_CUSTOMER, make_customer_row(customer))
 
     def note(self, note: AuditNote) -> None:
-        """See store.Transaction."""
         entry = AuditEntry(self.head.audit_sequence + 1, note)
         hash_ = hash_audit_entry(self.head.audit_hash, entry)
         self._connection.execute(_APPEND_ENTRY, (*make_entry_row(entry), hash_))
         self.head = replace(self.head, audit_sequence=entry.sequence, audit_hash=hash_)
 
     def answered(self, key: RequestKey) -> StoredResponse | None:
-        """See store.Transaction."""
         rows = self._connection.execute(
             "SELECT fingerprint, answer FROM answers WHERE principal = ? AND method = ? AND request_id = ?",
             (key.principal, key.method, key.request_id),
@@ -138,7 +133,6 @@ class SqliteTransaction(PartnerTables):
         return StoredResponse(*rows[0]) if rows else None
 
     def remember(self, key: RequestKey, answered: StoredResponse, at: datetime) -> None:
-        """See store.Transaction."""
         self._connection.execute(
             "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
             (key.principal, key.method, key.request_id, answered.fingerprint, answered.answer, to_microseconds(at)),
