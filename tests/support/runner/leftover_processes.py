@@ -1,7 +1,7 @@
 """A pytest plugin: no process outlives the run.
 
-At the end of the run every process with its mark is named and killed, and the run fails. A guardian does the same where
-pytest is killed, or a worker of pytest-xdist crashes.
+At the end of the run every process with its mark is named and killed, and the run fails. A guardian kills them where
+pytest itself is killed.
 """
 
 import os
@@ -22,9 +22,14 @@ _GUARDIAN = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Gives the run its mark. A worker of pytest-xdist adds its name to the mark."""
-    worker = getattr(config, "workerinput", None)
-    os.environ[MARK] = f"{os.environ[MARK]}/{worker['workerid']}" if worker else uuid4().hex
+    """Gives the run its mark and its guardian. A worker of pytest-xdist adds its name to the mark.
+
+    A worker has no guardian of its own: one that is killed late would hide its leftovers from the check of the run.
+    """
+    if worker := getattr(config, "workerinput", None):
+        os.environ[MARK] = f"{os.environ[MARK]}/{worker['workerid']}"
+        return
+    os.environ[MARK] = uuid4().hex
     config.stash[_GUARDIAN] = _guardian(os.environ[MARK])
 
 
@@ -63,7 +68,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Ends the guardian: this process has looked for leftovers itself, or pytest-xdist's controller will."""
+    """Ends the guardian: the check of the run has looked for leftovers."""
     guardian = config.stash.get(_GUARDIAN, None)
     if guardian is not None:
         guardian.communicate(b"ended", timeout=60)
