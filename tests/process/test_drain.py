@@ -30,7 +30,8 @@ def watch_health(connection: Connection) -> Any:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_calls_under_way_are_answered_new_ones_are_not(tmp_path: Path, number: signal.Signals) -> None:
     database = tmp_path / "frostgate.db"
-    with ServerProcess(database, variables=PATIENT_STORE) as server, Connection(server.address) as watching:
+    flags = ["--drain-period", "1h"]
+    with ServerProcess(database, *flags, variables=PATIENT_STORE) as server, Connection(server.address) as watching:
         customer_id = Calls(server).new_customer()
         health = watch_health(watching)
         assert next(health).status == HealthCheckResponse.SERVING

@@ -84,6 +84,7 @@ def test_workers_that_outlive_their_supervisor_keep_port_and_database_until_they
         free.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{free.getsockname()[1]}"
     command = [*COMMAND, "serve", "--workers", "2", "--listen", listen, "--database", str(database), "--create"]
+    command += ["--drain-period", "1h"]
     shell = ["/bin/sh", "-c", f"exec {shlex.join(command)} 2>{log} {closed or '>/dev/null'}"]
     with Process(shell, variables=PATIENT_STORE) as process, Connection(listen) as connection:
         grpc.channel_ready_future(connection.channel).result(PATIENCE)

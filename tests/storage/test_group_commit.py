@@ -148,7 +148,7 @@ def test_if_the_disk_is_full_nothing_of_the_group_is_made(store: SqliteStore, to
 def test_a_change_that_waited_too_long_is_withdrawn(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_commit, "PATIENCE", 0.05)
+    monkeypatch.setattr(group_commit, "WRITE_TIMEOUT", 0.05)
     subject = ServiceSubject(store)
     with closing(HeadFile(path.with_name(path.name + "-head"))) as another, another.locked():
         for customer_id in ("a", "b"):
@@ -170,11 +170,11 @@ def test_a_group_that_fails_leaves_a_store_that_works_also_if_one_of_it_was_with
 
     with closing(HeadFile(path.with_name(path.name + "-head"))) as another, ThreadPoolExecutor(2) as threads:
         with another.locked():
-            monkeypatch.setattr(group_commit, "PATIENCE", 0.05)
+            monkeypatch.setattr(group_commit, "WRITE_TIMEOUT", 0.05)
             for customer_id in ("first", "withdrawn"):
                 with pytest.raises(StorageUnavailable):
                     subject.associate(customer_id, "p")
-            monkeypatch.setattr(group_commit, "PATIENCE", 30.0)
+            monkeypatch.setattr(group_commit, "WRITE_TIMEOUT", 30.0)
             waits = [threads.submit(subject.associate, customer_id, "p") for customer_id in ("a", "b")]
             while waiting.qsize() < 3:
                 assert not any(change.done() for change in waits)
@@ -209,7 +209,7 @@ def test_if_a_savepoint_cannot_be_undone_nothing_of_the_group_is_made(
 
 
 def test_a_change_that_is_being_made_is_waited_for(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "PATIENCE", 0.05)
+    monkeypatch.setattr(group_commit, "WRITE_TIMEOUT", 0.05)
     withdrawing = Event()
     cancel = Future.cancel
 
