@@ -16,6 +16,7 @@ from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, Freeze
 from frostgate_server.domain.verification_code import CodeKey, CodeLimits
 from frostgate_server.rpc.converters import timestamp, wire
 from frostgate_server.services.code_verifier import CodeVerifier
+from frostgate_server.services.customer_queries import CustomerQueries
 from frostgate_server.services.customer_service import CustomerService
 from frostgate_server.services.decision_service import DecisionService
 from frostgate_server.storage.interface import Store
@@ -47,6 +48,7 @@ class ServiceSubject:
     def __init__(self, store: Store) -> None:
         """Takes the store to be tested."""
         self._service = freeze_service(store, RETENTION)
+        self._queries = CustomerQueries(store)
         self._decisions = DecisionService(store)
         self._caller = Caller(waits=lambda: True)
 
@@ -72,22 +74,22 @@ class ServiceSubject:
         return self._decisions.states(customer_ids, 0)
 
     def customer(self, customer_id: str) -> Customer:
-        return self._service.customer(self._caller, customer_id)
+        return self._queries.get_customer(self._caller, customer_id)
 
     def customers(
         self, partner_id: str, freeze_state: FreezeState | None, retention_expired: bool | None, page_size: int
     ) -> list[Customer]:
         asked = (self._caller, partner_id, freeze_state, retention_expired, page_size)
-        found, token = self._service.customers(*asked, "")
+        found, token = self._queries.list_customers(*asked, "")
         while token:
-            more, token = self._service.customers(*asked, token)
+            more, token = self._queries.list_customers(*asked, token)
             found += more
         return found
 
     def events(self, wanted: EventFilter, page_size: int) -> list[FreezeEvent]:
-        found, token = self._service.events(self._caller, wanted, page_size, "")
+        found, token = self._queries.list_events(self._caller, wanted, page_size, "")
         while token:
-            more, token = self._service.events(self._caller, wanted, page_size, token)
+            more, token = self._queries.list_events(self._caller, wanted, page_size, token)
             found += more
         return found
 

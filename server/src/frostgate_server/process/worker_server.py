@@ -28,6 +28,7 @@ from frostgate_server.rpc.thread_pools import ThreadPools, open_thread_pools, se
 from frostgate_server.rpc.tls import server_credentials
 from frostgate_server.rpc.token_preverification import TokenPreverifier
 from frostgate_server.services.code_verifier import CodeVerifier
+from frostgate_server.services.customer_queries import CustomerQueries
 from frostgate_server.services.customer_service import CustomerService
 from frostgate_server.services.decision_service import DecisionService
 from frostgate_server.services.partner_service import PartnerService
@@ -120,6 +121,7 @@ def _server(
     code_verifier = CodeVerifier(store, config.code_key, _limits(config.settings))
     freezes = CustomerFreezeServicer(
         CustomerService(store, code_verifier, shared.refusals, config.settings.retention_period),
+        CustomerQueries(store),
         PartnerService(store, code_verifier, create_mailer(config.settings)),
     )
     add_service(server, _DECISIONS, decisions, shared)

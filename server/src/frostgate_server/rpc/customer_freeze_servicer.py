@@ -8,6 +8,7 @@ from frostgate_server.domain.enums import FreezeScope, FreezeState, Verification
 from frostgate_server.domain.errors import FrostgateError
 from frostgate_server.domain.partner import PartnerUpdate
 from frostgate_server.domain.verification_code import Purpose
+from frostgate_server.services.customer_queries import CustomerQueries
 from frostgate_server.services.customer_service import CustomerService
 from frostgate_server.services.partner_service import PartnerService
 from frostgate_server.services.stored_responses import BatchChangeResult, ChangeResult
@@ -34,9 +35,10 @@ class CustomerFreezeServicer:
     A method checks the shape of its request, and gives what is to be done once it is known who calls.
     """
 
-    def __init__(self, service: CustomerService, partners: PartnerService) -> None:
+    def __init__(self, service: CustomerService, queries: CustomerQueries, partners: PartnerService) -> None:
         """Takes the use cases."""
         self._service = service
+        self._queries = queries
         self._partners = partners
 
     def AssociateCustomer(self, request: pb.AssociateCustomerRequest) -> AuthorizedCall:
@@ -116,7 +118,7 @@ class CustomerFreezeServicer:
         fields.ensure()
 
         def get(caller: Caller) -> pb.GetCustomerResponse:
-            return pb.GetCustomerResponse(customer=customer_message(self._service.customer(caller, customer_id)))
+            return pb.GetCustomerResponse(customer=customer_message(self._queries.get_customer(caller, customer_id)))
 
         return get
 
@@ -131,7 +133,7 @@ class CustomerFreezeServicer:
         fields.ensure()
 
         def list_page(caller: Caller) -> pb.ListCustomersResponse:
-            customers, token = self._service.customers(
+            customers, token = self._queries.list_customers(
                 caller, partner_id, state, expired, page_size, request.page_token
             )
             return pb.ListCustomersResponse(customers=map(customer_message, customers), next_page_token=token)
@@ -155,7 +157,7 @@ class CustomerFreezeServicer:
         fields.ensure()
 
         def list_page(caller: Caller) -> pb.ListFreezeEventsResponse:
-            events, token = self._service.events(caller, wanted, page_size, request.page_token)
+            events, token = self._queries.list_events(caller, wanted, page_size, request.page_token)
             return pb.ListFreezeEventsResponse(events=map(event_message, events), next_page_token=token)
 
         return list_page

@@ -7,27 +7,23 @@ required → code compared.
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from frostgate_server.domain import customer as transitions
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
-from frostgate_server.domain.customer import Customer, FreezeEvent, Moment
-from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
+from frostgate_server.domain.customer import Customer, Moment
+from frostgate_server.domain.enums import FreezeEventAction, FreezeScope
 from frostgate_server.domain.errors import (
-    CustomerNotFound,
     FrostgateError,
     PartnerMismatch,
-    PartnerNotFound,
     RequestIdReused,
 )
 from frostgate_server.domain.verification_errors import VerificationCodeRequired
 from frostgate_server.storage.interface import Store, Transaction
-from frostgate_server.storage.queries import CustomerFilter, EventFilter, RequestKey, StoredResponse
+from frostgate_server.storage.queries import RequestKey, StoredResponse
 
-from . import page_token as page_tokens
 from .code_verifier import CodeVerifier, PlannedChange
 from .customer_change import (
     CustomerChange,
@@ -56,7 +52,7 @@ class RefusalRecorder(Protocol):
 
 
 class CustomerService:
-    """Changes customers, and tells what happened to them.
+    """Changes customers.
 
     Every change may raise RequestIdReused, and CallerCancelled if the caller no longer waits when its turn comes: then
     nothing has changed. All but `associate` may raise VerificationCodeRequired, VerificationCodeInvalid and
@@ -142,51 +138,6 @@ class CustomerService:
         """Unfreezes customers in one transaction; a refused one is its result. Raises InvalidFields."""
         change = self._unfreezing(caller, scope, reason, code, request_id)
         return self._many(change, "BatchUnfreezeCustomers", customer_ids)
-
-    def customer(self, caller: Caller, customer_id: str) -> Customer:
-        """The customer. Raises CustomerNotFound."""
-        customer = self._store.customer(customer_id)
-        caller.ensure_sees_customer(customer_id, customer)
-        if customer is None:
-            raise CustomerNotFound(customer_id=customer_id)
-        return customer
-
-    def customers(
-        self,
-        caller: Caller,
-        partner_id: str,
-        freeze_state: FreezeState | None,
-        retention_expired: bool | None,
-        page_size: int,
-        page_token: str,
-    ) -> tuple[list[Customer], str]:
-        """A page of a partner's customers by id, and the next one's token. Raises PartnerNotFound, PageTokenInvalid."""
-        caller.ensure_sees(partner_id)
-        filters = page_tokens.customer_filters(partner_id, freeze_state, retention_expired)
-        last = page_tokens.after(page_token, filters, str)
-        if self._store.partner(partner_id) is None:
-            raise PartnerNotFound(partner_id=partner_id)
-        wanted = CustomerFilter(partner_id, self._clock(), freeze_state, retention_expired)
-        found = self._store.customers(wanted, last or "", page_size + 1)
-        page = found[:page_size]
-        return page, page_tokens.token(filters, page[-1].customer_id) if len(found) > page_size else ""
-
-    def events(
-        self, caller: Caller, wanted: EventFilter, page_size: int, page_token: str
-    ) -> tuple[list[FreezeEvent], str]:
-        """A page of events, the newest first, and the token of the next page. Raises PageTokenInvalid.
-
-        A caller that is bound to partners sees what happened to customers while they were theirs.
-        """
-        for partner_id in wanted.partner_ids or ():
-            caller.ensure_sees(partner_id)
-        seen = wanted
-        if wanted.partner_ids is None and caller.partners is not None:
-            seen = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
-        filters = page_tokens.event_filters(wanted, seen)
-        found = self._store.events(seen, page_tokens.after(page_token, filters, int), page_size + 1)
-        page = found[:page_size]
-        return page, page_tokens.token(filters, page[-1].revision) if len(found) > page_size else ""
 
     def _freezing(self, caller: Caller, scope: FreezeScope, reason: str, code: str, request_id: str) -> CustomerChange:
         def frozen(customer_id: str, before: Customer | None, at: Moment) -> Customer:

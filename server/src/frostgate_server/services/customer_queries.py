@@ -1,0 +1,73 @@
+"""The use cases that read customers and their events, page by page. Knows no transport and no SQL."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.clock import utc_now
+from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.enums import FreezeState
+from frostgate_server.domain.errors import CustomerNotFound, PartnerNotFound
+from frostgate_server.storage.interface import Store
+from frostgate_server.storage.queries import CustomerFilter, EventFilter
+
+from . import page_token as page_tokens
+
+
+class CustomerQueries:
+    """Reads customers, and what happened to them.
+
+    A caller that is bound to partners gets PartnerMismatch in the place of CustomerNotFound and PartnerNotFound, and
+    for customers and partners of others.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], datetime] = utc_now) -> None:
+        """Whether a retention period has expired is asked of the clock."""
+        self._store = store
+        self._clock = clock
+
+    def get_customer(self, caller: Caller, customer_id: str) -> Customer:
+        """The customer. Raises CustomerNotFound."""
+        customer = self._store.customer(customer_id)
+        caller.ensure_sees_customer(customer_id, customer)
+        if customer is None:
+            raise CustomerNotFound(customer_id=customer_id)
+        return customer
+
+    def list_customers(
+        self,
+        caller: Caller,
+        partner_id: str,
+        freeze_state: FreezeState | None,
+        retention_expired: bool | None,
+        page_size: int,
+        page_token: str,
+    ) -> tuple[list[Customer], str]:
+        """A page of a partner's customers by id, and the next one's token. Raises PartnerNotFound, PageTokenInvalid."""
+        caller.ensure_sees(partner_id)
+        filters = page_tokens.customer_filters(partner_id, freeze_state, retention_expired)
+        last = page_tokens.after(page_token, filters, str)
+        if self._store.partner(partner_id) is None:
+            raise PartnerNotFound(partner_id=partner_id)
+        wanted = CustomerFilter(partner_id, self._clock(), freeze_state, retention_expired)
+        found = self._store.customers(wanted, last or "", page_size + 1)
+        page = found[:page_size]
+        return page, page_tokens.token(filters, page[-1].customer_id) if len(found) > page_size else ""
+
+    def list_events(
+        self, caller: Caller, wanted: EventFilter, page_size: int, page_token: str
+    ) -> tuple[list[FreezeEvent], str]:
+        """A page of events, the newest first, and the token of the next page. Raises PageTokenInvalid.
+
+        A caller that is bound to partners sees what happened to customers while they were theirs.
+        """
+        for partner_id in wanted.partner_ids or ():
+            caller.ensure_sees(partner_id)
+        seen = wanted
+        if wanted.partner_ids is None and caller.partners is not None:
+            seen = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
+        filters = page_tokens.event_filters(wanted, seen)
+        found = self._store.events(seen, page_tokens.after(page_token, filters, int), page_size + 1)
+        page = found[:page_size]
+        return page, page_tokens.token(filters, page[-1].revision) if len(found) > page_size else ""
