@@ -23,11 +23,6 @@ UPDATE = VerificationAction.VERIFICATION_ACTION_UPDATE_PARTNER
 
 
 @pytest.fixture(scope="module")
-def access(tmp_path_factory: pytest.TempPathFactory) -> Access:
-    return Access(tmp_path_factory.mktemp("access"))
-
-
-@pytest.fixture(scope="module")
 def server(access: Access) -> Iterator[ServerProcess]:
     with access.server("--mail-server=log", "--workers=1") as server:
         yield server

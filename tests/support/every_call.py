@@ -28,6 +28,8 @@ METHODS: dict[str, MethodDescriptor] = {
 
 REFLECTION = "ServerReflectionInfo"
 
+EVERY = [*METHODS, REFLECTION]
+
 _change: dict[str, Any] = {"scope": FREEZE_SCOPE_ACCOUNT, "reason": "why"}
 
 REQUESTS: dict[str, Callable[[], Message]] = {
@@ -72,6 +74,18 @@ def outcome(connection: Connection, method: str, metadata: Any = None) -> str:
             return reason
         assert reason not in {"INTERNAL", "INVALID_FIELD", "OVERLOADED"}, status
     return ADMITTED
+
+
+def outcomes(connection: Connection, metadata: Any = None) -> dict[str, str]:
+    return {method: outcome(connection, method, metadata) for method in EVERY}
+
+
+def all_are(what: str) -> dict[str, str]:
+    return dict.fromkeys(EVERY, what)
+
+
+def is_admitted(connection: Connection, metadata: Any = None) -> bool:
+    return outcome(connection, "ListRules", metadata) == ADMITTED
 
 
 def _call(connection: Connection, method: str, metadata: Any) -> Any:

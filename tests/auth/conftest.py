@@ -1,0 +1,20 @@
+"""A server with callers of every role, by certificate and by token."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.access import Access
+from support.server_process import ServerProcess
+
+
+@pytest.fixture(scope="module")
+def access(tmp_path_factory: pytest.TempPathFactory) -> Access:
+    """The keys, certificates and callers of the module's server."""
+    return Access(tmp_path_factory.mktemp("access"))
+
+
+@pytest.fixture(scope="module")
+def server(access: Access) -> Iterator[ServerProcess]:
+    """A server on both addresses, started once for a module."""
+    with access.server() as server:
+        yield server
