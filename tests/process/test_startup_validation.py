@@ -1,4 +1,4 @@
-"""What keeps a server from starting: settings that must not be together, and files that cannot be used."""
+"""A server does not start with files or addresses that it cannot use, and starts with those that it can."""
 
 import json
 from collections.abc import Callable
@@ -8,134 +8,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from frostgate_server.config.loading import configure
-from frostgate_server.config.validation import ensure_sound
-from frostgate_server.domain.errors import StartupError
 from support.access import Access
 from support.calls import Calls
 from support.credentials import Issued, jwk, pem_of, signing_key
 from support.every_call import ADMITTED, outcome
 from support.server_process import Connection, ServerProcess, refused_start
-
-TLS = {"tls_certificate": "c", "tls_key": "k"}
-MTLS = {**TLS, "mtls_listen": "localhost:2", "client_ca": "a"}
-TOKENS = {**TLS, "token_issuer": "i", "token_audience": "a", "token_keys": "k"}
-OPEN = "0.0.0.0:1"
-
-
-def problem_of(flags: dict[str, str], has_callers: bool, directory: Path) -> str:
-    """What is said of the settings; nothing if they are sound."""
-    file = directory / "frostgate.toml"
-    file.write_text('[[callers]]\nprincipal = "sub:a"\nrole = "operator"\n' if has_callers else "")
-    try:
-        ensure_sound(configure(flags, {}, file))
-    except StartupError as error:
-        return str(error)
-    return ""
-
-
-@pytest.mark.parametrize(
-    ("flags", "has_callers"),
-    [
-        ({}, False),
-        (TLS, False),
-        ({"listen": OPEN, "insecure": "true"}, False),
-        ({**TLS, "listen": OPEN, "insecure": "true"}, False),
-        (MTLS, True),
-        ({**MTLS, "listen": ""}, True),
-        ({**MTLS, "listen": "", "mtls_listen": OPEN}, True),
-        ({**TOKENS, "listen": OPEN}, True),
-        ({**TOKENS, **MTLS}, True),
-        ({**TOKENS, "listen": "unix:/tmp/s"}, True),
-    ],
-)
-def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path) -> None:
-    assert problem_of(flags, has_callers, tmp_path) == ""
-
-
-@pytest.mark.parametrize(
-    ("flags", "has_callers", "said"),
-    [
-        ({"tls_certificate": "c"}, False, "tls_certificate is of no use without its key: set tls_key"),
-        ({"tls_key": "k"}, False, "tls_key is of no use without its certificate: set tls_certificate"),
-        (
-            {"mtls_listen": "localhost:2", "client_ca": "a"},
-            True,
-            "mtls_listen needs a certificate of the server's own: set tls_certificate and tls_key",
-        ),
-        (
-            {**TLS, "mtls_listen": "localhost:2"},
-            True,
-            "mtls_listen needs the authorities of its callers' certificates: set client_ca",
-        ),
-        (
-            {**TLS, "client_ca": "a"},
-            False,
-            "client_ca is of no use where nobody is asked for a certificate: set mtls_listen",
-        ),
-        (
-            {**TLS, "token_issuer": "i"},
-            True,
-            (
-                "tokens cannot be verified without token_audience and token_keys: "
-                "set all of token_issuer, token_audience, token_keys, or none"
-            ),
-        ),
-        (
-            {**TOKENS, **MTLS, "listen": ""},
-            True,
-            "tokens are taken at listen only, which is empty: set listen, or no token_issuer",
-        ),
-        (
-            {"token_issuer": "i", "token_audience": "a", "token_keys": "k"},
-            True,
-            "tokens are taken over TLS only: set tls_certificate and tls_key",
-        ),
-        (MTLS, False, "mtls_listen set, but nobody has a role: name [[callers]] in the file of --config"),
-        (TOKENS, False, "token_issuer set, but nobody has a role: name [[callers]] in the file of --config"),
-        (
-            {},
-            True,
-            "callers cannot identify themselves: set mtls_listen, or token_issuer, token_audience and token_keys",
-        ),
-        (
-            TLS,
-            True,
-            "callers cannot identify themselves: set mtls_listen, or token_issuer, token_audience and token_keys",
-        ),
-        (
-            {"listen": OPEN},
-            False,
-            "others can reach 0.0.0.0:1, and there is no TLS: listen on 127.0.0.1, or pass --insecure",
-        ),
-        (
-            {**TLS, "listen": OPEN},
-            False,
-            "others can reach 0.0.0.0:1, and there are no callers: listen on 127.0.0.1, or pass --insecure",
-        ),
-    ],
-)
-def test_unsound_settings(flags: dict[str, str], has_callers: bool, said: str, tmp_path: Path) -> None:
-    assert problem_of(flags, has_callers, tmp_path) == said
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("token_algorithms", "HS256"),
-        ("token_algorithms", "RS256,none"),
-        ("token_algorithms", ""),
-        ("token_algorithms", "RS256,"),
-        ("token_algorithms", "rs256"),
-        ("token_leeway", "61s"),
-        ("token_leeway", "-1s"),
-        ("reflection", "on"),
-        ("mtls_listen", "localhost"),
-        ("tls_certificate", "/"),
-    ],
-)
-def test_values_that_cannot_be(name: str, value: str) -> None:
-    with pytest.raises(StartupError, match=rf"^{name} \(from "):
-        configure({name: value}, {}, None)
 
 
 @pytest.fixture
