@@ -10,24 +10,19 @@ import sys
 from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 import pytest
+from durability.random_client import Client, States
 from durability.recording import Disk, Kind, lay_out, records
-from frostgate.v1 import customer_freeze_service_pb2 as pb
-from frostgate.v1.customer_freeze_service_pb2_grpc import CustomerFreezeServiceStub
-from frostgate.v1.customer_pb2 import Customer
 from frostgate_server.domain.customer import FreezeEvent
-from frostgate_server.domain.enums import FreezeScope, FreezeState
 from frostgate_server.domain.errors import StartupError, StorageUnavailable
-from frostgate_server.rpc.converters import wire
 from frostgate_server.storage.interface import Store
 from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite.head_file import HeadFile
 from frostgate_server.storage.sqlite.opening import open_store
-from support.processes import PATIENCE, output
+from support.processes import output
 from support.runner.sizes import size
 from support.server_process import ServerProcess
 
@@ -45,10 +40,7 @@ THE_DIRECTORY = ""
 LIVES = size(short=2, long=8)
 CHANGES_IN_A_LIFE = 150
 """Enough for SQLite to fold its log into the database within a life: it does so every 1,000 pages."""
-LARGEST_BATCH = 60
 EVERYTHING = 10**6
-
-States = dict[str, FreezeState | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,80 +63,6 @@ class Recording:
     trace: Path
     promises: list[Promise]
     files: dict[str, bytes]
-
-
-@dataclass(slots=True)
-class Client:
-    """Makes one change after the other, each allowed, and knows what the answers promise."""
-
-    freezes: CustomerFreezeServiceStub
-    random: random.Random
-    states: States = field(default_factory=dict)
-
-    def change(self) -> int:
-        """Makes a change. Gives the revision that was answered."""
-        known = [customer_id for customer_id, state in self.states.items() if state is not None]
-        ways = [self._associate, self._freeze_or_unfreeze, self._batch_freeze, self._disassociate]
-        (way,) = self.random.choices(ways, [5, 10, 3, 2] if len(known) > 10 else [1, 0, 0, 0])
-        return way(known)
-
-    def _associate(self, _: list[str]) -> int:
-        request = pb.AssociateCustomerRequest(
-            customer_id=f"customer-{len(self.states)}", partner_id="partner", request_id=self._request_id()
-        )
-        response = self.freezes.AssociateCustomer(request, timeout=PATIENCE)
-        return self._changed(response.customer, response.revision)
-
-    def _freeze_or_unfreeze(self, known: list[str]) -> int:
-        customer_id = self.random.choice(known)
-        if self.states[customer_id] is FreezeState.NORMAL:
-            return self._freeze(customer_id)
-        return self._unfreeze(customer_id, self.states[customer_id])
-
-    def _freeze(self, customer_id: str) -> int:
-        scope = self.random.choice(list(FreezeScope))
-        request = pb.FreezeCustomerRequest(
-            customer_id=customer_id, scope=wire(scope), reason="unpaid", request_id=self._request_id()
-        )
-        response = self.freezes.FreezeCustomer(request, timeout=PATIENCE)
-        return self._changed(response.customer, response.revision)
-
-    def _unfreeze(self, customer_id: str, state: FreezeState | None) -> int:
-        account_only = state is FreezeState.ACCOUNT_FROZEN
-        scope = FreezeScope.ACCOUNT if account_only else FreezeScope.ACCOUNT_AND_RESOURCES
-        request = pb.UnfreezeCustomerRequest(
-            customer_id=customer_id, scope=wire(scope), reason="paid", request_id=self._request_id()
-        )
-        response = self.freezes.UnfreezeCustomer(request, timeout=PATIENCE)
-        return self._changed(response.customer, response.revision)
-
-    def _batch_freeze(self, known: list[str]) -> int:
-        request = pb.BatchFreezeCustomersRequest(
-            customer_ids=self.random.sample(known, min(LARGEST_BATCH, len(known))),
-            scope=wire(self.random.choice(list(FreezeScope))),
-            reason="unpaid",
-            request_id=self._request_id(),
-        )
-        response = self.freezes.BatchFreezeCustomers(request, timeout=PATIENCE)
-        for result in response.results:
-            if result.HasField("customer"):
-                self._changed(result.customer, response.revision)
-        return response.revision
-
-    def _disassociate(self, known: list[str]) -> int:
-        request = pb.DisassociateCustomerRequest(
-            customer_id=self.random.choice(known), reason="gone", request_id=self._request_id()
-        )
-        revision = self.freezes.DisassociateCustomer(request, timeout=PATIENCE).revision
-        self.states[request.customer_id] = None
-        return revision
-
-    def _changed(self, customer: Customer, revision: int) -> int:
-        self.states[customer.customer_id] = FreezeState(customer.freeze_state)
-        return revision
-
-    def _request_id(self) -> str:
-        return str(UUID(int=self.random.getrandbits(128)))
 
 
 @pytest.fixture(scope="module")
