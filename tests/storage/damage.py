@@ -1,6 +1,8 @@
 """Ways to damage the files of a database, and to edit its rows."""
 
 import os
+import random
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -71,3 +73,26 @@ def rewrite_history(path: Path) -> None:
 
 def come_from_the_future(path: Path) -> None:
     edit(path, "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('frostgate', 'later', '')")
+
+
+def tampered_by_sql(
+    path: Path, tamper: Callable[[sqlite3.Connection, random.Random], None], chance: random.Random
+) -> None:
+    """The triggers, which are no defence against who has the file, are put back as they were."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        tamper(connection, chance)
+        for _, sql in triggers:
+            connection.execute(sql)
+
+
+def contents(path: Path) -> list[list[tuple[object, ...]]] | None:
+    """All rows of the record; None if they cannot be read."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            tables = ("head", "events", "audit_entries", "customers", "partners")
+            return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
+    except (sqlite3.Error, UnicodeDecodeError):
+        return None

@@ -2,8 +2,6 @@
 
 import random
 from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
 
 from frostgate_server.domain.hash_chain import GENESIS, hash_audit_entry, hash_event
 from frostgate_server.storage.sqlite.driver import sqlite3
@@ -248,26 +246,3 @@ def customers(connection: sqlite3.Connection) -> list[str]:
 def last(connection: sqlite3.Connection) -> int:
     ((revision,),) = connection.execute("SELECT max(revision) FROM events").fetchall()
     return int(revision)
-
-
-def tampered_by_sql(
-    path: Path, tamper: Callable[[sqlite3.Connection, random.Random], None], chance: random.Random
-) -> None:
-    """The triggers, which are no defence against who has the file, are put back as they were."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-        for name, _ in triggers:
-            connection.execute(f"DROP TRIGGER {name}")
-        tamper(connection, chance)
-        for _, sql in triggers:
-            connection.execute(sql)
-
-
-def contents(path: Path) -> list[list[tuple[object, ...]]] | None:
-    """All rows of the record; None if they cannot be read."""
-    try:
-        with closing(sqlite3.connect(path)) as connection:
-            tables = ("head", "events", "audit_entries", "customers", "partners")
-            return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
-    except (sqlite3.Error, UnicodeDecodeError):
-        return None

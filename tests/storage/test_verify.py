@@ -13,8 +13,9 @@ from frostgate_server.storage.sqlite.driver import sqlite3
 from frostgate_server.storage.sqlite.head_file import HeadFile
 from frostgate_server.storage.sqlite.opening import open_store
 from frostgate_server.storage.sqlite.transaction import read_head
+from storage.damage import contents, tampered_by_sql
 from storage.kept_database import CHANGES, CUSTOMERS, Kept, head_path
-from storage.tamperings import IN_SQL, bend_the_schema, contents, tampered_by_sql
+from storage.tamperings import IN_SQL, bend_the_schema
 from support.runner.sizes import size
 from support.server_process import refused_start
 
