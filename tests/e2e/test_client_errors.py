@@ -20,6 +20,9 @@ from support.calls import new_id
 from support.decision_table import NO_CELLS
 from support.processes import PATIENCE
 
+UNANSWERED = 3.0
+"""Seconds of a call that is tried until its deadline. On a loaded machine the first try must end before that."""
+
 
 @pytest.mark.parametrize("place", NO_CELLS[:1])
 def test_errors_carry_code_reason_metadata_and_fields(client: Any, place: tuple[str, str, str]) -> None:
@@ -54,7 +57,7 @@ def test_each_refusal_has_its_class(client: Any) -> None:
             operation=Operation.VIEW,
             billing_mode=BillingMode.SPOT,
             minimum_revision=10**12,
-            timeout=2.0,
+            timeout=UNANSWERED,
         )
     with pytest.raises(frostgate.ResourceExhausted):
         client.batch_freeze_customers(["x" * 1000 for _ in range(1000)], **freeze)
@@ -78,7 +81,7 @@ def test_a_call_that_nobody_answers_ends_at_its_deadline(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_call_without_a_server_is_tried_until_its_deadline(kind: str) -> None:
-    with open_client(kind, "127.0.0.1:1", timeout=1.5) as client:
+    with open_client(kind, "127.0.0.1:1", timeout=UNANSWERED) as client:
         began = time.monotonic()
         with pytest.raises(frostgate.Unavailable):
             client.list_rules()
