@@ -2,20 +2,24 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from frostgate.v1.policy_pb2 import Decision, DecisionReason
+from support.processes import PATIENCE, output, run
 
 from .fill import ID_FORMAT
 from .scenarios import Calls
 from .servers import CannotMeasure, Check, Running
 
 _SOURCE = Path(__file__).with_name("load")
-_PATIENCE = 30.0
+_STDERR = 2
+"""The programs write their errors where this process writes its own."""
+
+_BUILDING = 240.0
+"""Seconds that the build may take: less than the timeout of a test."""
 
 CONNECTIONS = 16
 """That callers of a kind share, at most one each."""
@@ -56,16 +60,15 @@ def built(cache: Path) -> Path:
     if shutil.which("go") is None:
         raise CannotMeasure("the load is a Go program, and there is no `go` on the PATH: install Go 1.26 or later")
     program = cache / "load"
-    if subprocess.run(["go", "build", "-buildvcs=false", "-o", str(program), "."], cwd=_SOURCE, check=False).returncode:
+    build = ["go", "build", "-buildvcs=false", "-o", str(program), "."]
+    if run(*build, cwd=_SOURCE, stderr=_STDERR, timeout=_BUILDING).returncode:
         raise CannotMeasure("the load cannot be built: see what `go build` says above")
     return program
 
 
 def go_version() -> str:
     """Such as go1.26.8."""
-    return subprocess.run(
-        ["go", "env", "GOVERSION"], cwd=_SOURCE, check=True, capture_output=True, text=True
-    ).stdout.strip()
+    return output("go", "env", "GOVERSION", cwd=_SOURCE).strip()
 
 
 def outcome(program: Path, server: Running, load: Load) -> dict[str, Any]:
@@ -76,8 +79,7 @@ def outcome(program: Path, server: Running, load: Load) -> dict[str, Any]:
         f"-server-pids={','.join(map(str, server.pids))}",
         *load.flags(),
     ]
-    longest = load.warmup + load.seconds + _PATIENCE
-    ended = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True, timeout=longest)
+    ended = run(*command, stderr=_STDERR, timeout=load.warmup + load.seconds + PATIENCE)
     if ended.returncode:
         raise CannotMeasure("the load failed: see what it says above")
     told: dict[str, Any] = json.loads(ended.stdout)

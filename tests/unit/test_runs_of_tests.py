@@ -163,9 +163,13 @@ def test_tests_start_their_processes_in_one_place() -> None:
         for file in TESTS.rglob("*.py")
         if re.search(r"subprocess\.(run|Popen|call|check)", file.read_text()) and file != Path(__file__)
     }
-    assert {file for file in elsewhere if not file.startswith("benchmarks/")} == {
+    assert elsewhere == {
         "support/runner/leftover_processes.py",
         "support/processes.py",
+        # Of these only campaigns start processes.
+        "benchmarks/echo.py",
+        "benchmarks/machine.py",
+        "benchmarks/profile_checks.py",
     }
 
 
