@@ -40,7 +40,7 @@ def tool() -> Callable[[str], str]:
         found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
         if found is not None:
             return found
-        message = f"{name} is not installed: `make tools` installs what it can"
+        message = f"{name} is not installed" + (": `make tools` builds it with Go" if name == "grpcurl" else "")
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
