@@ -181,7 +181,7 @@ def test_an_audit_log_that_lost_its_tail_is_noticed_and_taken_up_far_ahead(path:
     note = AuditNote("sub:a", "UpdatePartner", "", "p", NOW)
     with closing(open_store(path, create=True)) as store:
         for _ in range(3):
-            store.write(lambda transaction: transaction.note(note))
+            store.run_transaction(lambda transaction: transaction.append_audit_note(note))
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TRIGGER audit_entries_are_not_removed")
         connection.execute("DELETE FROM audit_entries WHERE sequence = 3")
@@ -193,7 +193,7 @@ def test_an_audit_log_that_lost_its_tail_is_noticed_and_taken_up_far_ahead(path:
         open_store(path, create=False)
     recover(path)
     with closing(open_store(path, create=False)) as store:
-        store.write(lambda transaction: transaction.note(note))
+        store.run_transaction(lambda transaction: transaction.append_audit_note(note))
     assert [entry.sequence for entry in audit_entries(path, 0)] == [1, 2, 10**9 + 4]
     assert verify(path).audit_entries == 3
 
@@ -201,7 +201,9 @@ def test_an_audit_log_that_lost_its_tail_is_noticed_and_taken_up_far_ahead(path:
 def test_an_audit_log_that_was_bent_keeps_a_server_from_starting(path: Path) -> None:
     with closing(open_store(path, create=True)) as store:
         head = path.with_name("frostgate.db-head").read_bytes()
-        store.write(lambda transaction: transaction.note(AuditNote("sub:a", "UpdatePartner", "", "p", NOW)))
+        store.run_transaction(
+            lambda transaction: transaction.append_audit_note(AuditNote("sub:a", "UpdatePartner", "", "p", NOW))
+        )
     path.with_name("frostgate.db-head").write_bytes(head)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TRIGGER audit_entries_are_not_edited")

@@ -70,7 +70,7 @@ def _fill(path: Path, customers: int) -> None:
     try:
         for start in range(0, customers, _CUSTOMERS_AT_ONCE):
             numbers = range(start, min(start + _CUSTOMERS_AT_ONCE, customers))
-            store.write(partial(_add, numbers))
+            store.run_transaction(partial(_add, numbers))
     finally:
         store.close()
 

@@ -150,7 +150,7 @@ def _steps_of_a_change(database: Path) -> dict[str, float]:
 def _group(store: SqliteStore, number: int) -> float:
     """Microseconds of a change of a group, from its beginning until all of it is on disk."""
     start = perf_counter()
-    store.write(partial(_make_changes, number))
+    store.run_transaction(partial(_make_changes, number))
     return (perf_counter() - start) * 1e6 / _GROUP
 
 
@@ -163,7 +163,7 @@ def _made_only(store: SqliteStore, number: int) -> float:
         _make_changes(number, transaction)
         took.append((perf_counter() - start) * 1e6 / _GROUP)
 
-    store.write(timed)
+    store.run_transaction(timed)
     return took[0]
 
 
@@ -191,7 +191,7 @@ def _steps(database: Path, checks: list[Check]) -> dict[str, float]:
     with closing(open_store(database, create=False)) as store:
         servicer = PolicyDecisionServicer(DecisionService(store), policy)
         ready = servicer._ready
-        states = [store.state(request.customer_id) for request in requests]
+        states = [store.get_freeze_state(request.customer_id) for request in requests]
         caller = Caller(waits=lambda: True)
 
         def batches() -> None:
@@ -200,7 +200,9 @@ def _steps(database: Path, checks: list[Check]) -> dict[str, float]:
         return {
             "the request is parsed": _each(CheckOperationRequest.FromString, written),
             "its shape is checked": _each(servicer._ensure_shape, requests),
-            "the state is read, and held against its checksum": _each(store.state, [r.customer_id for r in requests]),
+            "the state is read, and held against its checksum": _each(
+                store.get_freeze_state, [r.customer_id for r in requests]
+            ),
             "the cell's bytes and the revision are put together": _each(
                 lambda pair: ready.answer(pair[1][0], pair[0].billing_mode, pair[0].operation, pair[1][1]),
                 list(zip(requests, states, strict=True)),

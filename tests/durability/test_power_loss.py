@@ -163,15 +163,15 @@ def remembered_revision(head_file: Path) -> int:
 
 def what_store_lost(promise: Promise, store: Store, remembered: int) -> str:
     """What a store does not keep of a promise. Its events must tell the same as its customers."""
-    revision = store.revision()
+    revision = store.get_revision()
     if min(revision, remembered) < promise.revision:
         return f"{promise.revision} was answered, but the store ends at {revision}, its head file at {remembered}"
-    events = store.events(EventFilter(), None, EVERYTHING)[::-1]
+    events = store.list_events(EventFilter(), None, EVERYTHING)[::-1]
     if [event.revision for event in events] != list(range(1, revision + 1)):
         return f"events are missing of 1 to {revision}"
     if states_after(events[: promise.revision]) != promise.states:
         return f"the events up to {promise.revision} tell of other states than {promise.states}"
-    if store.states([*promise.states])[0] != [states_after(events)[customer] for customer in promise.states]:
+    if store.get_freeze_states([*promise.states])[0] != [states_after(events)[customer] for customer in promise.states]:
         return f"the customers are not in the states that their events tell at {revision}"
     return ""
 

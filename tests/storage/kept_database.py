@@ -38,8 +38,10 @@ def change_something(subject: ServiceSubject, customer_id: str, scope: FreezeSco
 
 def update_a_partner(partner_id: str, number: int, transaction: Transaction) -> None:
     partner = Partner(partner_id, number % 8 == 0, f"codes-{number}@example.org")
-    transaction.put_partner(partner)
-    transaction.note(AuditNote("anonymous", "UpdatePartner", "", partner_id, datetime.now(UTC), partner=partner))
+    transaction.save_partner(partner)
+    transaction.append_audit_note(
+        AuditNote("anonymous", "UpdatePartner", "", partner_id, datetime.now(UTC), partner=partner)
+    )
 
 
 class Kept:
@@ -62,7 +64,7 @@ class Kept:
                     continue
                 made += 1
                 if made % 4 == 0:
-                    store.write(partial(update_a_partner, f"p{chance.randrange(6)}", made))
+                    store.run_transaction(partial(update_a_partner, f"p{chance.randrange(6)}", made))
                 if made in {CHANGES // 2, CHANGES}:
                     self.exported += read_head_file(self.path)
                 if made == CHANGES * 3 // 4:

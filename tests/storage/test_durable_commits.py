@@ -31,8 +31,8 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(path: Path) -> None:
         with pytest.raises(StorageUnavailable) as full:
             associate_many(subject)
         assert "full" in full.value.detail
-        made = store.revision()
-        assert len(store.events(EventFilter(), None, 10_000)) == made
+        made = store.get_revision()
+        assert len(store.list_events(EventFilter(), None, 10_000)) == made
         store._group_commit._connection.execute("PRAGMA max_page_count = 1000000")
         assert subject.associate("after", "p") == made + 1
 
@@ -56,9 +56,9 @@ def test_a_change_that_the_head_file_does_not_hold_is_not_acknowledged_but_may_b
             subject.associate("d", "p")
         assert unknown.value.detail == "the disk fails"
         with pytest.raises(OutcomeUnknown):
-            store.write(lambda _: None)
+            store.run_transaction(lambda _: None)
         monkeypatch.setattr("os.fdatasync", synced.append)
-        store.write(lambda _: None)
+        store.run_transaction(lambda _: None)
         assert len(synced) == 1
         assert subject.state("d") == (FreezeState.ACCOUNT_FROZEN, 4)
 

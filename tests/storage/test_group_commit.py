@@ -98,7 +98,7 @@ def test_a_refused_change_leaves_no_trace_in_its_group(store: SqliteStore, toget
             subject_in(transaction).associate("half", "p")
             raise ZeroDivisionError
 
-        store.write(work)
+        store.run_transaction(work)
 
     first, refused, failed, last = together(
         [associating(subject, "a"), associating(subject, "a"), half_done, associating(subject, "b")]
@@ -107,7 +107,7 @@ def test_a_refused_change_leaves_no_trace_in_its_group(store: SqliteStore, toget
     assert isinstance(refused.exception(), CustomerAlreadyAssociated)
     assert isinstance(failed.exception(), ZeroDivisionError)
     assert subject.state("half") == (None, 2)
-    assert [event.customer_id for event in store.events(EventFilter(), None, 9)] == ["b", "a"]
+    assert [event.customer_id for event in store.list_events(EventFilter(), None, 9)] == ["b", "a"]
 
 
 def test_if_a_group_may_be_lost_each_of_its_changes_is_told_so_the_refused_one_too(
@@ -135,12 +135,12 @@ def test_if_the_disk_is_full_nothing_of_the_group_is_made(store: SqliteStore, to
             for number in range(10_000):
                 subject_in(transaction).associate(f"new-{number}", "p")
 
-        store.write(work)
+        store.run_transaction(work)
 
     outcomes = [future.exception() for future in together([associating(subject, "a"), large])]
     assert [type(outcome) for outcome in outcomes] == [StorageUnavailable, StorageUnavailable]
     assert {"full" in str(outcome.detail) for outcome in outcomes if isinstance(outcome, StorageUnavailable)} == {True}
-    assert (store.revision(), store.events(EventFilter(), None, 9)) == (0, [])
+    assert (store.get_revision(), store.list_events(EventFilter(), None, 9)) == (0, [])
     execute("PRAGMA max_page_count = 1000000")
     assert subject.associate("after", "p") == 1
 
@@ -203,7 +203,7 @@ def test_if_a_savepoint_cannot_be_undone_nothing_of_the_group_is_made(
     monkeypatch.setattr(store._group_commit, "_connection", FailingToUndo())
     outcomes = together([associating(subject, "a"), associating(subject, "a")])
     assert [type(outcome.exception()) for outcome in outcomes] == [StorageUnavailable, StorageUnavailable]
-    assert store.revision() == 0
+    assert store.get_revision() == 0
     monkeypatch.undo()
     assert subject.associate("b", "p") == 1
 
@@ -218,7 +218,7 @@ def test_a_change_that_is_being_made_is_waited_for(store: SqliteStore, monkeypat
         return cancel(future)
 
     monkeypatch.setattr(Future, "cancel", noticed)
-    assert store.write(lambda _: withdrawing.wait(60)) is True
+    assert store.run_transaction(lambda _: withdrawing.wait(60)) is True
 
 
 def test_another_connections_transaction_is_waited_for_and_then_given_up(store: SqliteStore, path: Path) -> None:
@@ -239,4 +239,4 @@ def test_two_stores_on_one_database_share_one_order_of_revisions(store: SqliteSt
         subjects = [ServiceSubject(store), ServiceSubject(another)]
         revisions = threads.map(lambda number: subjects[number % 2].associate(f"c{number}", "p"), range(200))
         assert sorted(revisions) == list(range(1, 201))
-        assert store.revision() == another.revision() == 200
+        assert store.get_revision() == another.get_revision() == 200

@@ -45,7 +45,7 @@ def test_recovery_takes_up_a_database_whose_head_file_is_no_use(path: Path, dama
     damage(path)
     recovered = recover(path)
     with closing(open_store(path, create=False)) as store:
-        assert store.revision() == recovered.floor
+        assert store.get_revision() == recovered.floor
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_backup_of_a_served_database_is_whole_and_can_be_taken_up(tmp_path: Pa
         open_store(copy, create=False)
     recovered = recover(copy)
     with closing(open_store(copy, create=False)) as store:
-        assert store.state(customer_id) == (FreezeState.NORMAL, recovered.floor)
+        assert store.get_freeze_state(customer_id) == (FreezeState.NORMAL, recovered.floor)
 
 
 def test_a_backup_takes_no_others_place_and_needs_a_database(path: Path, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_backup_takes_no_others_place_and_needs_a_database(path: Path, tmp_pat
 def test_recovery_leaves_no_code_that_may_have_been_used_since(tmp_path: Path) -> None:
     path = tmp_path / "frostgate.db"
     with closing(open_store(path, create=True)) as store:
-        store.write(lambda transaction: transaction.put_code("p", SentCode("1", "d", datetime.now(UTC))))
+        store.run_transaction(lambda transaction: transaction.save_code("p", SentCode("1", "d", datetime.now(UTC))))
     recover(path)
     with closing(open_store(path, create=False)) as store:
-        assert store.write(lambda transaction: transaction.code("p")) is None
+        assert store.run_transaction(lambda transaction: transaction.get_code("p")) is None

@@ -43,7 +43,7 @@ def test_a_missing_database_is_made_only_where_asked_for(tmp_path: Path) -> None
         open_store(tmp_path / "typo.db", create=False)
     assert not (tmp_path / "typo.db").exists()
     with closing(open_store(tmp_path / "new.db", create=True)) as store:
-        assert store.revision() == 0
+        assert store.get_revision() == 0
 
 
 def test_a_lost_database_is_not_made_anew_even_where_asked_for(path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_tail_that_was_never_acknowledged_is_taken_up(path: Path) -> None:
         ServiceSubject(store).associate("d", "p")
     head_file(path).write_bytes(behind)
     with closing(open_store(path, create=False)) as store:
-        assert store.revision() == 4
+        assert store.get_revision() == 4
     with closing(HeadFile(head_file(path))) as caught_up:
         assert caught_up.head is not None
         assert caught_up.head.revision == 4
@@ -173,7 +173,7 @@ def test_several_processes_may_make_the_same_database_at_once(tmp_path: Path) ->
         outputs = [process.communicate(timeout=PATIENCE)[0] for process in processes]
     assert sorted(map(int, outputs)) == list(range(1, 9))
     with closing(open_store(path, create=False)) as store:
-        assert [event.revision for event in store.events(EventFilter(), None, 10)] == list(range(8, 0, -1))
+        assert [event.revision for event in store.list_events(EventFilter(), None, 10)] == list(range(8, 0, -1))
 
 
 def test_an_unfinished_creation_is_begun_again(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_an_unfinished_creation_is_begun_again(tmp_path: Path) -> None:
     path.with_name("frostgate.db-new").write_bytes(b"half")
     head_file(path).touch()
     with closing(open_store(path, create=True)) as store:
-        assert store.revision() == 0
+        assert store.get_revision() == 0
 
 
 def test_one_file_has_one_head_and_one_lock_by_whichever_name(path: Path) -> None:
@@ -194,7 +194,7 @@ def test_one_file_has_one_head_and_one_lock_by_whichever_name(path: Path) -> Non
         recover(link)
     claim.close()
     with closing(open_store(link, create=False)) as store:
-        assert store.revision() == 3
+        assert store.get_revision() == 3
     path.with_name("hard.db").hardlink_to(path)
     with pytest.raises(StartupError, match="has another name by a hard link"):
         lock_database(path, create=False)
@@ -211,7 +211,7 @@ def test_a_database_that_is_replaced_while_it_is_served_takes_no_changes(path: P
             subject.associate("d", "p")
         assert "was replaced while it was served" in noticed.value.detail
         with ThreadPoolExecutor(1) as elsewhere, pytest.raises(StorageUnavailable):
-            elsewhere.submit(store.state, "a").result()
+            elsewhere.submit(store.get_freeze_state, "a").result()
 
 
 def test_a_locked_database_is_no_reason_to_restore_a_backup(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ class TestWire(StoreContract):
 
 
 def associate(transaction: Transaction, customer_id: str) -> int:
-    at = Moment(transaction.revision() + 1, NOW)
+    at = Moment(transaction.get_revision() + 1, NOW)
     customer = transitions.associate(customer_id, None, "p", at)
     event = FreezeEvent(
         revision=at.revision,
@@ -63,7 +63,7 @@ def associate(transaction: Transaction, customer_id: str) -> int:
         request_id="",
         event_time=NOW,
     )
-    transaction.record(event, customer)
+    transaction.append_event(event, customer)
     return at.revision
 
 
@@ -72,39 +72,39 @@ def test_a_transaction_that_raises_leaves_nothing_behind(store: Store) -> None:
 
     def work(transaction: Transaction) -> None:
         associate(transaction, "a")
-        transaction.remember(key, StoredResponse("f", "{}"), NOW)
+        transaction.save_response(key, StoredResponse("f", "{}"), NOW)
         raise KeyError("a")
 
     with pytest.raises(KeyError):
-        store.write(work)
-    assert (store.state("a"), store.revision(), store.partner("p")) == ((None, 0), 0, None)
-    assert store.write(lambda transaction: transaction.answered(key)) is None
+        store.run_transaction(work)
+    assert (store.get_freeze_state("a"), store.get_revision(), store.get_partner("p")) == ((None, 0), 0, None)
+    assert store.run_transaction(lambda transaction: transaction.get_response(key)) is None
 
 
 def test_a_transaction_sees_its_own_changes_and_nobody_else_does_before_its_end(store: Store) -> None:
     def work(transaction: Transaction) -> tuple[FreezeState, FreezeState | None]:
         associate(transaction, "a")
-        inside = transaction.customer("a")
+        inside = transaction.get_customer("a")
         assert inside is not None
         with ThreadPoolExecutor(1) as elsewhere:
-            return inside.freeze_state, elsewhere.submit(store.state, "a").result()[0]
+            return inside.freeze_state, elsewhere.submit(store.get_freeze_state, "a").result()[0]
 
-    assert store.write(work) == (FreezeState.ACCOUNT_FROZEN, None)
-    assert store.state("a") == (FreezeState.ACCOUNT_FROZEN, 1)
+    assert store.run_transaction(work) == (FreezeState.ACCOUNT_FROZEN, None)
+    assert store.get_freeze_state("a") == (FreezeState.ACCOUNT_FROZEN, 1)
 
 
 def test_a_revision_out_of_order_is_refused(store: Store) -> None:
     def work(transaction: Transaction) -> None:
-        transaction.record(
+        transaction.append_event(
             FreezeEvent(7, "a", "p", FreezeEventAction.FROZEN, None, None, None, "r", "a", "", NOW), None
         )
 
     with pytest.raises(ValueError, match="revision 7 does not follow 0"):
-        store.write(work)
+        store.run_transaction(work)
 
 
 def remember(store: Store, key: RequestKey, at: datetime) -> None:
-    store.write(lambda transaction: transaction.remember(key, StoredResponse("f", "a"), at))
+    store.run_transaction(lambda transaction: transaction.save_response(key, StoredResponse("f", "a"), at))
 
 
 def test_an_answer_is_remembered_for_a_day_and_forgotten_bit_by_bit_after_it(store: Store) -> None:
@@ -114,12 +114,12 @@ def test_an_answer_is_remembered_for_a_day_and_forgotten_bit_by_bit_after_it(sto
         remember(store, key, NOW)
 
     def kept(transaction: Transaction) -> int:
-        return sum(transaction.answered(key) is not None for key in keys[:20])
+        return sum(transaction.get_response(key) is not None for key in keys[:20])
 
     remember(store, keys[20], NOW + day)
-    assert store.write(kept) == 20
+    assert store.run_transaction(kept) == 20
     remember(store, keys[21], NOW + day + timedelta(microseconds=1))
-    assert store.write(kept) == 4
+    assert store.run_transaction(kept) == 4
 
 
 def test_answers_are_kept_apart_by_principal_method_and_id(store: Store) -> None:
@@ -130,34 +130,38 @@ def test_answers_are_kept_apart_by_principal_method_and_id(store: Store) -> None
         RequestKey("anonymous", "unfreeze", "1"),
         RequestKey("anonymous", "freeze", "2"),
     ]
-    assert store.write(lambda transaction: transaction.answered(key)) == StoredResponse("f", "a")
-    assert store.write(lambda transaction: [transaction.answered(other) for other in others]) == [None, None, None]
+    assert store.run_transaction(lambda transaction: transaction.get_response(key)) == StoredResponse("f", "a")
+    assert store.run_transaction(lambda transaction: [transaction.get_response(other) for other in others]) == [
+        None,
+        None,
+        None,
+    ]
 
 
 def test_a_partner_exists_from_its_first_customer_and_is_what_was_put_last(store: Store) -> None:
-    store.write(lambda transaction: associate(transaction, "a"))
-    assert store.partner("p") == Partner("p")
+    store.run_transaction(lambda transaction: associate(transaction, "a"))
+    assert store.get_partner("p") == Partner("p")
     enabled = Partner("p", verification_code_enabled=True, verification_contact="a@example.org")
-    store.write(lambda transaction: transaction.put_partner(enabled))
-    store.write(lambda transaction: associate(transaction, "b"))
-    assert store.partner("p") == enabled
-    assert store.write(lambda transaction: transaction.partner("p")) == enabled
-    assert store.partner("q") is None
+    store.run_transaction(lambda transaction: transaction.save_partner(enabled))
+    store.run_transaction(lambda transaction: associate(transaction, "b"))
+    assert store.get_partner("p") == enabled
+    assert store.run_transaction(lambda transaction: transaction.get_partner("p")) == enabled
+    assert store.get_partner("q") is None
 
 
 def test_a_partner_has_one_code_or_none(store: Store) -> None:
     first, second = SentCode("1", "d", NOW), SentCode("2", "e", NOW + timedelta(microseconds=1), tries=3)
 
     def code() -> SentCode | None:
-        return store.write(lambda transaction: transaction.code("p"))
+        return store.run_transaction(lambda transaction: transaction.get_code("p"))
 
     assert code() is None
-    store.write(lambda transaction: transaction.put_code("p", first))
+    store.run_transaction(lambda transaction: transaction.save_code("p", first))
     assert code() == first
-    store.write(lambda transaction: transaction.put_code("p", second))
+    store.run_transaction(lambda transaction: transaction.save_code("p", second))
     assert code() == second
-    assert store.write(lambda transaction: transaction.code("q")) is None
-    store.write(lambda transaction: transaction.drop_code("p"))
+    assert store.run_transaction(lambda transaction: transaction.get_code("q")) is None
+    store.run_transaction(lambda transaction: transaction.delete_code("p"))
     assert code() is None
 
 
@@ -165,10 +169,10 @@ def test_what_counts_against_a_partner_counts_for_an_hour(store: Store) -> None:
     hour, second = timedelta(hours=1), timedelta(seconds=1)
 
     def counted(since: datetime) -> list[datetime]:
-        return store.write(lambda transaction: transaction.counted("p", CountKind.FAILED, since))
+        return store.run_transaction(lambda transaction: transaction.list_counts("p", CountKind.FAILED, since))
 
     def count(partner_id: str, kind: CountKind, count_id: str, at: datetime) -> None:
-        store.write(lambda transaction: transaction.count(partner_id, kind, count_id, at))
+        store.run_transaction(lambda transaction: transaction.add_count(partner_id, kind, count_id, at))
 
     count("p", CountKind.FAILED, "2", NOW + second)
     count("p", CountKind.FAILED, "1", NOW)
@@ -178,8 +182,8 @@ def test_what_counts_against_a_partner_counts_for_an_hour(store: Store) -> None:
     assert counted(NOW) == [NOW + second]
     count("p", CountKind.FAILED, "3", NOW + hour)
     assert counted(NOW - hour) == [NOW + second, NOW + hour]
-    store.write(lambda transaction: transaction.uncount("p", CountKind.FAILED, "3"))
-    store.write(lambda transaction: transaction.uncount("p", CountKind.FAILED, "unknown"))
+    store.run_transaction(lambda transaction: transaction.delete_count("p", CountKind.FAILED, "3"))
+    store.run_transaction(lambda transaction: transaction.delete_count("p", CountKind.FAILED, "unknown"))
     assert counted(NOW - hour) == [NOW + second]
 
 
@@ -187,18 +191,21 @@ def test_a_note_moves_no_revision_and_is_undone_with_its_transaction(store: Stor
     note = AuditNote("sub:a", "UpdatePartner", "", "p", NOW, partner=Partner("p"))
 
     def work(transaction: Transaction) -> None:
-        transaction.note(note)
-        transaction.put_partner(Partner("p"))
-        transaction.put_code("p", SentCode("1", "d", NOW))
-        transaction.count("p", CountKind.SENT, "1", NOW)
+        transaction.append_audit_note(note)
+        transaction.save_partner(Partner("p"))
+        transaction.save_code("p", SentCode("1", "d", NOW))
+        transaction.add_count("p", CountKind.SENT, "1", NOW)
         raise KeyError("p")
 
-    store.write(lambda transaction: transaction.note(note))
+    store.run_transaction(lambda transaction: transaction.append_audit_note(note))
     with pytest.raises(KeyError):
-        store.write(work)
-    assert (store.revision(), store.partner("p")) == (0, None)
-    assert store.write(lambda transaction: transaction.code("p")) is None
-    assert store.write(lambda transaction: transaction.counted("p", CountKind.SENT, NOW - timedelta(1))) == []
+        store.run_transaction(work)
+    assert (store.get_revision(), store.get_partner("p")) == (0, None)
+    assert store.run_transaction(lambda transaction: transaction.get_code("p")) is None
+    assert (
+        store.run_transaction(lambda transaction: transaction.list_counts("p", CountKind.SENT, NOW - timedelta(1)))
+        == []
+    )
 
 
 def test_events_of_several_partners_come_in_one_order(store: Store) -> None:
@@ -207,7 +214,7 @@ def test_events_of_several_partners_come_in_one_order(store: Store) -> None:
         subject.associate(f"c{number}", f"p{number % 3}")
     wanted = EventFilter(partner_ids=("p0", "p2"))
     assert [event.revision for event in subject.events(wanted, 2)] == [9, 7, 6, 4, 3, 1]
-    assert [event.revision for event in store.events(wanted, 7, 2)] == [6, 4]
+    assert [event.revision for event in store.list_events(wanted, 7, 2)] == [6, 4]
     later = EventFilter(partner_ids=("p0", "p2"), after_revision=5)
     assert [event.revision for event in subject.events(later, 50)] == [9, 7, 6]
-    assert store.events(EventFilter(customer_id="c1", partner_ids=("p0",)), None, 9) == []
+    assert store.list_events(EventFilter(customer_id="c1", partner_ids=("p0",)), None, 9) == []

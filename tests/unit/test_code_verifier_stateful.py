@@ -101,7 +101,7 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         with closing(self.store):
-            assert self.store.revision() >= len(NAMES)
+            assert self.store.get_revision() >= len(NAMES)
         verify(self.path)
         self.directory.cleanup()
 

@@ -87,18 +87,18 @@ class CodeVerifier:
             self._forgive(transaction, begun)
             return planned.carry_out()
 
-        begun = self._store.write(begin)
+        begun = self._store.run_transaction(begin)
         if not isinstance(begun, CodeAttempt):
             return begun
         if begun.sent is None or not self._key.matches(begun.sent, begun.purpose, code):
             raise VerificationCodeInvalid(begun.purpose.partner_id)
         try:
-            return self._store.write(partial(finish, begun))
+            return self._store.run_transaction(partial(finish, begun))
         except (VerificationCodeInvalid, StorageUnavailable, OutcomeUnknown):
             raise
         except FrostgateError:
             # Refused for another reason since the try was begun: that spends no code.
-            self._store.write(lambda transaction: self._give_back(transaction, begun))
+            self._store.run_transaction(lambda transaction: self._give_back(transaction, begun))
             raise
 
     def make(self, transaction: Transaction, purpose: Purpose, contact: str) -> NewCode:
@@ -111,22 +111,22 @@ class CodeVerifier:
         self._ensure_below(transaction, partner_id, CountKind.SENT, now, partner_id)
         for whom in (partner_id, f"@{contact.casefold()}"):
             self._ensure_below(transaction, whom, CountKind.TRIED, now, partner_id)
-            transaction.count(whom, CountKind.TRIED, str(uuid4()), now)
+            transaction.add_count(whom, CountKind.TRIED, str(uuid4()), now)
         code, code_id = new_code(), str(uuid4())
         sent = SentCode(code_id, self._key.digest(code_id, purpose, code), now + self._limits.lifetime)
-        before = transaction.code(partner_id)
-        transaction.put_code(partner_id, sent)
-        transaction.count(partner_id, CountKind.SENT, code_id, now)
+        before = transaction.get_code(partner_id)
+        transaction.save_code(partner_id, sent)
+        transaction.add_count(partner_id, CountKind.SENT, code_id, now)
         return NewCode(code, sent, before)
 
     def unmake(self, transaction: Transaction, partner_id: str, new: NewCode) -> None:
         """Takes back a code that could not be sent: it does not count, and the one before is good again."""
-        transaction.uncount(partner_id, CountKind.SENT, new.sent.code_id)
-        if not _is_still(new.sent, transaction.code(partner_id)):
+        transaction.delete_count(partner_id, CountKind.SENT, new.sent.code_id)
+        if not _is_still(new.sent, transaction.get_code(partner_id)):
             return
-        transaction.drop_code(partner_id)
+        transaction.delete_code(partner_id)
         if new.before is not None:
-            transaction.put_code(partner_id, new.before)
+            transaction.save_code(partner_id, new.before)
 
     def _begin(self, transaction: Transaction, purpose: Purpose, code: str) -> CodeAttempt:
         """Counts a try, as one that failed."""
@@ -134,16 +134,16 @@ class CodeVerifier:
             raise VerificationCodeRequired(partner_id=purpose.partner_id, action=purpose.action.name)
         now = self._clock()
         self._ensure_below(transaction, purpose.partner_id, CountKind.FAILED, now, purpose.partner_id)
-        begun = CodeAttempt(str(uuid4()), purpose, transaction.code(purpose.partner_id))
-        transaction.count(purpose.partner_id, CountKind.FAILED, begun.try_id, now)
+        begun = CodeAttempt(str(uuid4()), purpose, transaction.get_code(purpose.partner_id))
+        transaction.add_count(purpose.partner_id, CountKind.FAILED, begun.try_id, now)
         if begun.sent is None or not begun.sent.is_live(now, self._limits.tries):
             return replace(begun, sent=None)
-        transaction.put_code(purpose.partner_id, replace(begun.sent, tries=begun.sent.tries + 1))
+        transaction.save_code(purpose.partner_id, replace(begun.sent, tries=begun.sent.tries + 1))
         return begun
 
     def _spend(self, transaction: Transaction, purpose: Purpose, begun: CodeAttempt) -> None:
         """Ends a code that was right. Raises VerificationCodeInvalid if it has been used, replaced or too old since."""
-        present = transaction.code(purpose.partner_id)
+        present = transaction.get_code(purpose.partner_id)
         if (
             purpose != begun.purpose
             or present is None
@@ -151,18 +151,18 @@ class CodeVerifier:
             or self._clock() >= present.expire_time
         ):
             raise VerificationCodeInvalid(purpose.partner_id)
-        transaction.drop_code(purpose.partner_id)
+        transaction.delete_code(purpose.partner_id)
 
     def _give_back(self, transaction: Transaction, begun: CodeAttempt) -> None:
         """Takes a try back that was right, and yet of no use."""
         self._forgive(transaction, begun)
-        present = transaction.code(begun.purpose.partner_id)
+        present = transaction.get_code(begun.purpose.partner_id)
         if present is not None and _is_still(begun.sent, present):
-            transaction.put_code(begun.purpose.partner_id, replace(present, tries=present.tries - 1))
+            transaction.save_code(begun.purpose.partner_id, replace(present, tries=present.tries - 1))
 
     def _forgive(self, transaction: Transaction, begun: CodeAttempt) -> None:
         """Takes back the failure that a try was counted as."""
-        transaction.uncount(begun.purpose.partner_id, CountKind.FAILED, begun.try_id)
+        transaction.delete_count(begun.purpose.partner_id, CountKind.FAILED, begun.try_id)
 
     def _ensure_below(
         self, transaction: Transaction, whom: str, kind: CountKind, now: datetime, partner_id: str
@@ -172,7 +172,7 @@ class CodeVerifier:
             CountKind.TRIED: (TRIES_OF_A_SENDING * self._limits.sendings, "asked for"),
             CountKind.FAILED: (self._limits.failures, "wrong"),
         }[kind]
-        times = transaction.counted(whom, kind, now - WINDOW)
+        times = transaction.list_counts(whom, kind, now - WINDOW)
         if len(times) >= most:
             wait = times[-most] + WINDOW - now
             raise VerificationRateLimited(what, max(1, ceil(wait.total_seconds())), partner_id)

@@ -33,7 +33,7 @@ _VERIFIED = {
 class KnowsPartners(Protocol):
     """Where partners are found: a transaction, or a store."""
 
-    def partner(self, partner_id: str) -> Partner | None:
+    def get_partner(self, partner_id: str) -> Partner | None:
         """The partner, or None if there is none."""
 
 
@@ -82,7 +82,7 @@ class CustomerChange:
         action = _VERIFIED.get(self.action)
         if action is None or not any(self._requires_code(step) for step in steps):
             return None
-        partner = partners.partner(steps[0].partner_id)
+        partner = partners.get_partner(steps[0].partner_id)
         if partner is None or not partner.verification_code_enabled:
             return None
         return Purpose.of(partner.partner_id, action, customer_ids, self.scope)
@@ -103,7 +103,7 @@ class CustomerChange:
             event_time=step.at.time,
             retention_expire_time=None if step.after is None else step.after.retention_expire_time,
         )
-        transaction.record(event, step.after)
+        transaction.append_event(event, step.after)
 
     def _requires_code(self, step: CustomerTransition) -> bool:
         """Nothing is lost with a customer of which nothing is frozen."""
@@ -136,7 +136,7 @@ def ensure_one_partner_with_codes(partners: KnowsPartners, partner_ids: list[str
     if len(partner_ids) < 2:
         return
     for partner_id in partner_ids:
-        partner = partners.partner(partner_id)
+        partner = partners.get_partner(partner_id)
         if partner and partner.verification_code_enabled:
             problem = f"must be customers of one partner, since {partner_id} has enabled verification codes"
             raise InvalidFields([FieldViolation("customer_ids", problem)])

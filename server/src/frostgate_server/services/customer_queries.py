@@ -29,7 +29,7 @@ class CustomerQueries:
 
     def get_customer(self, caller: Caller, customer_id: str) -> Customer:
         """The customer. Raises CustomerNotFound."""
-        customer = self._store.customer(customer_id)
+        customer = self._store.get_customer(customer_id)
         caller.ensure_sees_customer(customer_id, customer)
         if customer is None:
             raise CustomerNotFound(customer_id=customer_id)
@@ -48,10 +48,10 @@ class CustomerQueries:
         caller.ensure_sees(partner_id)
         filters = page_tokens.customer_filters(partner_id, freeze_state, retention_expired)
         last = page_tokens.after(page_token, filters, str)
-        if self._store.partner(partner_id) is None:
+        if self._store.get_partner(partner_id) is None:
             raise PartnerNotFound(partner_id=partner_id)
         wanted = CustomerFilter(partner_id, self._clock(), freeze_state, retention_expired)
-        found = self._store.customers(wanted, last or "", page_size + 1)
+        found = self._store.list_customers(wanted, last or "", page_size + 1)
         page = found[:page_size]
         return page, page_tokens.token(filters, page[-1].customer_id) if len(found) > page_size else ""
 
@@ -68,6 +68,6 @@ class CustomerQueries:
         if wanted.partner_ids is None and caller.partners is not None:
             seen = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
         filters = page_tokens.event_filters(wanted, seen)
-        found = self._store.events(seen, page_tokens.after(page_token, filters, int), page_size + 1)
+        found = self._store.list_events(seen, page_tokens.after(page_token, filters, int), page_size + 1)
         page = found[:page_size]
         return page, page_tokens.token(filters, page[-1].revision) if len(found) > page_size else ""

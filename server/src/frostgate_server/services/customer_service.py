@@ -155,8 +155,8 @@ class CustomerService:
 
     def _foreseen(self, change: CustomerChange, customer_id: str) -> ChangeResult:
         """What a change would do: nothing is changed, kept or replayed, and a code only looked for."""
-        at = Moment(self._store.revision(), self._clock())
-        step = change.step(customer_id, self._store.customer(customer_id), at)
+        at = Moment(self._store.get_revision(), self._clock())
+        step = change.step(customer_id, self._store.get_customer(customer_id), at)
         purpose = change.purpose(self._store, [step], [customer_id])
         if purpose is not None and not change.code:
             raise VerificationCodeRequired(partner_id=purpose.partner_id, action=purpose.action.name)
@@ -169,8 +169,8 @@ class CustomerService:
             return self._foreseen(change, customer_id)
 
         def plan(transaction: Transaction) -> PlannedChange[ChangeResult]:
-            at = Moment(transaction.revision() + 1, self._clock())
-            step = change.step(customer_id, transaction.customer(customer_id), at)
+            at = Moment(transaction.get_revision() + 1, self._clock())
+            step = change.step(customer_id, transaction.get_customer(customer_id), at)
 
             def carry_out() -> ChangeResult:
                 change.record(transaction, step)
@@ -183,17 +183,17 @@ class CustomerService:
 
     def _many(self, change: CustomerChange, method: str, customer_ids: list[str]) -> BatchChangeResult:
         def plan(transaction: Transaction) -> PlannedChange[BatchChangeResult]:
-            before = {customer_id: transaction.customer(customer_id) for customer_id in customer_ids}
+            before = {customer_id: transaction.get_customer(customer_id) for customer_id in customer_ids}
             partner_ids = partners_seen(change.caller, before.values())
             ensure_one_partner_with_codes(transaction, partner_ids)
-            outcomes = plan_transitions(change, before, transaction.revision(), self._clock())
+            outcomes = plan_transitions(change, before, transaction.get_revision(), self._clock())
             steps = [outcome for outcome in outcomes if isinstance(outcome, CustomerTransition)]
 
             def carry_out() -> BatchChangeResult:
                 for step in steps:
                     change.record(transaction, step)
                 results = zip(customer_ids, map(_result, outcomes), strict=True)
-                return BatchChangeResult(tuple(results), transaction.revision(), tuple(partner_ids))
+                return BatchChangeResult(tuple(results), transaction.get_revision(), tuple(partner_ids))
 
             return PlannedChange(change.purpose(transaction, steps, customer_ids), carry_out)
 
@@ -225,14 +225,14 @@ class CustomerService:
         def plan_once(transaction: Transaction) -> PlannedChange[_Answer]:
             if not key.request_id:
                 return plan(transaction)
-            if earlier := transaction.answered(key):
+            if earlier := transaction.get_response(key):
                 answer = replay_event(earlier)
                 return PlannedChange(None, lambda: answer)
             planned = plan(transaction)
 
             def carry_out() -> _Answer:
                 answer = planned.carry_out()
-                transaction.remember(key, StoredResponse(fingerprint, serialize_response(answer)), self._clock())
+                transaction.save_response(key, StoredResponse(fingerprint, serialize_response(answer)), self._clock())
                 return answer
 
             return PlannedChange(planned.purpose, carry_out)

@@ -14,13 +14,13 @@ class DecisionService:
 
     def state(self, customer_id: str, minimum_revision: int) -> tuple[FreezeState | None, int]:
         """The customer's freeze state (None: unknown) and the revision it was read at."""
-        state, revision = self._store.state(customer_id)
+        state, revision = self._store.get_freeze_state(customer_id)
         _ensure_reached(minimum_revision, revision)
         return state, revision
 
     def states(self, customer_ids: list[str], minimum_revision: int) -> tuple[list[FreezeState | None], int]:
         """The freeze states of many customers at one revision."""
-        states, revision = self._store.states(customer_ids)
+        states, revision = self._store.get_freeze_states(customer_ids)
         _ensure_reached(minimum_revision, revision)
         return states, revision
 

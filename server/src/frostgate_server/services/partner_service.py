@@ -47,7 +47,7 @@ class PartnerService:
     def partner(self, caller: Caller, partner_id: str) -> Partner:
         """The partner. Raises PartnerNotFound."""
         caller.ensure_sees(partner_id)
-        return _shown(_known(self._store.partner(partner_id), partner_id))
+        return _shown(_known(self._store.get_partner(partner_id), partner_id))
 
     def update(self, caller: Caller, update: PartnerUpdate, code: str) -> Partner:
         """Updates a partner, or makes it. While codes are enabled, it needs one that went to the contact before.
@@ -59,16 +59,18 @@ class PartnerService:
 
         def plan(transaction: Transaction) -> PlannedChange[Partner]:
             caller.ensure_sees(partner_id)
-            before = transaction.partner(partner_id)
+            before = transaction.get_partner(partner_id)
             after = updated(before, update)
             if after.verification_code_enabled and self._mailer is None:
                 raise VerificationNotConfigured
 
             def carry_out() -> Partner:
-                transaction.put_partner(after)
-                transaction.drop_code(partner_id)
+                transaction.save_partner(after)
+                transaction.delete_code(partner_id)
                 if after != before:
-                    transaction.note(replace(self._note(caller, "UpdatePartner", partner_id), partner=after))
+                    transaction.append_audit_note(
+                        replace(self._note(caller, "UpdatePartner", partner_id), partner=after)
+                    )
                 return _shown(after)
 
             needs_code = before is not None and before.verification_code_enabled
@@ -90,29 +92,29 @@ class PartnerService:
 
         def make(transaction: Transaction) -> tuple[str, NewCode]:
             caller.ensure_waits()
-            partner = _known(transaction.partner(partner_id), partner_id)
+            partner = _known(transaction.get_partner(partner_id), partner_id)
             if not partner.verification_code_enabled:
                 raise VerificationNotEnabled(partner_id=partner_id)
             if mailer is None:
                 raise VerificationNotConfigured
             new = self._code_verifier.make(transaction, purpose, partner.verification_contact)
-            transaction.note(self._note(caller, "SendVerificationCode", partner_id))
+            transaction.append_audit_note(self._note(caller, "SendVerificationCode", partner_id))
             return partner.verification_contact, new
 
         def unmake(transaction: Transaction) -> None:
             self._code_verifier.unmake(transaction, partner_id, new)
             note = self._note(caller, "SendVerificationCode", partner_id)
-            transaction.note(replace(note, reason=VerificationCodeNotSent.reason))
+            transaction.append_audit_note(replace(note, reason=VerificationCodeNotSent.reason))
 
         with self._sending_alone(partner_id):
-            contact, new = self._store.write(make)
+            contact, new = self._store.run_transaction(make)
             assert mailer is not None, "without a mailer no code is made"
             try:
                 mailer.send(contact, new.code, purpose, new.sent.expire_time)
             except DeliveryUnknown as error:
                 raise VerificationCodeNotSent(str(error)) from error
             except OSError as error:
-                self._store.write(unmake)
+                self._store.run_transaction(unmake)
                 raise VerificationCodeNotSent(str(error)) from error
         return new.sent.expire_time, mask_contact(contact)
 
@@ -140,12 +142,14 @@ def disable_codes(store: Store, partner_id: str, clock: Callable[[], datetime] =
     """
 
     def work(transaction: Transaction) -> None:
-        partner = replace(_known(transaction.partner(partner_id), partner_id), verification_code_enabled=False)
-        transaction.put_partner(partner)
-        transaction.drop_code(partner_id)
-        transaction.note(AuditNote("frostgate-server", "disable-codes", "", partner_id, clock(), partner=partner))
+        partner = replace(_known(transaction.get_partner(partner_id), partner_id), verification_code_enabled=False)
+        transaction.save_partner(partner)
+        transaction.delete_code(partner_id)
+        transaction.append_audit_note(
+            AuditNote("frostgate-server", "disable-codes", "", partner_id, clock(), partner=partner)
+        )
 
-    store.write(work)
+    store.run_transaction(work)
 
 
 def _known(partner: Partner | None, partner_id: str) -> Partner:

@@ -110,7 +110,7 @@ class RefusalAudit:
 
     def _write(self, note: AuditNote) -> None:
         try:
-            self._store.write(lambda transaction: transaction.note(note))
+            self._store.run_transaction(lambda transaction: transaction.append_audit_note(note))
         except FrostgateError as error:
             what = f"{note.method} of {note.principal}, refused with {note.reason}"
             _log.error("%s, could not be written to the audit log: %s", what, error)

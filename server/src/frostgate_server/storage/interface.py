@@ -20,52 +20,52 @@ _Result = TypeVar("_Result")
 class Transaction(Protocol):
     """A change in the making: sees all that was committed before, and nothing else. Of no use once it has ended."""
 
-    def revision(self) -> int:
+    def get_revision(self) -> int:
         """The revision of the last change, those of this transaction included; 0 where nothing ever changed."""
 
-    def customer(self, customer_id: str) -> Customer | None:
+    def get_customer(self, customer_id: str) -> Customer | None:
         """The customer as it is now, or None if it is unknown."""
 
-    def record(self, event: FreezeEvent, customer: Customer | None) -> None:
+    def append_event(self, event: FreezeEvent, customer: Customer | None) -> None:
         """Makes a change: appends the event and puts the customer in the place of the one before; None removes it.
 
         The event's revision must be the present one + 1. The partner exists from its first customer on.
         """
 
-    def partner(self, partner_id: str) -> Partner | None:
+    def get_partner(self, partner_id: str) -> Partner | None:
         """The partner, or None if it never had a customer and was never updated."""
 
-    def put_partner(self, partner: Partner) -> None:
+    def save_partner(self, partner: Partner) -> None:
         """Puts the partner in the place of the one before, if there was one."""
 
-    def code(self, partner_id: str) -> SentCode | None:
+    def get_code(self, partner_id: str) -> SentCode | None:
         """The last code that was sent to the partner, unless it was dropped."""
 
-    def put_code(self, partner_id: str, code: SentCode) -> None:
+    def save_code(self, partner_id: str, code: SentCode) -> None:
         """Puts the code in the place of the partner's code before, if there was one."""
 
-    def drop_code(self, partner_id: str) -> None:
+    def delete_code(self, partner_id: str) -> None:
         """Drops the partner's code, if there is one."""
 
-    def counted(self, whom: str, kind: CountKind, since: datetime) -> list[datetime]:
+    def list_counts(self, whom: str, kind: CountKind, since: datetime) -> list[datetime]:
         """When what counts against somebody happened, later than `since` (UTC), in order: an hour back at most.
 
         `whom` is a partner, or a contact behind an @.
         """
 
-    def count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
+    def add_count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
         """Counts what happens at `at` (UTC), for an hour. The id is new."""
 
-    def uncount(self, whom: str, kind: CountKind, count_id: str) -> None:
+    def delete_count(self, whom: str, kind: CountKind, count_id: str) -> None:
         """Takes back what was counted under this id, if it is."""
 
-    def note(self, note: AuditNote) -> None:
+    def append_audit_note(self, note: AuditNote) -> None:
         """Appends to the audit log. This moves no revision."""
 
-    def answered(self, key: RequestKey) -> StoredResponse | None:
+    def get_response(self, key: RequestKey) -> StoredResponse | None:
         """What was remembered under this key, for at least 24 hours."""
 
-    def remember(self, key: RequestKey, answered: StoredResponse, at: datetime) -> None:
+    def save_response(self, key: RequestKey, answered: StoredResponse, at: datetime) -> None:
         """Remembers an answer for at least 24 hours from `at` (UTC). The key must be new."""
 
 
@@ -76,28 +76,28 @@ class Store(Protocol):
     All methods may be called from any thread.
     """
 
-    def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
+    def get_freeze_state(self, customer_id: str) -> tuple[FreezeState | None, int]:
         """The customer's freeze state (None: unknown) and the revision of the state of the store that says so."""
 
-    def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
+    def get_freeze_states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
         """As `state`, for many customers at one revision, in the order asked. An id may stand there twice."""
 
-    def revision(self) -> int:
+    def get_revision(self) -> int:
         """The revision of the last change; 0 where nothing ever changed."""
 
-    def customer(self, customer_id: str) -> Customer | None:
+    def get_customer(self, customer_id: str) -> Customer | None:
         """The customer, or None if it is unknown."""
 
-    def partner(self, partner_id: str) -> Partner | None:
+    def get_partner(self, partner_id: str) -> Partner | None:
         """The partner, or None if it never had a customer and was never updated."""
 
-    def customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
+    def list_customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
         """At most `limit` customers whose id comes after `after`, ordered by id."""
 
-    def events(self, wanted: EventFilter, before: int | None, limit: int) -> list[FreezeEvent]:
+    def list_events(self, wanted: EventFilter, before: int | None, limit: int) -> list[FreezeEvent]:
         """At most `limit` events with revisions below `before` (None: from the newest), the newest first."""
 
-    def write(self, work: Callable[[Transaction], _Result]) -> _Result:
+    def run_transaction(self, work: Callable[[Transaction], _Result]) -> _Result:
         """Does `work` in one transaction, alone, and returns what it returned once all of it is on disk (fsync).
 
         If `work` raises, nothing has changed and the exception goes on to the caller. Raises OutcomeUnknown if it fails

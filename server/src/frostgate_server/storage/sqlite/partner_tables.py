@@ -27,31 +27,31 @@ def read_partner(connection: sqlite3.Connection, partner_id: str) -> Partner | N
 
 
 class PartnerTables:
-    """Keeps the promises of store.Transaction on partners and codes."""
+    """Keeps the promises of interface.Transaction on partners and codes."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Takes a connection on which a transaction has begun."""
         self._connection = connection
 
-    def partner(self, partner_id: str) -> Partner | None:
+    def get_partner(self, partner_id: str) -> Partner | None:
         return read_partner(self._connection, partner_id)
 
-    def put_partner(self, partner: Partner) -> None:
+    def save_partner(self, partner: Partner) -> None:
         self._connection.execute("INSERT OR REPLACE INTO partners VALUES (?, ?, ?)", make_partner_row(partner))
 
-    def code(self, partner_id: str) -> SentCode | None:
+    def get_code(self, partner_id: str) -> SentCode | None:
         sql = f"SELECT {CODE_COLUMNS} FROM verification_codes WHERE partner_id = ?"
         rows = self._connection.execute(sql, (partner_id,)).fetchall()
         return read_code_row(rows[0]) if rows else None
 
-    def put_code(self, partner_id: str, code: SentCode) -> None:
+    def save_code(self, partner_id: str, code: SentCode) -> None:
         row = (partner_id, code.code_id, code.digest, to_microseconds(code.expire_time), code.tries)
         self._connection.execute("INSERT OR REPLACE INTO verification_codes VALUES (?, ?, ?, ?, ?)", row)
 
-    def drop_code(self, partner_id: str) -> None:
+    def delete_code(self, partner_id: str) -> None:
         self._connection.execute("DELETE FROM verification_codes WHERE partner_id = ?", (partner_id,))
 
-    def counted(self, whom: str, kind: CountKind, since: datetime) -> list[datetime]:
+    def list_counts(self, whom: str, kind: CountKind, since: datetime) -> list[datetime]:
         sql = (
             "SELECT count_time FROM verification_counts "
             "WHERE whom = ? AND kind = ? AND count_time > ? ORDER BY count_time"
@@ -59,13 +59,13 @@ class PartnerTables:
         rows = self._connection.execute(sql, (whom, kind, to_microseconds(since))).fetchall()
         return [from_microseconds(time) for (time,) in rows]
 
-    def count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
+    def add_count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
         execute = self._connection.execute
         over = "DELETE FROM verification_counts WHERE whom = ? AND kind = ? AND count_time <= ?"
         execute(over, (whom, kind, to_microseconds(at - WINDOW)))
         execute("INSERT INTO verification_counts VALUES (?, ?, ?, ?)", (whom, kind, count_id, to_microseconds(at)))
 
-    def uncount(self, whom: str, kind: CountKind, count_id: str) -> None:
+    def delete_count(self, whom: str, kind: CountKind, count_id: str) -> None:
         self._connection.execute(
             "DELETE FROM verification_counts WHERE whom = ? AND kind = ? AND count_id = ?",
             (whom, kind, count_id),

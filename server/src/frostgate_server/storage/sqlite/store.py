@@ -42,7 +42,7 @@ _STATES = (
 
 
 class SqliteStore:
-    """Keeps the promises of store.Store. Opened by `join_store`, on files that `prepare_store` found sound."""
+    """Keeps the promises of interface.Store. Opened by `join_store`, on files that `prepare_store` found sound."""
 
     def __init__(
         self, connections: Connections, head_file: HeadFile, around_group: Callable[[], AbstractContextManager[None]]
@@ -51,7 +51,7 @@ class SqliteStore:
         self._connections = connections
         self._group_commit = GroupCommit(self._connections, head_file, around_group)
 
-    def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
+    def get_freeze_state(self, customer_id: str) -> tuple[FreezeState | None, int]:
         try:
             ((revision, state, changed, checksum),) = (
                 self._connections.mine().execute(_STATE, (customer_id,)).fetchall()
@@ -62,7 +62,7 @@ class SqliteStore:
             return None, revision
         return verify_state(customer_id, state, changed, checksum), revision
 
-    def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
+    def get_freeze_states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
         rows = self._read(_STATES, [json.dumps(customer_ids)])
         states: list[FreezeState | None] = [None] * len(customer_ids)
         for _, place, customer_id, state, changed, checksum in rows:
@@ -70,18 +70,18 @@ class SqliteStore:
                 states[place] = verify_state(customer_id, state, changed, checksum)
         return states, rows[0][0]
 
-    def revision(self) -> int:
+    def get_revision(self) -> int:
         return int(self._read("SELECT revision FROM head", [])[0][0])
 
-    def customer(self, customer_id: str) -> Customer | None:
+    def get_customer(self, customer_id: str) -> Customer | None:
         with mapped_errors():
             return read_customer(self._connections.mine(), customer_id)
 
-    def partner(self, partner_id: str) -> Partner | None:
+    def get_partner(self, partner_id: str) -> Partner | None:
         with mapped_errors():
             return read_partner(self._connections.mine(), partner_id)
 
-    def customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
+    def list_customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
         conditions = ["partner_id = ?", "customer_id > ?"]
         values: list[object] = [wanted.partner_id, after]
         if wanted.freeze_state is not None:
@@ -93,7 +93,7 @@ class SqliteStore:
         sql = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE {' AND '.join(conditions)} ORDER BY customer_id LIMIT ?"
         return [read_customer_row(row) for row in self._read(sql, [*values, limit])]
 
-    def events(self, wanted: EventFilter, before: int | None, limit: int) -> list[FreezeEvent]:
+    def list_events(self, wanted: EventFilter, before: int | None, limit: int) -> list[FreezeEvent]:
         bounds: dict[str, object] = {
             "customer_id = ?": wanted.customer_id,
             "revision > ?": wanted.after_revision,
@@ -112,8 +112,8 @@ class SqliteStore:
         rows = self._read(f"{of_all} ORDER BY revision DESC LIMIT ?", [*values, limit])
         return [read_event_row(row) for row in rows]
 
-    def write(self, work: Callable[[Transaction], _Result]) -> _Result:
-        """See store.Store. What goes out to the caller is in the head file too."""
+    def run_transaction(self, work: Callable[[Transaction], _Result]) -> _Result:
+        """See interface.Store. What goes out to the caller is in the head file too."""
         return self._group_commit.write(work)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A change in the making: store.Transaction on an SQLite connection that has begun one."""
+"""A change in the making: interface.Transaction on an SQLite connection that has begun one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +57,7 @@ def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer 
 
 
 class SqliteTransaction(PartnerTables):
-    """Keeps the promises of store.Transaction, for one change after the other.
+    """Keeps the promises of interface.Transaction, for one change after the other.
 
     `head` is where the history stands, this transaction included. The database has it once `finish` is called. `intact`
     tells whether what was changed before can still be committed.
@@ -100,13 +100,13 @@ class SqliteTransaction(PartnerTables):
             most = _ANSWERS_DROPPED_FOR_ONE * len(self._remembered)
             self._connection.execute(_DROP_OLD_ANSWERS, (forgotten, most))
 
-    def revision(self) -> int:
+    def get_revision(self) -> int:
         return self.head.revision
 
-    def customer(self, customer_id: str) -> Customer | None:
+    def get_customer(self, customer_id: str) -> Customer | None:
         return read_customer(self._connection, customer_id)
 
-    def record(self, event: FreezeEvent, customer: Customer | None) -> None:
+    def append_event(self, event: FreezeEvent, customer: Customer | None) -> None:
         if event.revision != self.head.revision + 1:
             raise ValueError(f"revision {event.revision} does not follow {self.head.revision}")
         execute = self._connection.execute
@@ -119,20 +119,20 @@ class SqliteTransaction(PartnerTables):
                 execute("INSERT OR IGNORE INTO partners (partner_id) VALUES (?)", (customer.partner_id,))
             execute(_PUT_CUSTOMER, make_customer_row(customer))
 
-    def note(self, note: AuditNote) -> None:
+    def append_audit_note(self, note: AuditNote) -> None:
         entry = AuditEntry(self.head.audit_sequence + 1, note)
         hash_ = hash_audit_entry(self.head.audit_hash, entry)
         self._connection.execute(_APPEND_ENTRY, (*make_entry_row(entry), hash_))
         self.head = replace(self.head, audit_sequence=entry.sequence, audit_hash=hash_)
 
-    def answered(self, key: RequestKey) -> StoredResponse | None:
+    def get_response(self, key: RequestKey) -> StoredResponse | None:
         rows = self._connection.execute(
             "SELECT fingerprint, answer FROM answers WHERE principal = ? AND method = ? AND request_id = ?",
             (key.principal, key.method, key.request_id),
         ).fetchall()
         return StoredResponse(*rows[0]) if rows else None
 
-    def remember(self, key: RequestKey, answered: StoredResponse, at: datetime) -> None:
+    def save_response(self, key: RequestKey, answered: StoredResponse, at: datetime) -> None:
         self._connection.execute(
             "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
             (key.principal, key.method, key.request_id, answered.fingerprint, answered.answer, to_microseconds(at)),
