@@ -34,7 +34,7 @@ class OpenTransaction:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    def write(self, work: Callable[[Transaction], _Result]) -> _Result:
+    def run_transaction(self, work: Callable[[Transaction], _Result]) -> _Result:
         return work(self._transaction)
 
 

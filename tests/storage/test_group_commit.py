@@ -61,7 +61,7 @@ class OpenTransaction:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    def write(self, work: Callable[[Transaction], Any]) -> object:
+    def run_transaction(self, work: Callable[[Transaction], Any]) -> object:
         return work(self._transaction)
 
 
