@@ -92,6 +92,7 @@ class DisassociateCustomerRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The customer: 1 to 64 of A-Z a-z 0-9 . _ -"""
     reason: _builtins.str
@@ -102,6 +103,10 @@ class DisassociateCustomerRequest(_message.Message):
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
+    expected_revision: _builtins.int
+    """Make the change only if the customer's revision is this one: a change that the caller has not seen is not undone.
+    Greater than 0.
+    """
     def __init__(
         self,
         *,
@@ -109,12 +114,15 @@ class DisassociateCustomerRequest(_message.Message):
         reason: _builtins.str = ...,
         verification_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        expected_revision: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "expected_revision", b"expected_revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "reason", b"reason", "request_id", b"request_id", "verification_code", b"verification_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "customer_id", b"customer_id", "expected_revision", b"expected_revision", "reason", b"reason", "request_id", b"request_id", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
+    _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
 
 Global___DisassociateCustomerRequest: _TypeAlias = DisassociateCustomerRequest  # noqa: Y015
 
@@ -152,6 +160,7 @@ class FreezeCustomerRequest(_message.Message):
     VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The customer: 1 to 64 of A-Z a-z 0-9 . _ -"""
     scope: _policy_pb2.FreezeScope.ValueType
@@ -166,6 +175,10 @@ class FreezeCustomerRequest(_message.Message):
     """A UUID that makes the call repeatable: see the service."""
     validate_only: _builtins.bool
     """Only say whether it would be done: every check is made, nothing changes, and no request_id is kept or replayed."""
+    expected_revision: _builtins.int
+    """Make the change only if the customer's revision is this one: a change that the caller has not seen is not undone.
+    Greater than 0.
+    """
     def __init__(
         self,
         *,
@@ -175,12 +188,15 @@ class FreezeCustomerRequest(_message.Message):
         verification_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
+        expected_revision: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "expected_revision", b"expected_revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "validate_only", b"validate_only", "verification_code", b"verification_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "customer_id", b"customer_id", "expected_revision", b"expected_revision", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "validate_only", b"validate_only", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
+    _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
 
 Global___FreezeCustomerRequest: _TypeAlias = FreezeCustomerRequest  # noqa: Y015
 
@@ -228,6 +244,7 @@ class UnfreezeCustomerRequest(_message.Message):
     VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The customer: 1 to 64 of A-Z a-z 0-9 . _ -"""
     scope: _policy_pb2.FreezeScope.ValueType
@@ -242,6 +259,10 @@ class UnfreezeCustomerRequest(_message.Message):
     """A UUID that makes the call repeatable: see the service."""
     validate_only: _builtins.bool
     """Only say whether it would be done: every check is made, nothing changes, and no request_id is kept or replayed."""
+    expected_revision: _builtins.int
+    """Make the change only if the customer's revision is this one: a change that the caller has not seen is not undone.
+    Greater than 0.
+    """
     def __init__(
         self,
         *,
@@ -251,12 +272,15 @@ class UnfreezeCustomerRequest(_message.Message):
         verification_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
+        expected_revision: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "expected_revision", b"expected_revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "validate_only", b"validate_only", "verification_code", b"verification_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "customer_id", b"customer_id", "expected_revision", b"expected_revision", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "validate_only", b"validate_only", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
+    _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
 
 Global___UnfreezeCustomerRequest: _TypeAlias = UnfreezeCustomerRequest  # noqa: Y015
 
@@ -303,6 +327,7 @@ class BatchFreezeCustomersRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     scope: _policy_pb2.FreezeScope.ValueType
     """How far the freeze reaches."""
     reason: _builtins.str
@@ -313,6 +338,8 @@ class BatchFreezeCustomersRequest(_message.Message):
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
+    validate_only: _builtins.bool
+    """Only say whether it would be done: every check is made, nothing changes, and no request_id is kept or replayed."""
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """1 to 1,000 customers, each once. They are changed in this order."""
@@ -325,10 +352,11 @@ class BatchFreezeCustomersRequest(_message.Message):
         reason: _builtins.str = ...,
         verification_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "verification_code", b"verification_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "validate_only", b"validate_only", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -336,14 +364,14 @@ Global___BatchFreezeCustomersRequest: _TypeAlias = BatchFreezeCustomersRequest  
 
 @_typing.final
 class BatchFreezeCustomersResponse(_message.Message):
-    """What became of each customer."""
+    """What became of each customer; with validate_only, what would become of it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """The last revision that the batch made; the current one if it changed nothing."""
+    """The last revision that the batch made; the current one if it changed nothing, as with validate_only."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchCustomerResult]:
         """One result for each customer, in the order asked."""
@@ -373,6 +401,7 @@ class BatchUnfreezeCustomersRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     scope: _policy_pb2.FreezeScope.ValueType
     """What to unfreeze: the scope that is frozen."""
     reason: _builtins.str
@@ -383,6 +412,8 @@ class BatchUnfreezeCustomersRequest(_message.Message):
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
+    validate_only: _builtins.bool
+    """Only say whether it would be done: every check is made, nothing changes, and no request_id is kept or replayed."""
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """1 to 1,000 customers, each once. They are changed in this order."""
@@ -395,10 +426,11 @@ class BatchUnfreezeCustomersRequest(_message.Message):
         reason: _builtins.str = ...,
         verification_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "verification_code", b"verification_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "validate_only", b"validate_only", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -406,14 +438,14 @@ Global___BatchUnfreezeCustomersRequest: _TypeAlias = BatchUnfreezeCustomersReque
 
 @_typing.final
 class BatchUnfreezeCustomersResponse(_message.Message):
-    """What became of each customer."""
+    """What became of each customer; with validate_only, what would become of it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """The last revision that the batch made; the current one if it changed nothing."""
+    """The last revision that the batch made; the current one if it changed nothing, as with validate_only."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchCustomerResult]:
         """One result for each customer, in the order asked."""

@@ -163,7 +163,7 @@ class CustomerFreezeServiceServicer(object):
     def DisassociateCustomer(self, request, context):
         """Ends the association, from any state: the customer is unknown afterwards, its events stay.
 
-        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), INVALID_ARGUMENT (REQUEST_ID_REUSED).
+        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,8 +172,8 @@ class CustomerFreezeServiceServicer(object):
     def FreezeCustomer(self, request, context):
         """Freezes the account, or the account and the resources. A frozen account can be frozen further.
 
-        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (ALREADY_FROZEN), INVALID_ARGUMENT
-        (REQUEST_ID_REUSED).
+        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (ALREADY_FROZEN),
+        INVALID_ARGUMENT (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,8 +182,8 @@ class CustomerFreezeServiceServicer(object):
     def UnfreezeCustomer(self, request, context):
         """Unfreezes what was frozen. The scope must be the one that is frozen.
 
-        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (NOT_FROZEN, SCOPE_MISMATCH), INVALID_ARGUMENT
-        (REQUEST_ID_REUSED).
+        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (NOT_FROZEN,
+        SCOPE_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

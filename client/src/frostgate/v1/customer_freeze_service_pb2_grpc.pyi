@@ -67,19 +67,19 @@ class CustomerFreezeServiceStub:
     DisassociateCustomer: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.DisassociateCustomerRequest, _customer_freeze_service_pb2.DisassociateCustomerResponse]
     """Ends the association, from any state: the customer is unknown afterwards, its events stay.
 
-    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     FreezeCustomer: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.FreezeCustomerRequest, _customer_freeze_service_pb2.FreezeCustomerResponse]
     """Freezes the account, or the account and the resources. A frozen account can be frozen further.
 
-    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (ALREADY_FROZEN), INVALID_ARGUMENT
-    (REQUEST_ID_REUSED).
+    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (ALREADY_FROZEN),
+    INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     UnfreezeCustomer: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UnfreezeCustomerRequest, _customer_freeze_service_pb2.UnfreezeCustomerResponse]
     """Unfreezes what was frozen. The scope must be the one that is frozen.
 
-    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (NOT_FROZEN, SCOPE_MISMATCH), INVALID_ARGUMENT
-    (REQUEST_ID_REUSED).
+    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (NOT_FROZEN,
+    SCOPE_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     BatchFreezeCustomers: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchFreezeCustomersRequest, _customer_freeze_service_pb2.BatchFreezeCustomersResponse]
     """Freezes up to 1,000 customers. What is refused is that customer's result; the rest change in one transaction.
@@ -170,19 +170,19 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     DisassociateCustomer: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.DisassociateCustomerRequest, _customer_freeze_service_pb2.DisassociateCustomerResponse]  # type: ignore[assignment]
     """Ends the association, from any state: the customer is unknown afterwards, its events stay.
 
-    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     FreezeCustomer: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.FreezeCustomerRequest, _customer_freeze_service_pb2.FreezeCustomerResponse]  # type: ignore[assignment]
     """Freezes the account, or the account and the resources. A frozen account can be frozen further.
 
-    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (ALREADY_FROZEN), INVALID_ARGUMENT
-    (REQUEST_ID_REUSED).
+    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (ALREADY_FROZEN),
+    INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     UnfreezeCustomer: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UnfreezeCustomerRequest, _customer_freeze_service_pb2.UnfreezeCustomerResponse]  # type: ignore[assignment]
     """Unfreezes what was frozen. The scope must be the one that is frozen.
 
-    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (NOT_FROZEN, SCOPE_MISMATCH), INVALID_ARGUMENT
-    (REQUEST_ID_REUSED).
+    Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (NOT_FROZEN,
+    SCOPE_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     BatchFreezeCustomers: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchFreezeCustomersRequest, _customer_freeze_service_pb2.BatchFreezeCustomersResponse]  # type: ignore[assignment]
     """Freezes up to 1,000 customers. What is refused is that customer's result; the rest change in one transaction.
@@ -282,7 +282,7 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_customer_freeze_service_pb2.DisassociateCustomerResponse, _abc.Awaitable[_customer_freeze_service_pb2.DisassociateCustomerResponse]]:
         """Ends the association, from any state: the customer is unknown afterwards, its events stay.
 
-        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), INVALID_ARGUMENT (REQUEST_ID_REUSED).
+        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
         """
 
     @_abc_1.abstractmethod
@@ -293,8 +293,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_customer_freeze_service_pb2.FreezeCustomerResponse, _abc.Awaitable[_customer_freeze_service_pb2.FreezeCustomerResponse]]:
         """Freezes the account, or the account and the resources. A frozen account can be frozen further.
 
-        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (ALREADY_FROZEN), INVALID_ARGUMENT
-        (REQUEST_ID_REUSED).
+        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (ALREADY_FROZEN),
+        INVALID_ARGUMENT (REQUEST_ID_REUSED).
         """
 
     @_abc_1.abstractmethod
@@ -305,8 +305,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_customer_freeze_service_pb2.UnfreezeCustomerResponse, _abc.Awaitable[_customer_freeze_service_pb2.UnfreezeCustomerResponse]]:
         """Unfreezes what was frozen. The scope must be the one that is frozen.
 
-        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), FAILED_PRECONDITION (NOT_FROZEN, SCOPE_MISMATCH), INVALID_ARGUMENT
-        (REQUEST_ID_REUSED).
+        Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (NOT_FROZEN,
+        SCOPE_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
         """
 
     @_abc_1.abstractmethod

@@ -84,14 +84,20 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was
     not taken does not count as sent.
     """
+    ERROR_REASON_REVISION_MISMATCH: _ErrorReason.ValueType  # 27
+    """ABORTED: the customer's revision is not the expected_revision. Read the customer again, and decide again. Metadata:
+    customer_id, expected_revision, revision.
+    """
+    ERROR_REASON_HISTORY_NOT_KEPT: _ErrorReason.ValueType  # 28
+    """OUT_OF_RANGE: the history at this revision is not kept."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Every error carries one google.rpc.ErrorInfo with domain "frostgate" and, as its reason, one of
     these names without the prefix: "ALREADY_FROZEN", for example. Its metadata holds every variable of the message.
     Errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message over 512 KiB) carry none.
 
-    New reasons may be added: treat one that you do not know by the status code. Those on watches belong to calls that
-    this version does not have yet.
+    New reasons may be added: treat one that you do not know by the status code. Those on watches and on kept
+    history belong to calls that this version does not have yet.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -156,4 +162,10 @@ ERROR_REASON_VERIFICATION_CODE_NOT_SENT: ErrorReason.ValueType  # 26
 """UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was
 not taken does not count as sent.
 """
+ERROR_REASON_REVISION_MISMATCH: ErrorReason.ValueType  # 27
+"""ABORTED: the customer's revision is not the expected_revision. Read the customer again, and decide again. Metadata:
+customer_id, expected_revision, revision.
+"""
+ERROR_REASON_HISTORY_NOT_KEPT: ErrorReason.ValueType  # 28
+"""OUT_OF_RANGE: the history at this revision is not kept."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
