@@ -11,8 +11,8 @@ from frostgate_server.domain.audit_entry import AuditNote
 from frostgate_server.domain.errors import (
     CustomerNotFound,
     FrostgateError,
+    MethodNotPermitted,
     PartnerMismatch,
-    PermissionDenied,
     StartupError,
     StorageUnavailable,
 )
@@ -74,7 +74,7 @@ def notes(path: Path) -> list[AuditNote]:
 
 def test_a_refusal_is_written_with_who_what_and_about_whom(refusals: RefusalAudit, path: Path) -> None:
     refusals.record("sub:a", "GetCustomer", PartnerMismatch("c-1"))
-    refusals.record("", "UpdatePartner", PermissionDenied("dns:b", "UpdatePartner", known=True))
+    refusals.record("", "UpdatePartner", MethodNotPermitted("dns:b", "UpdatePartner", known=True))
     refusals.close()
     assert notes(path) == [
         AuditNote("sub:a", "GetCustomer", "PARTNER_MISMATCH", "c-1", NOW),
@@ -85,7 +85,7 @@ def test_a_refusal_is_written_with_who_what_and_about_whom(refusals: RefusalAudi
 
 @pytest.mark.parametrize(
     "error",
-    [CustomerNotFound(customer_id="c"), StorageUnavailable("full"), PermissionDenied("sub:x", "A", known=False)],
+    [CustomerNotFound(customer_id="c"), StorageUnavailable("full"), MethodNotPermitted("sub:x", "A", known=False)],
 )
 def test_mistakes_and_strangers_are_not_written(refusals: RefusalAudit, path: Path, error: FrostgateError) -> None:
     refusals.record("sub:a", "GetCustomer", error)

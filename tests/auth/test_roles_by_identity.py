@@ -9,7 +9,8 @@ from frostgate.v1.customer_freeze_service_pb2 import (
     GetCustomerRequest,
     ListFreezeEventsRequest,
 )
-from frostgate_server.domain.roles import ROLES_OF_METHOD, Role
+from frostgate_server.domain.roles import Role
+from frostgate_server.rpc import methods
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from support.access import EXPIRED, Access
@@ -40,8 +41,8 @@ def those_of(role: Role) -> dict[str, str]:
     return {method: ADMITTED if method in may else "PERMISSION_DENIED" for method in EVERY}
 
 
-def test_every_method_has_a_line_in_the_table_of_roles_and_a_request_here() -> None:
-    assert set(EVERY) <= set(ROLES_OF_METHOD)
+def test_every_method_has_a_row_in_the_method_table_and_a_request_here() -> None:
+    assert set(EVERY) <= set(methods.METHODS)
     assert set(REQUESTS) == set(EVERY)
 
 

@@ -16,7 +16,7 @@ from frostgate_server.auth.credential_files import CredentialFiles
 from frostgate_server.auth.jwt_verifier import JwtVerifier
 from frostgate_server.config.loading import configure
 from frostgate_server.domain.caller import Caller
-from frostgate_server.rpc.method_handlers import AuthorizedCall, HandlerContext, add_service
+from frostgate_server.rpc.method_handlers import HandlerContext, add_service
 from frostgate_server.rpc.thread_pools import ThreadPool, ThreadPools, open_thread_pools, set_preverification
 from frostgate_server.rpc.tls import server_credentials
 from frostgate_server.rpc.token_preverification import TokenPreverifier
@@ -39,12 +39,9 @@ class Checks:
     def __init__(self) -> None:
         self.threads: set[str] = set()
 
-    def CheckOperation(self, _: object) -> AuthorizedCall:  # noqa: N802
-        def answer(caller: Caller) -> CheckOperationResponse:
-            self.threads.add(lane_of_this_thread())
-            return CheckOperationResponse(message=caller.principal)
-
-        return answer
+    def CheckOperation(self, caller: Caller, _: object) -> CheckOperationResponse:  # noqa: N802
+        self.threads.add(lane_of_this_thread())
+        return CheckOperationResponse(message=caller.principal)
 
     def __getattr__(self, method: str) -> Any:
         return self.CheckOperation

@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 from frostgate_server.domain import hash_chain
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.enums import FreezeScope
+from frostgate_server.services.commands import AssociateCommand, FreezeCommand, UnfreezeCommand
 from frostgate_server.storage import sqlite
 from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.sqlite.opening import open_store
@@ -76,15 +77,18 @@ def _fill(path: Path, customers: int) -> None:
 
 
 def _add(numbers: range, transaction: Transaction) -> None:
-    # Changes need nothing of a store but `write`.
+    # Changes need only `run_transaction` of a store.
     store = cast(Store, OpenTransaction(transaction))
     service = freeze_service(store, timedelta(days=15))
     caller = Caller(waits=lambda: True)
     for number in numbers:
         customer_id = ID_FORMAT % number
-        service.associate(caller, customer_id, f"partner-{number % _PARTNERS:02d}", "")
+        ids = (customer_id,)
+        partner_id = f"partner-{number % _PARTNERS:02d}"
+        service.change_customer(caller, AssociateCommand(customer_ids=ids, partner_id=partner_id))
         if number % STATES == 0:
-            service.unfreeze(caller, customer_id, FreezeScope.ACCOUNT, "Debts are paid", "", "", validate_only=False)
+            scope, reason = FreezeScope.ACCOUNT, "Debts are paid"
+            service.change_customer(caller, UnfreezeCommand(customer_ids=ids, scope=scope, reason=reason))
         elif number % STATES == 2:
-            scope = FreezeScope.ACCOUNT_AND_RESOURCES
-            service.freeze(caller, customer_id, scope, "Payment is overdue", "", "", validate_only=False)
+            scope, reason = FreezeScope.ACCOUNT_AND_RESOURCES, "Payment is overdue"
+            service.change_customer(caller, FreezeCommand(customer_ids=ids, scope=scope, reason=reason))

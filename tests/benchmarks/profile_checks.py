@@ -33,11 +33,16 @@ from benchmarks.rounds import copied
 from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, Check, checks_that_exist, running, typical_answer
 from benchmarks.subjects import Echo, Frostgate
-from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
+from frostgate.v1.policy_decision_service_pb2 import (
+    BatchCheckOperationsRequest,
+    CheckOperationRequest,
+    CheckOperationResponse,
+)
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.enums import Decision, FreezeScope
 from frostgate_server.policy import loader
 from frostgate_server.rpc.policy_decision_servicer import PolicyDecisionServicer
+from frostgate_server.services.commands import FreezeCommand, UnfreezeCommand
 from frostgate_server.services.decision_service import DecisionService
 from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.sqlite.opening import open_store
@@ -171,11 +176,12 @@ def _make_changes(number: int, transaction: Transaction) -> None:
     """Freezes, or unfreezes in turn, customers that are NORMAL at first."""
     store = cast(Store, OpenTransaction(transaction))
     service = freeze_service(store, timedelta(days=15))
-    change = service.unfreeze if number % 2 else service.freeze
+    command = UnfreezeCommand if number % 2 else FreezeCommand
     caller = Caller(waits=lambda: True)
     for place in range(_GROUP):
-        customer_id = ID_FORMAT % (place * STATES)
-        change(caller, customer_id, FreezeScope.ACCOUNT, "load", "", str(uuid4()), validate_only=False)
+        ids, scope, request_id = (ID_FORMAT % (place * STATES),), FreezeScope.ACCOUNT, str(uuid4())
+        change = command(customer_ids=ids, scope=scope, reason="load", request_id=request_id)
+        service.change_customer(caller, change)
 
 
 def _steps(database: Path, checks: list[Check]) -> dict[str, float]:
@@ -190,24 +196,27 @@ def _steps(database: Path, checks: list[Check]) -> dict[str, float]:
     batch = BatchCheckOperationsRequest(checks=requests[:1000]).SerializeToString()
     with closing(open_store(database, create=False)) as store:
         servicer = PolicyDecisionServicer(DecisionService(store), policy)
-        ready = servicer._ready
+        responses = servicer._responses
         states = [store.get_freeze_state(request.customer_id) for request in requests]
         caller = Caller(waits=lambda: True)
 
         def batches() -> None:
-            servicer.BatchCheckOperations(BatchCheckOperationsRequest.FromString(batch))(caller)
+            servicer.BatchCheckOperations(caller, BatchCheckOperationsRequest.FromString(batch))
 
         return {
             "the request is parsed": _each(CheckOperationRequest.FromString, written),
-            "its shape is checked": _each(servicer._ensure_shape, requests),
+            "its shape is checked": _each(servicer._is_plain, requests),
             "the state is read, and held against its checksum": _each(
                 store.get_freeze_state, [r.customer_id for r in requests]
             ),
             "the cell's bytes and the revision are put together": _each(
-                lambda pair: ready.answer(pair[1][0], pair[0].billing_mode, pair[0].operation, pair[1][1]),
+                lambda pair: (
+                    responses[pair[1][0], pair[0].billing_mode, pair[0].operation]
+                    + CheckOperationResponse(revision=pair[1][1]).SerializeToString()
+                ),
                 list(zip(requests, states, strict=True)),
             ),
-            "all of it": _each(lambda one: servicer.CheckOperation(one)(caller), requests),
+            "all of it": _each(lambda one: servicer.CheckOperation(caller, one), requests),
             "a check in a batch of 1,000, parsing included": _each(lambda _: batches(), [None]) / 1000,
         }
 

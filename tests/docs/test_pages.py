@@ -13,11 +13,11 @@ import pytest
 from frostgate.v1.error_reason_pb2 import ErrorReason
 from frostgate_server.config.settings import all_settings
 from frostgate_server.domain.enums import Decision
-from frostgate_server.domain.errors import CallerCancelled
+from frostgate_server.domain.errors import CallerCancelled, FrostgateError
 from frostgate_server.policy.loader import load
 from frostgate_server.policy.table import as_json, as_text
-from frostgate_server.rpc.status_mapping import CODES
-from frostgate_server.rpc.thread_pools import POOL_BY_METHOD
+from frostgate_server.rpc.methods import METHODS
+from frostgate_server.rpc.status_mapping import status_code
 from support import processes
 from support.calls import Calls
 from support.processes import Process, output
@@ -110,7 +110,7 @@ def test_the_pages_with_commands_are_known() -> None:
 
 def test_every_rpc_has_its_grpcurl_call() -> None:
     called = {command.rpartition("/")[2] for command, _ in console_steps(ROOT / "docs" / "grpcurl.md")}
-    assert POOL_BY_METHOD.keys() - {"ServerReflectionInfo"} <= called
+    assert METHODS.keys() - {"ServerReflectionInfo"} <= called
 
 
 def test_the_readme_shows_the_three_first_calls() -> None:
@@ -170,10 +170,15 @@ def test_the_override_of_the_operators_page_is_taken(tmp_path: Path) -> None:
     assert load(tmp_path / "ours.toml", Decision.DENY).version != load(None, Decision.DENY).version
 
 
+def raised_errors(base: type[FrostgateError] = FrostgateError) -> list[type[FrostgateError]]:
+    """The errors that are raised: those without a level below them."""
+    return [kind for sub in base.__subclasses__() for kind in (raised_errors(sub) or [sub])]
+
+
 def test_the_callers_page_tells_every_error_with_its_code() -> None:
     rows = re.findall(r"^\| ([A-Z_]+) \| ([A-Z_, ]+) \|", (ROOT / "docs" / "callers.md").read_text(), re.MULTILINE)
     told = {(code, reason) for code, reasons in rows for reason in reasons.split(", ")}
-    assert told == {(code.name, kind.reason) for kind, code in CODES.items() if kind is not CallerCancelled}
+    assert told == {(status_code(kind).name, kind.reason) for kind in raised_errors() if kind is not CallerCancelled}
     assert {f"ERROR_REASON_{reason}" for _, reason in told} <= set(ErrorReason.keys())
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from frostgate_server.config.callers_table import parse_callers
 from frostgate_server.config.settings import all_settings
-from frostgate_server.domain.roles import ROLES_OF_METHOD, Role
-from frostgate_server.rpc.thread_pools import POOL_BY_METHOD
+from frostgate_server.domain.roles import Role
+from frostgate_server.rpc.methods import METHODS
 from support.trial import TRIAL, make_trial
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "security.md").read_text()
@@ -17,9 +17,8 @@ def test_the_roles_of_every_method_are_those_of_the_server() -> None:
     header, _, *rows = PAGE.split("<!-- roles -->\n")[1].split("<!-- /roles -->")[0].splitlines()
     assert header == f"| method | {' | '.join(f'`{role}`' for role in Role)} |"
     assert rows == [
-        f"| {method} | {' | '.join('yes' if role in roles else '–' for role in Role)} |"
-        for method, roles in ROLES_OF_METHOD.items()
-        if method in POOL_BY_METHOD
+        f"| {name} | {' | '.join('yes' if role in method.roles else '–' for role in Role)} |"
+        for name, method in METHODS.items()
     ]
 
 

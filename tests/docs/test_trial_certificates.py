@@ -15,7 +15,8 @@ from frostgate_server.auth.jwt_verifier import JwtRules, JwtVerifier
 from frostgate_server.config.configuration import Configuration
 from frostgate_server.config.loading import configure
 from frostgate_server.config.validation import ensure_sound
-from frostgate_server.domain.roles import ROLES_OF_METHOD, Role
+from frostgate_server.domain.roles import Role
+from frostgate_server.rpc import methods
 from support.every_call import ADMITTED, METHODS, REQUESTS, outcome
 from support.server_process import Connection
 from support.trial import TRIAL, make_trial, serve_trial
@@ -108,7 +109,7 @@ def test_each_caller_may_call_what_its_role_may_both_ways_and_the_server_is_no_c
     with serve_trial(directory.parent.parent) as server:
         tls = grpc.ssl_channel_credentials((directory / "ca.pem").read_bytes())
         for name, role in ROLES.items():
-            expected = {method: role in ROLES_OF_METHOD[method] for method in METHODS}
+            expected = {method: role in methods.METHODS[method].roles for method in METHODS}
             token = (("authorization", f"Bearer {(directory / f'{name}.token').read_text()}"),)
             for address, credentials, metadata in (
                 (server.mtls_address, channel(name), None),

@@ -54,7 +54,7 @@ REQUESTS: dict[str, Callable[[], Message]] = {
     ),
     REFLECTION: lambda: ServerReflectionRequest(list_services="*"),
 }
-"""A request for each method: identities are asked for once a request is well formed."""
+"""A well-formed request for each method."""
 
 ADMITTED = "admitted"
 

@@ -1,5 +1,6 @@
 """The doors behind which a frostgate may stand: its own service on a store, and the wire."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,15 @@ from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, Freeze
 from frostgate_server.domain.verification_code import CodeKey, CodeLimits
 from frostgate_server.rpc.converters import timestamp, wire
 from frostgate_server.services.code_verifier import CodeVerifier
-from frostgate_server.services.customer_queries import CustomerQueries
+from frostgate_server.services.commands import (
+    AssociateCommand,
+    BatchFreezeCommand,
+    ChangeCommand,
+    DisassociateCommand,
+    FreezeCommand,
+    UnfreezeCommand,
+)
+from frostgate_server.services.customer_queries import CustomerListing, CustomerQueries, EventListing
 from frostgate_server.services.customer_service import CustomerService
 from frostgate_server.services.decision_service import DecisionService
 from frostgate_server.storage.interface import Store
@@ -53,25 +62,26 @@ class ServiceSubject:
         self._caller = Caller(waits=lambda: True)
 
     def associate(self, customer_id: str, partner_id: str) -> int:
-        return self._service.associate(self._caller, customer_id, partner_id, "").revision
+        return self._change(AssociateCommand(customer_ids=(customer_id,), partner_id=partner_id))
 
     def disassociate(self, customer_id: str) -> int:
-        return self._service.disassociate(self._caller, customer_id, "gone", "", "").revision
+        return self._change(DisassociateCommand(customer_ids=(customer_id,), reason="gone"))
 
     def freeze(self, customer_id: str, scope: FreezeScope) -> int:
-        return self._service.freeze(self._caller, customer_id, scope, "unpaid", "", "", validate_only=False).revision
+        return self._change(FreezeCommand(customer_ids=(customer_id,), scope=scope, reason="unpaid"))
 
     def unfreeze(self, customer_id: str, scope: FreezeScope) -> int:
-        return self._service.unfreeze(self._caller, customer_id, scope, "paid", "", "", validate_only=False).revision
+        return self._change(UnfreezeCommand(customer_ids=(customer_id,), scope=scope, reason="paid"))
 
     def freeze_all(self, customer_ids: list[str], scope: FreezeScope) -> int:
-        return self._service.batch_freeze(self._caller, customer_ids, scope, "unpaid", "", "").revision
+        command = BatchFreezeCommand(customer_ids=tuple(customer_ids), scope=scope, reason="unpaid")
+        return self._service.change_customers(self._caller, command).revision
 
     def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
-        return self._decisions.state(customer_id, 0)
+        return self._decisions.read_state(customer_id, 0)
 
     def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
-        return self._decisions.states(customer_ids, 0)
+        return self._decisions.read_states(customer_ids, 0)
 
     def customer(self, customer_id: str) -> Customer:
         return self._queries.get_customer(self._caller, customer_id)
@@ -79,19 +89,22 @@ class ServiceSubject:
     def customers(
         self, partner_id: str, freeze_state: FreezeState | None, retention_expired: bool | None, page_size: int
     ) -> list[Customer]:
-        asked = (self._caller, partner_id, freeze_state, retention_expired, page_size)
-        found, token = self._queries.list_customers(*asked, "")
+        listing = CustomerListing(partner_id, freeze_state, retention_expired, page_size)
+        found, token = self._queries.list_customers(self._caller, listing)
         while token:
-            more, token = self._queries.list_customers(*asked, token)
+            more, token = self._queries.list_customers(self._caller, replace(listing, page_token=token))
             found += more
         return found
 
     def events(self, wanted: EventFilter, page_size: int) -> list[FreezeEvent]:
-        found, token = self._queries.list_events(self._caller, wanted, page_size, "")
+        found, token = self._queries.list_events(self._caller, EventListing(wanted, page_size))
         while token:
-            more, token = self._queries.list_events(self._caller, wanted, page_size, token)
+            more, token = self._queries.list_events(self._caller, EventListing(wanted, page_size, token))
             found += more
         return found
+
+    def _change(self, command: ChangeCommand) -> int:
+        return self._service.change_customer(self._caller, command).revision
 
 
 class WireSubject:

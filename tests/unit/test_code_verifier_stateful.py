@@ -18,6 +18,7 @@ from frostgate_server.domain.errors import FrostgateError
 from frostgate_server.domain.partner import PartnerUpdate
 from frostgate_server.domain.verification_code import CodeKey, CodeLimits, Purpose
 from frostgate_server.services.code_verifier import CodeVerifier
+from frostgate_server.services.commands import AssociateCommand, FreezeCommand, UnfreezeCommand
 from frostgate_server.services.customer_service import CustomerService
 from frostgate_server.services.partner_service import PartnerService
 from frostgate_server.storage.sqlite.admin.verify import verify
@@ -89,8 +90,8 @@ class Life(RuleBasedStateMachine):
         self.partners = PartnerService(self.store, gate, self, self.clock)
         self.caller = Caller(waits=lambda: True)
         for name in NAMES:
-            self.freezes.associate(self.caller, name, "p", "")
-        self.partners.update(self.caller, PartnerUpdate("p", True, "a@example.org"), "")
+            self.freezes.change_customer(self.caller, AssociateCommand(customer_ids=(name,), partner_id="p"))
+        self.partners.update_partner(self.caller, PartnerUpdate("p", True, "a@example.org"), "")
 
     def clock(self) -> datetime:
         return self.now
@@ -150,10 +151,10 @@ class Life(RuleBasedStateMachine):
         return possible[choice % len(possible)]
 
     def _change(self, action: str, name: str, scope: FreezeScope, code: str) -> None:
-        change: Callable[..., object] = getattr(self.freezes, action)
+        kind = FreezeCommand if action == "freeze" else UnfreezeCommand
+        command = kind(customer_ids=(name,), scope=scope, reason="reason", verification_code=code)
         expected = self.model.refused(action, name, scope) or self.model.tried((action, name, scope), code, self.now)
-        asked = (self.caller, name, scope, "reason", code, "")
-        assert outcome(lambda: change(*asked, validate_only=False)) == expected
+        assert outcome(lambda: self.freezes.change_customer(self.caller, command)) == expected
         if expected is None:
             self.model.frozen[name] = scope if action == "freeze" else None
 

@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from frostgate_server.domain.enums import BillingMode, Decision, FreezeState, Operation, RuleBasis
+from frostgate_server.domain.enums import BillingMode, Decision, DecisionReason, FreezeState, Operation, RuleBasis
 from frostgate_server.domain.errors import OperationNotApplicable
 from frostgate_server.policy.loader import PolicyFileError, apply_override, load, parse_rules
 from frostgate_server.policy.rules import Cell, Policy, existing_cells
@@ -130,8 +130,29 @@ def test_policy_files_of_operators_may_change_silent_cells_which_become_override
     assert policy.version != load(None, Decision.DENY).version
 
 
+TIGHTENABLE = [Cell(FreezeState.ACCOUNT_FROZEN, mode, Operation.ACCESS) for mode in BillingMode]
+"""The PROSE cells of a frozen state that are allowed."""
+
+
+@pytest.mark.parametrize("cell", TIGHTENABLE, ids=str)
+def test_policy_files_of_operators_may_deny_access_to_the_resources_of_a_frozen_account(cell: Cell) -> None:
+    assert (BUILT_IN[cell].decision, BUILT_IN[cell].basis) == (Decision.ALLOW, RuleBasis.PROSE)
+    rule = apply_override("ours.toml", override(cell, Decision.DENY, "Frozen customers use nothing."), BUILT_IN)[cell]
+    assert (rule.decision, rule.basis) == (Decision.DENY, RuleBasis.OVERRIDE)
+    assert (rule.message, rule.reason) == ("Frozen customers use nothing.", DecisionReason.ACCOUNT_FROZEN)
+    assert rule.source_text == BUILT_IN[cell].source_text
+
+
+@pytest.mark.parametrize("cell", TIGHTENABLE, ids=str)
+def test_policy_files_of_operators_cannot_change_only_the_message_of_what_the_source_says(cell: Cell) -> None:
+    with pytest.raises(PolicyFileError, match="only SILENT cells may be changed"):
+        apply_override("ours.toml", override(cell, Decision.ALLOW, "Allowed here."), BUILT_IN)
+
+
 @pytest.mark.parametrize(
-    "cell", [rule.cell for rule in BUILT_IN.values() if rule.basis is not RuleBasis.SILENT], ids=str
+    "cell",
+    [rule.cell for rule in BUILT_IN.values() if rule.basis is not RuleBasis.SILENT and rule.cell not in TIGHTENABLE],
+    ids=str,
 )
 def test_policy_files_of_operators_cannot_change_what_the_source_says(cell: Cell) -> None:
     opposite = Decision.DENY if BUILT_IN[cell].decision is Decision.ALLOW else Decision.ALLOW

@@ -232,7 +232,7 @@ class _RuleBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RuleBasis.V
     RULE_BASIS_SILENT: _RuleBasis.ValueType  # 3
     """The source is silent, and silence denies."""
     RULE_BASIS_OVERRIDE: _RuleBasis.ValueType  # 4
-    """The source is silent, and the operator of this deployment decided."""
+    """The operator of this deployment decided: where the source is silent, or more strictly than a sentence of it."""
 
 class RuleBasis(_RuleBasis, metaclass=_RuleBasisEnumTypeWrapper):
     """What a rule rests on."""
@@ -246,7 +246,7 @@ RULE_BASIS_PROSE: RuleBasis.ValueType  # 2
 RULE_BASIS_SILENT: RuleBasis.ValueType  # 3
 """The source is silent, and silence denies."""
 RULE_BASIS_OVERRIDE: RuleBasis.ValueType  # 4
-"""The source is silent, and the operator of this deployment decided."""
+"""The operator of this deployment decided: where the source is silent, or more strictly than a sentence of it."""
 Global___RuleBasis: _TypeAlias = RuleBasis  # noqa: Y015
 
 @_typing.final

@@ -1,14 +1,15 @@
 """Who calls: from what a call shows to a caller with a role, or a refusal."""
 
 import logging
+from collections.abc import Set
 from contextvars import ContextVar
 from time import time
 
 from frostgate_server.config.callers_table import KnownCaller
 from frostgate_server.config.settings import Settings
 from frostgate_server.domain.caller import Caller
-from frostgate_server.domain.errors import FrostgateError, PermissionDenied, Unauthenticated
-from frostgate_server.domain.roles import may_call
+from frostgate_server.domain.errors import FrostgateError, MethodNotPermitted, Unauthenticated
+from frostgate_server.domain.roles import Role
 from frostgate_server.observability.rate_limited_log import RateLimitedLog
 
 from .certificates import read_client_certificate
@@ -38,12 +39,12 @@ class CredentialAuthenticator:
         self._rules = JwtRules(settings.token_issuer, settings.token_audience, settings.token_leeway.total_seconds())
         self._verifier: JwtVerifier | None = None
 
-    def authenticate(self, call: Call, method: str) -> Caller:
-        known = self._authorize(self._credential(call), method)
+    def authenticate(self, call: Call, method: str, roles: Set[Role]) -> Caller:
+        known = self._authorize(self._credential(call), method, roles)
         return Caller(call.is_active, known.principal, known.partners)
 
-    def permit_stream(self, call: Call, method: str) -> StreamPermit:
-        permit = _CredentialPermit(self, self._credential(call), method)
+    def permit_stream(self, call: Call, method: str, roles: Set[Role]) -> StreamPermit:
+        permit = _CredentialPermit(self, self._credential(call), method, roles)
         permit.ensure_holds()
         return permit
 
@@ -62,9 +63,9 @@ class CredentialAuthenticator:
         except BadCredential as bad:
             raise self._reject(_TOKEN, bad) from None
 
-    def ensure_holds(self, credential: Credential, method: str) -> None:
-        """Raises Unauthenticated or PermissionDenied unless the credential's caller may call this now."""
-        self._authorize(credential, method)
+    def ensure_holds(self, credential: Credential, method: str, roles: Set[Role]) -> None:
+        """Raises Unauthenticated or MethodNotPermitted unless the credential's caller has one of the roles now."""
+        self._authorize(credential, method, roles)
 
     def _credential(self, call: Call) -> Credential:
         """What the call proves. Where a certificate is asked for, it alone counts. Raises Unauthenticated."""
@@ -88,7 +89,7 @@ class CredentialAuthenticator:
             raise self._reject(_TOKEN, BadCredential("a call without a token"))
         return self.verify(token)
 
-    def _authorize(self, credential: Credential, method: str) -> KnownCaller:
+    def _authorize(self, credential: Credential, method: str, roles: Set[Role]) -> KnownCaller:
         wanted = _TOKEN if credential.key else _CERTIFICATE
         if credential.expires <= time():
             raise self._reject(wanted, BadCredential(f"the credential of {credential.principals[0]} has expired"))
@@ -103,9 +104,9 @@ class CredentialAuthenticator:
             raise self._reject(wanted, BadCredential(f"a certificate of {len(known)} callers"))
         if not known:
             _log.note(f"{credential.principals[0]} is no caller")
-            raise PermissionDenied(credential.principals[0], method, known=False)
-        if not may_call(known[0].role, method):
-            raise PermissionDenied(known[0].principal, method, known=True)
+            raise MethodNotPermitted(credential.principals[0], method, known=False)
+        if known[0].role not in roles:
+            raise MethodNotPermitted(known[0].principal, method, known=True)
         return known[0]
 
     def _current_verifier(self) -> JwtVerifier | None:
@@ -123,10 +124,13 @@ class CredentialAuthenticator:
 
 
 class _CredentialPermit:
-    def __init__(self, authenticator: CredentialAuthenticator, credential: Credential, method: str) -> None:
+    def __init__(
+        self, authenticator: CredentialAuthenticator, credential: Credential, method: str, roles: Set[Role]
+    ) -> None:
         self._authenticator = authenticator
         self._credential = credential
         self._method = method
+        self._roles = roles
 
     def ensure_holds(self) -> None:
-        self._authenticator.ensure_holds(self._credential, self._method)
+        self._authenticator.ensure_holds(self._credential, self._method, self._roles)

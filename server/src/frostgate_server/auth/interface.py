@@ -1,9 +1,10 @@
 """The interface of authentication, and its implementation for servers without callers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Protocol
 
 from frostgate_server.domain.caller import Caller
+from frostgate_server.domain.roles import Role
 
 Metadata = Sequence[tuple[str, str | bytes]] | None
 Connection = Mapping[str, Any]
@@ -26,10 +27,13 @@ class Call(Protocol):
 class Authenticator(Protocol):
     """Finds out who calls."""
 
-    def authenticate(self, call: Call, method: str) -> Caller:
-        """Raises Unauthenticated, PermissionDenied, or Overloaded if there was no time to find out."""
+    def authenticate(self, call: Call, method: str, roles: Set[Role]) -> Caller:
+        """The caller, if it has one of the roles.
 
-    def permit_stream(self, call: Call, method: str) -> "StreamPermit":
+        Raises Unauthenticated, MethodNotPermitted, or Overloaded if there was no time to find out.
+        """
+
+    def permit_stream(self, call: Call, method: str, roles: Set[Role]) -> "StreamPermit":
         """The same for a stream, to be asked again while it is open."""
 
 
@@ -37,17 +41,17 @@ class StreamPermit(Protocol):
     """A stream's right to be open."""
 
     def ensure_holds(self) -> None:
-        """Raises Unauthenticated or PermissionDenied if it has ended."""
+        """Raises Unauthenticated or MethodNotPermitted if it has ended."""
 
 
 class AnonymousAuthenticator:
     """For servers without callers: every caller is anonymous and may call everything."""
 
-    def authenticate(self, call: Call, _: str) -> Caller:
+    def authenticate(self, call: Call, _: str, __: Set[Role]) -> Caller:
         """Anybody."""
         return Caller(waits=call.is_active)
 
-    def permit_stream(self, _: Call, __: str) -> StreamPermit:
+    def permit_stream(self, _: Call, __: str, ___: Set[Role]) -> StreamPermit:
         """For ever."""
         return self
 

@@ -112,7 +112,7 @@ class Settings:
         None,
         types.optional_path,
         types.shown_optional_path,
-        "A TOML file with decisions for cells on which the source is silent. None if empty.",
+        "A TOML file with decisions for cells on which the source is silent, or stricter ones. None if empty.",
     )
     retention_period: timedelta = _setting(
         timedelta(days=15),

@@ -1,25 +1,17 @@
-"""What can go wrong, in the words of the domain.
+"""The errors of calls, in levels: one level for each kind of status.
 
     FrostgateError
-    ├── InvalidFields
-    ├── OperationNotApplicable
-    ├── RequestIdReused
-    ├── PageTokenInvalid
-    ├── CustomerNotFound
-    ├── PartnerNotFound
-    ├── CustomerAlreadyAssociated
-    ├── AlreadyFrozen
-    ├── NotFrozen
-    ├── ScopeMismatch
+    ├── InvalidRequest       InvalidFields, OperationNotApplicable, RequestIdReused, PageTokenInvalid
+    ├── NotFound             CustomerNotFound, PartnerNotFound
+    ├── AlreadyExists        CustomerAlreadyAssociated
+    ├── FailedPrecondition   AlreadyFrozen, NotFrozen, ScopeMismatch
+    ├── Aborted              RevisionMismatch
     ├── Unauthenticated
-    ├── PermissionDenied
-    ├── PartnerMismatch
-    ├── RevisionNotReached
-    ├── Overloaded
-    ├── StorageUnavailable
-    ├── OutcomeUnknown
-    ├── CallerCancelled
-    └── InternalError
+    ├── PermissionDenied     MethodNotPermitted, PartnerMismatch
+    ├── ResourceExhausted    Overloaded
+    ├── Unavailable          StorageUnavailable, RevisionNotReached
+    ├── Internal             InternalError, OutcomeUnknown
+    └── Cancelled            CallerCancelled
 
 Errors of verification codes are in `verification_errors`. A StartupError keeps the server from starting: it answers no
 call and is not part of this tree.
@@ -36,12 +28,14 @@ class StartupError(Exception):
 class FrostgateError(Exception):
     """A call cannot be answered.
 
-    `reason` names the kind of error to programs. `template` is its sentence to people, and `variables` fill it: no
-    other value goes into the message.
+    `reason` names the error to programs. `template` is its sentence to people, and `variables` fill it: no other value
+    goes into the message. `detail` is for the log alone. `subject` is the customer or partner, for the audit log.
     """
 
     reason: ClassVar[str]
     template: ClassVar[str]
+    detail: str = ""
+    subject: str = ""
 
     def __init__(self, **variables: str) -> None:
         super().__init__(self.template.format(**variables))
@@ -56,7 +50,57 @@ class FieldViolation:
     description: str
 
 
-class InvalidFields(FrostgateError):
+class InvalidRequest(FrostgateError):
+    """The request is malformed. `violations` names the fields; it is `field` alone, unless the class says more."""
+
+    field: ClassVar[str] = ""
+
+    def __init__(self, **variables: str) -> None:
+        super().__init__(**variables)
+        self.violations: tuple[FieldViolation, ...] = (FieldViolation(self.field, str(self)),)
+
+
+class NotFound(FrostgateError):
+    """There is no such customer or partner."""
+
+
+class AlreadyExists(FrostgateError):
+    """It exists already."""
+
+
+class FailedPrecondition(FrostgateError):
+    """The state does not permit the change."""
+
+
+class Aborted(FrostgateError):
+    """Another change came first."""
+
+
+class PermissionDenied(FrostgateError):
+    """The caller may not do this."""
+
+
+class ResourceExhausted(FrostgateError):
+    """Too much was asked for. Another try makes sense after `retry_after_seconds`."""
+
+    def __init__(self, retry_after_seconds: int, **variables: str) -> None:
+        super().__init__(retry_after=f"{retry_after_seconds} s", **variables)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unavailable(FrostgateError):
+    """The answer cannot be given now. Nothing was changed."""
+
+
+class Internal(FrostgateError):
+    """The server failed."""
+
+
+class Cancelled(FrostgateError):
+    """The call has ended."""
+
+
+class InvalidFields(InvalidRequest):
     """Fields of the request are malformed: all of them, at once, as far as a status has room; items of lists last."""
 
     reason = "INVALID_FIELD"
@@ -74,67 +118,77 @@ class InvalidFields(FrostgateError):
         self.violations = tuple(ordered[: self.most_named])
 
 
-class OperationNotApplicable(FrostgateError):
+class OperationNotApplicable(InvalidRequest):
     """The operation does not exist for the billing mode."""
 
     reason = "OPERATION_NOT_APPLICABLE"
+    field = "operation"
     template = "Operation {operation} does not exist for billing mode {billing_mode}."
 
 
-class RequestIdReused(FrostgateError):
+class RequestIdReused(InvalidRequest):
     """The request id was used before, for other content."""
 
     reason = "REQUEST_ID_REUSED"
+    field = "request_id"
     template = "The request_id {request_id} was used before with other content: take a new one."
 
 
-class PageTokenInvalid(FrostgateError):
+class PageTokenInvalid(InvalidRequest):
     """The page token is none of ours, or was made with other filters."""
 
     reason = "PAGE_TOKEN_INVALID"
+    field = "page_token"
     template = "The page_token is not one of this listing with these filters: start again without one."
 
 
-class CustomerNotFound(FrostgateError):
+class CustomerNotFound(NotFound):
     """No such customer."""
 
     reason = "CUSTOMER_NOT_FOUND"
     template = "Customer {customer_id} is not associated with any partner."
 
 
-class PartnerNotFound(FrostgateError):
+class PartnerNotFound(NotFound):
     """No such partner."""
 
     reason = "PARTNER_NOT_FOUND"
     template = "Partner {partner_id} is not known: a partner exists from its first customer or update on."
 
 
-class CustomerAlreadyAssociated(FrostgateError):
+class CustomerAlreadyAssociated(AlreadyExists):
     """The customer has a partner already."""
 
     reason = "CUSTOMER_ALREADY_ASSOCIATED"
     template = "Customer {customer_id} is already associated with a partner."
 
 
-class AlreadyFrozen(FrostgateError):
+class AlreadyFrozen(FailedPrecondition):
     """What was to be frozen is frozen."""
 
     reason = "ALREADY_FROZEN"
     template = "Customer {customer_id} is already frozen: its state is {freeze_state}."
 
 
-class NotFrozen(FrostgateError):
+class NotFrozen(FailedPrecondition):
     """Nothing is frozen."""
 
     reason = "NOT_FROZEN"
     template = "Customer {customer_id} is not frozen."
 
 
-class ScopeMismatch(FrostgateError):
+class ScopeMismatch(FailedPrecondition):
     """Another scope is frozen than was to be unfrozen."""
 
     reason = "SCOPE_MISMATCH"
     template = "Customer {customer_id} is frozen with scope {frozen_scope}: it cannot be unfrozen with scope {scope}."
+
+
+class RevisionMismatch(Aborted):
+    """The customer is at another revision than the caller expects."""
+
+    reason = "REVISION_MISMATCH"
+    template = "Customer {customer_id} is at revision {revision}, not at the expected_revision {expected_revision}."
 
 
 class Unauthenticated(FrostgateError):
@@ -145,7 +199,7 @@ class Unauthenticated(FrostgateError):
     template = "The caller must identify itself: {wanted}."
 
 
-class PermissionDenied(FrostgateError):
+class MethodNotPermitted(PermissionDenied):
     """The caller has a name, but no role that includes this call. `known` tells whether it has a role at all."""
 
     reason = "PERMISSION_DENIED"
@@ -156,7 +210,7 @@ class PermissionDenied(FrostgateError):
         self.known = known
 
 
-class PartnerMismatch(FrostgateError):
+class PartnerMismatch(PermissionDenied):
     """The caller is bound to partners, and this is none of them, or none of their customers, or nobody's. `subject` is
     the customer or partner, for the audit log."""
 
@@ -168,25 +222,21 @@ class PartnerMismatch(FrostgateError):
         self.subject = subject
 
 
-class RevisionNotReached(FrostgateError):
+class RevisionNotReached(Unavailable):
     """The caller wants an answer from a state that this node has not seen yet."""
 
     reason = "REVISION_NOT_REACHED"
     template = "Revision {minimum_revision} is not reached: this node is at revision {revision}."
 
 
-class Overloaded(FrostgateError):
+class Overloaded(ResourceExhausted):
     """Too many calls wait already."""
 
     reason = "OVERLOADED"
     template = "Too many calls are waiting. Try again in {retry_after}."
 
-    def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__(retry_after=f"{retry_after_seconds} s")
-        self.retry_after_seconds = retry_after_seconds
 
-
-class StorageUnavailable(FrostgateError):
+class StorageUnavailable(Unavailable):
     """The storage cannot be reached, is full, busy or damaged. `detail` is for the log, not for the caller."""
 
     reason = "STORAGE_UNAVAILABLE"
@@ -197,7 +247,7 @@ class StorageUnavailable(FrostgateError):
         self.detail = detail
 
 
-class OutcomeUnknown(FrostgateError):
+class OutcomeUnknown(Internal):
     """The change may have been made: it failed while it was made durable. `detail` is for the log."""
 
     reason = "OUTCOME_UNKNOWN"
@@ -208,14 +258,14 @@ class OutcomeUnknown(FrostgateError):
         self.detail = detail
 
 
-class CallerCancelled(FrostgateError):
+class CallerCancelled(Cancelled):
     """The caller no longer waits: cancelled, or past its deadline. Nothing was changed, and nobody reads this."""
 
     reason = "INTERNAL"
     template = "The caller no longer waits."
 
 
-class InternalError(FrostgateError):
+class InternalError(Internal):
     """An exception that nobody foresaw. The log has it under the call_id."""
 
     reason = "INTERNAL"

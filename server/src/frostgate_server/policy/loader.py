@@ -68,8 +68,11 @@ def parse_rules(file: str, text: str) -> dict[Cell, Rule]:
 
 
 def apply_override(file: str, text: str, rules: Mapping[Cell, Rule]) -> dict[Cell, Rule]:
-    """The rules with an operator's changes. Only SILENT cells may differ, and frozen resources allow nothing that a
-    frozen account denies. Raises PolicyFileError."""
+    """The rules with an operator's changes.
+
+    SILENT cells may differ either way; PROSE cells of a frozen state may be denied; frozen resources allow nothing that
+    a frozen account denies. Raises PolicyFileError.
+    """
     changed = dict(rules)
     seen: set[Cell] = set()
     problems: list[str] = []
@@ -132,11 +135,20 @@ def _override(where: str, rule: Rule, table: dict[str, Any]) -> Rule:
     message = _message(where, table) if "message" in table else rule.message
     if (decision, message) == (rule.decision, rule.message):
         return rule
-    if rule.basis is not RuleBasis.SILENT:
-        raise _Problem(f"{where}: {rule.cell} is {rule.basis.name} in the source: only SILENT cells may be changed")
+    if rule.basis is not RuleBasis.SILENT and not _is_tightened(rule, decision):
+        raise _Problem(
+            f"{where}: {rule.cell} is {rule.basis.name} in the source: only SILENT cells may be changed, "
+            "and PROSE cells of a frozen state from ALLOW to DENY"
+        )
     if "message" not in table:
         message = f"{rule.cell.operation.name} is decided by this deployment's own policy: {decision.name}."
     return replace(rule, decision=decision, basis=RuleBasis.OVERRIDE, message=message)
+
+
+def _is_tightened(rule: Rule, decision: Decision) -> bool:
+    """Whether a cell of a frozen state on which the source has a sentence becomes stricter."""
+    is_frozen = rule.cell.freeze_state is not FreezeState.NORMAL
+    return is_frozen and rule.basis is RuleBasis.PROSE and (rule.decision, decision) == (Decision.ALLOW, Decision.DENY)
 
 
 def _laxer_with_frozen_resources(rules: Mapping[Cell, Rule]) -> list[str]:

@@ -21,6 +21,7 @@ from frostgate_server.domain.verification_code import CodeLimits
 from frostgate_server.mail.smtp import create_mailer
 from frostgate_server.rpc.customer_freeze_servicer import CustomerFreezeServicer
 from frostgate_server.rpc.method_handlers import HandlerContext, add_service
+from frostgate_server.rpc.methods import LARGEST_REQUEST
 from frostgate_server.rpc.open_streams import OpenStreams
 from frostgate_server.rpc.policy_decision_servicer import PolicyDecisionServicer
 from frostgate_server.rpc.reflection import add_reflection
@@ -39,9 +40,6 @@ from frostgate_server.storage.sqlite.opening import join_store
 from .worker_config import WorkerConfig
 
 _log = logging.getLogger(__name__)
-
-LARGEST_REQUEST = 512 * 1024
-"""Bytes of a request message: gRPC itself refuses more, with RESOURCE_EXHAUSTED."""
 
 LARGEST_HEADERS = 16 * 1024
 """Bytes of a call's metadata: room for the longest token. By default gRPC refuses some beyond 8 KiB, by chance."""

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -30,15 +30,20 @@ is_id = _ID.fullmatch
 
 
 class FieldValidator:
-    """Checks the fields of one request. Each method gives the field's value; `ensure` raises if any was wrong."""
+    """Checks the fields of one request, in `with`. Each method gives the field's value.
+
+    The end of the block raises InvalidFields with all that was wrong, if anything was.
+    """
 
     def __init__(self) -> None:
         """Nothing is wrong yet."""
         self._wrong: dict[str, str] = {}
 
-    def ensure(self) -> None:
-        """Raises InvalidFields with everything that was wrong, if anything was."""
-        if self._wrong:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None and self._wrong:
             raise InvalidFields([FieldViolation(field, description) for field, description in self._wrong.items()])
 
     def wrong(self, field: str, description: str) -> None:
@@ -136,6 +141,12 @@ class FieldValidator:
         """A revision: not negative."""
         if value < 0:
             self.wrong(field, f"must not be negative but is {value}")
+        return value
+
+    def made_revision(self, field: str, value: int) -> int:
+        """A revision that a change made: greater than 0."""
+        if value <= 0:
+            self.wrong(field, f"must be greater than 0 but is {value}")
         return value
 
     def page_size(self, field: str, value: int) -> int:

@@ -5,6 +5,7 @@ thread that answers a stream end it, and that one may wait for the caller.
 """
 
 import threading
+from collections.abc import Set
 from time import monotonic
 
 import grpc
@@ -12,6 +13,7 @@ from grpc_status import rpc_status
 
 from frostgate_server.auth.interface import Authenticator, StreamPermit
 from frostgate_server.domain.errors import FrostgateError
+from frostgate_server.domain.roles import Role
 from frostgate_server.rpc.grpc_internals import end_stream
 from frostgate_server.rpc.status_mapping import to_status
 
@@ -34,12 +36,12 @@ class OpenStreams:
         self._ended = threading.Event()
         threading.Thread(target=self._run, name="streams", daemon=True).start()
 
-    def admit(self, context: grpc.ServicerContext, method: str) -> None:
+    def admit(self, context: grpc.ServicerContext, method: str, roles: Set[Role]) -> None:
         """Lets a stream be open for as long as its caller may call the method.
 
         To be called in the thread that answers it. Raises what the authenticator raises.
         """
-        admission = self._authenticator.permit_stream(context, method)
+        admission = self._authenticator.permit_stream(context, method, roles)
         with self._lock:
             self._open[context] = admission
         if not context.add_callback(lambda: self._forget(context)):

@@ -1,4 +1,4 @@
-"""PolicyDecisionService on the wire: check the request; then, for a caller who may: read the state, answer."""
+"""PolicyDecisionService on the wire: each method checks its request, reads the state and answers."""
 
 import logging
 
@@ -6,6 +6,7 @@ from frostgate.v1.policy_decision_service_pb2 import (
     BatchCheckOperationsRequest,
     BatchCheckResult,
     CheckOperationRequest,
+    CheckOperationResponse,
     ListRulesRequest,
     ListRulesResponse,
 )
@@ -19,8 +20,7 @@ from frostgate_server.services.decision_service import DecisionService
 
 from .converters import rule_message, wire
 from .field_validation import FieldValidator, is_id
-from .method_handlers import AuthorizedCall
-from .precomputed_responses import BatchResults, PrecomputedResponses, encode_batch, encode_result
+from .precomputed_responses import BatchResults, encode_batch, encode_result, precompute_responses
 from .status_mapping import to_status
 
 _log = logging.getLogger(__name__)
@@ -32,84 +32,73 @@ class PolicyDecisionServicer:
     def __init__(self, decisions: DecisionService, policy: Policy) -> None:
         """Makes an answer ready for every cell of the policy."""
         self._decisions = decisions
-        self._ready = PrecomputedResponses(policy)
+        self._responses = precompute_responses(policy)
+        self._applicable = {(mode, operation) for _, mode, operation in self._responses}
         self._rules = ListRulesResponse(
             rules=[rule_message(rule) for rule in policy.rules],
             unknown_customer_decision=wire(policy.unknown_customer),
             policy_version=policy.version,
         )
 
-    def CheckOperation(self, request: CheckOperationRequest) -> AuthorizedCall:
+    def CheckOperation(self, _: Caller, request: CheckOperationRequest) -> bytes:
         """One check: the state as it is now, and the cell's answer."""
-        self._ensure_shape(request)
+        if not self._is_plain(request):
+            _ensure_shape(request)
+        state, revision = self._decisions.read_state(request.customer_id, request.minimum_revision)
+        if _log.isEnabledFor(logging.DEBUG):
+            described = text_format.MessageToString(request, as_one_line=True)
+            _log.debug("check of %s at revision %d: %s", described, revision, state and state.name)
+        response = self._responses[state, request.billing_mode, request.operation]
+        return response + CheckOperationResponse(revision=revision).SerializeToString()
 
-        def check(_: Caller) -> bytes:
-            state, revision = self._decisions.state(request.customer_id, request.minimum_revision)
-            if _log.isEnabledFor(logging.DEBUG):
-                _log.debug("check of %s at revision %d: %s", _described(request), revision, state and state.name)
-            return self._ready.answer(state, request.billing_mode, request.operation, revision)
-
-        return check
-
-    def BatchCheckOperations(self, request: BatchCheckOperationsRequest) -> AuthorizedCall:
+    def BatchCheckOperations(self, _: Caller, request: BatchCheckOperationsRequest) -> bytes:
         """Many checks from one state. A malformed one is its own result."""
-        self._ensure_batch_shape(request)
+        _ensure_batch_shape(request)
+        checks = list(request.checks)
+        minimum = max(request.minimum_revision, *[check.minimum_revision for check in checks])
+        states, revision = self._decisions.read_states([check.customer_id for check in checks], minimum)
+        ready = BatchResults(self._responses, revision)
+        results = [
+            ready[state, check.billing_mode, check.operation] if self._is_plain(check) else _result(check, state, ready)
+            for check, state in zip(checks, states, strict=True)
+        ]
+        return encode_batch(results, revision)
 
-        def check(_: Caller) -> bytes:
-            checks = list(request.checks)
-            minimum = max(request.minimum_revision, *[check.minimum_revision for check in checks])
-            states, revision = self._decisions.states([check.customer_id for check in checks], minimum)
-            ready = BatchResults(self._ready, revision)
-            results = [
-                ready[state, check.billing_mode, check.operation]
-                if self._is_plain(check)
-                else self._result(check, state, ready)
-                for check, state in zip(checks, states, strict=True)
-            ]
-            return encode_batch(results, revision)
-
-        return check
-
-    def ListRules(self, _: ListRulesRequest) -> AuthorizedCall:
+    def ListRules(self, _: Caller, __: ListRulesRequest) -> ListRulesResponse:
         """The whole policy."""
-        return lambda _: self._rules
-
-    def _ensure_shape(self, check: CheckOperationRequest) -> None:
-        """Raises InvalidFields, OperationNotApplicable."""
-        if self._is_plain(check):
-            return
-        fields = FieldValidator()
-        fields.id("customer_id", check.customer_id)
-        operation = fields.word("operation", check.operation, Operation)
-        billing_mode = fields.word("billing_mode", check.billing_mode, BillingMode)
-        fields.resource_id("resource_id", check.resource_id)
-        fields.revision("minimum_revision", check.minimum_revision)
-        fields.ensure()
-        ensure_applicable(operation, billing_mode)
+        return self._rules
 
     def _is_plain(self, check: CheckOperationRequest) -> bool:
-        """Whether a check is well formed and names no resource, as nearly all are: seen at once."""
+        """Whether a check is well formed and names no resource, as nearly all are: the short way to see it."""
         return (
-            self._ready.has(check.billing_mode, check.operation)
+            (check.billing_mode, check.operation) in self._applicable
             and is_id(check.customer_id) is not None
             and check.minimum_revision >= 0
             and not check.resource_id
         )
 
-    def _result(self, check: CheckOperationRequest, state: FreezeState | None, ready: BatchResults) -> bytes:
-        """The result of a check, or what is wrong with it."""
-        try:
-            self._ensure_shape(check)
-        except FrostgateError as error:
-            return encode_result(BatchCheckResult(error=to_status(error)).SerializeToString())
-        return ready[state, check.billing_mode, check.operation]
 
-    def _ensure_batch_shape(self, request: BatchCheckOperationsRequest) -> None:
-        fields = FieldValidator()
+def _ensure_shape(check: CheckOperationRequest) -> None:
+    """Raises InvalidFields, OperationNotApplicable."""
+    with FieldValidator() as fields:
+        fields.id("customer_id", check.customer_id)
+        operation = fields.word("operation", check.operation, Operation)
+        billing_mode = fields.word("billing_mode", check.billing_mode, BillingMode)
+        fields.resource_id("resource_id", check.resource_id)
+        fields.revision("minimum_revision", check.minimum_revision)
+    ensure_applicable(operation, billing_mode)
+
+
+def _ensure_batch_shape(request: BatchCheckOperationsRequest) -> None:
+    with FieldValidator() as fields:
         fields.batch_size("checks", len(request.checks))
         fields.revision("minimum_revision", request.minimum_revision)
-        fields.ensure()
 
 
-def _described(request: CheckOperationRequest) -> str:
-    return text_format.MessageToString(request, as_one_line=True)
+def _result(check: CheckOperationRequest, state: FreezeState | None, ready: BatchResults) -> bytes:
+    """The result of a check, or the error of a malformed one."""
+    try:
+        _ensure_shape(check)
+    except FrostgateError as error:
+        return encode_result(BatchCheckResult(error=to_status(error)).SerializeToString())
+    return ready[state, check.billing_mode, check.operation]

@@ -1,10 +1,10 @@
-"""Answers to checks, made ready when the server starts: a cell's bytes and a revision.
+"""Responses to checks, serialized when the server starts.
 
-Every check of a cell is answered the same but for the revision, so that the message is serialized once for each cell,
-and a call only appends the revision: its field has the highest number in CheckOperationResponse.
+All checks of a cell have the same response but for the revision. So a call appends the revision to the cell's bytes:
+its field has the highest number in CheckOperationResponse.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from frostgate.v1.policy_decision_service_pb2 import (
     BatchCheckOperationsResponse,
@@ -20,39 +20,26 @@ from .converters import wire
 Key = tuple[FreezeState | None, int, int]
 """Freeze state (None: unknown customer), number of the billing mode, number of the operation."""
 
-_REVISION_TAG = bytes([CheckOperationResponse.REVISION_FIELD_NUMBER << 3])
 _RESPONSE_TAG = bytes([BatchCheckResult.RESPONSE_FIELD_NUMBER << 3 | 2])
 _RESULTS_TAG = bytes([BatchCheckOperationsResponse.RESULTS_FIELD_NUMBER << 3 | 2])
 
 
-class PrecomputedResponses:
-    """The answers of a policy, serialized. Billing modes and operations are the numbers of the wire."""
-
-    def __init__(self, policy: Policy) -> None:
-        """Makes an answer ready for every cell, and for unknown customers."""
-        self._answers = {**_answers_of_rules(policy), **_answers_on_unknown_customers(policy)}
-
-    def has(self, billing_mode: int, operation: int) -> bool:
-        """Whether the operation exists for the billing mode, and both are known at all."""
-        return (None, billing_mode, operation) in self._answers
-
-    def answer(self, state: FreezeState | None, billing_mode: int, operation: int, revision: int) -> bytes:
-        """A CheckOperationResponse. The revision is left out at 0, the default of the field."""
-        answer = self._answers[state, billing_mode, operation]
-        return answer + _REVISION_TAG + _varint(revision) if revision else answer
+def precompute_responses(policy: Policy) -> dict[Key, bytes]:
+    """A CheckOperationResponse without its revision for every cell, and for unknown customers."""
+    return {**_responses_of_rules(policy), **_responses_on_unknown_customers(policy)}
 
 
 class BatchResults(dict[Key, bytes]):
     """The results of one batch, as they stand in its response: each is put together when it is first looked up."""
 
-    def __init__(self, ready: PrecomputedResponses, revision: int) -> None:
+    def __init__(self, responses: Mapping[Key, bytes], revision: int) -> None:
         """All results of a batch are of one revision."""
-        self._ready = ready
-        self._revision = revision
+        self._responses = responses
+        self._revision = CheckOperationResponse(revision=revision).SerializeToString()
 
     def __missing__(self, key: Key) -> bytes:
-        answer = self._ready.answer(*key, self._revision)
-        result = self[key] = encode_result(_RESPONSE_TAG + _varint(len(answer)) + answer)
+        response = self._responses[key] + self._revision
+        result = self[key] = encode_result(_RESPONSE_TAG + _varint(len(response)) + response)
         return result
 
 
@@ -66,7 +53,7 @@ def encode_batch(results: Iterable[bytes], revision: int) -> bytes:
     return b"".join(results) + BatchCheckOperationsResponse(revision=revision).SerializeToString()
 
 
-def _answers_of_rules(policy: Policy) -> dict[Key, bytes]:
+def _responses_of_rules(policy: Policy) -> dict[Key, bytes]:
     return {
         (rule.cell.freeze_state, rule.cell.billing_mode, rule.cell.operation): CheckOperationResponse(
             decision=wire(rule.decision),
@@ -80,14 +67,14 @@ def _answers_of_rules(policy: Policy) -> dict[Key, bytes]:
     }
 
 
-def _answers_on_unknown_customers(policy: Policy) -> dict[Key, bytes]:
-    answer = CheckOperationResponse(
+def _responses_on_unknown_customers(policy: Policy) -> dict[Key, bytes]:
+    response = CheckOperationResponse(
         decision=wire(policy.unknown_customer),
         reason=wire(DecisionReason.CUSTOMER_UNKNOWN),
         message=UNKNOWN_CUSTOMER_MESSAGES[policy.unknown_customer],
         policy_version=policy.version,
     ).SerializeToString()
-    return {(None, rule.cell.billing_mode, rule.cell.operation): answer for rule in policy.rules}
+    return {(None, rule.cell.billing_mode, rule.cell.operation): response for rule in policy.rules}
 
 
 def _varint(number: int) -> bytes:

@@ -6,33 +6,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from time import monotonic, sleep
-from typing import Any, Literal
+from typing import Any
 
 from frostgate_server.domain.errors import StartupError
 
 from .grpc_internals import is_unary, queue_after_message
-
-PoolName = Literal["checks", "changes", "bulk", "mail", "reflection", "health", "authentication"]
-
-POOL_BY_METHOD: dict[str, PoolName] = {
-    "CheckOperation": "checks",
-    "BatchCheckOperations": "bulk",
-    "ListRules": "bulk",
-    "AssociateCustomer": "changes",
-    "DisassociateCustomer": "changes",
-    "FreezeCustomer": "changes",
-    "UnfreezeCustomer": "changes",
-    "BatchFreezeCustomers": "changes",
-    "BatchUnfreezeCustomers": "changes",
-    "GetCustomer": "bulk",
-    "ListCustomers": "bulk",
-    "ListFreezeEvents": "bulk",
-    "GetPartner": "bulk",
-    "UpdatePartner": "changes",
-    "SendVerificationCode": "mail",
-    "ServerReflectionInfo": "reflection",
-}
-"""The pool of every method. A method that is not listed keeps the server from starting."""
+from .methods import METHODS, PoolName
 
 CHANGES_AT_ONCE = 12
 """They mostly wait, to be committed together. Then all of them want the interpreter at once, and a check waits behind
@@ -133,10 +112,5 @@ def open_thread_pools(check_threads: int) -> ThreadPools:
 
 def set_preverification(pools: ThreadPools, preverification: Preverification) -> None:
     """Sets the preverification of all pools that answer unary calls. Streams do not pass it."""
-    for name in POOL_BY_METHOD.values():
-        pools[name].preverification = preverification
-
-
-def run_in_pool(method: Callable[..., object], pool: ThreadPool) -> None:
-    """Makes gRPC call the method in the threads of the pool, by the attribute in which it looks for them."""
-    vars(method)["experimental_thread_pool"] = pool
+    for method in METHODS.values():
+        pools[method.pool].preverification = preverification

@@ -1,8 +1,8 @@
-"""The gate that a change passes with a verification code. Knows no transport and no SQL.
+"""Verification codes: makes them, and lets a change pass that has the right one.
 
-A code is tried in two transactions. The first counts the try, as a failed one, and is on disk before anything is
-compared: however many try at once, no more compare than a code has tries. The second spends the code, takes the failure
-back and makes the change, or does nothing of it.
+A code is tried in two transactions. The first counts the try, as a failed one, and is on disk before the code is
+compared: the number of concurrent comparisons never exceeds the tries of a code. The second takes the failure back,
+spends the code and makes the change, or does none of these.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from math import ceil
-from typing import Generic, TypeVar
+from typing import Protocol, TypeVar
 from uuid import uuid4
 
-from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
 from frostgate_server.domain.errors import FrostgateError, OutcomeUnknown, StorageUnavailable
 from frostgate_server.domain.verification_code import WINDOW, CodeKey, CodeLimits, Purpose, SentCode, new_code
@@ -25,18 +24,11 @@ from frostgate_server.domain.verification_errors import (
 from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.queries import CountKind
 
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
+_Result_co = TypeVar("_Result_co", covariant=True)
 
 TRIES_OF_A_SENDING = 4
 """As many times more codes may be asked for as may be sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedChange(Generic[_Answer]):
-    """What is to be done in a transaction, and what a code must be good for; None: it needs no code."""
-
-    purpose: Purpose | None
-    carry_out: Callable[[], _Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +49,13 @@ class NewCode:
     before: SentCode | None
 
 
+class ProtectedWork(Protocol[_Result_co]):
+    """Work that a code may protect: it begins an attempt where it needs a code, and spends the code once it has one."""
+
+    def __call__(self, transaction: Transaction, *, attempt: CodeAttempt | None) -> "_Result_co | CodeAttempt":
+        """Returns the attempt that it began, or the result."""
+
+
 class CodeVerifier:
     """Makes codes and lets changes pass that have the right one."""
 
@@ -67,39 +66,44 @@ class CodeVerifier:
         self._limits = limits
         self._clock = clock
 
-    def write(self, caller: Caller, plan: Callable[[Transaction], PlannedChange[_Answer]], code: str) -> _Answer:
-        """Carries a plan out in a transaction, once the code is found good for its purpose, if it has one.
+    def run(self, work: ProtectedWork[_Result], code: str) -> _Result:
+        """Runs `work` in a transaction: once, or twice where it returns an attempt, which it is then given.
 
-        The plan is made anew for each transaction; what it raises changes nothing. Raises CallerCancelled if the
-        caller no longer waits when the first one begins; VerificationCodeRequired, VerificationCodeInvalid,
-        VerificationRateLimited.
+        Raises what `work` raises, and VerificationCodeInvalid for a wrong code.
         """
+        result = self._store.run_transaction(partial(work, attempt=None))
+        if not isinstance(result, CodeAttempt):
+            return result
+        return self._finish(work, result, code)
 
-        def begin(transaction: Transaction) -> _Answer | CodeAttempt:
-            caller.ensure_waits()
-            planned = plan(transaction)
-            return planned.carry_out() if planned.purpose is None else self._begin(transaction, planned.purpose, code)
+    def ensure_given(self, purpose: Purpose | None, code: str) -> None:
+        """Raises VerificationCodeRequired if a code is needed and none is given."""
+        if purpose is not None and not code:
+            raise VerificationCodeRequired(partner_id=purpose.partner_id, action=purpose.action.name)
 
-        def finish(begun: CodeAttempt, transaction: Transaction) -> _Answer:
-            planned = plan(transaction)
-            if planned.purpose is not None:
-                self._spend(transaction, planned.purpose, begun)
-            self._forgive(transaction, begun)
-            return planned.carry_out()
+    def begin_attempt(self, transaction: Transaction, purpose: Purpose, code: str) -> CodeAttempt:
+        """Counts a try, as one that failed. Raises VerificationCodeRequired, VerificationRateLimited."""
+        self.ensure_given(purpose, code)
+        now = self._clock()
+        self._ensure_below(transaction, purpose.partner_id, CountKind.FAILED, now, purpose.partner_id)
+        attempt = CodeAttempt(str(uuid4()), purpose, transaction.get_code(purpose.partner_id))
+        transaction.add_count(purpose.partner_id, CountKind.FAILED, attempt.try_id, now)
+        if attempt.sent is None or not attempt.sent.is_live(now, self._limits.tries):
+            return replace(attempt, sent=None)
+        transaction.save_code(purpose.partner_id, replace(attempt.sent, tries=attempt.sent.tries + 1))
+        return attempt
 
-        begun = self._store.run_transaction(begin)
-        if not isinstance(begun, CodeAttempt):
-            return begun
-        if begun.sent is None or not self._key.matches(begun.sent, begun.purpose, code):
-            raise VerificationCodeInvalid(begun.purpose.partner_id)
-        try:
-            return self._store.run_transaction(partial(finish, begun))
-        except (VerificationCodeInvalid, StorageUnavailable, OutcomeUnknown):
-            raise
-        except FrostgateError:
-            # Refused for another reason since the try was begun: that spends no code.
-            self._store.run_transaction(lambda transaction: self._give_back(transaction, begun))
-            raise
+    def spend(self, transaction: Transaction, purpose: Purpose, attempt: CodeAttempt) -> None:
+        """Ends a code that was right. Raises VerificationCodeInvalid if it was used, replaced or too old since."""
+        present = transaction.get_code(purpose.partner_id)
+        if (
+            purpose != attempt.purpose
+            or present is None
+            or not _is_still(attempt.sent, present)
+            or self._clock() >= present.expire_time
+        ):
+            raise VerificationCodeInvalid(purpose.partner_id)
+        transaction.delete_code(purpose.partner_id)
 
     def make(self, transaction: Transaction, purpose: Purpose, contact: str) -> NewCode:
         """A new code, kept in the place of the partner's code before. Raises VerificationRateLimited.
@@ -128,41 +132,37 @@ class CodeVerifier:
         if new.before is not None:
             transaction.save_code(partner_id, new.before)
 
-    def _begin(self, transaction: Transaction, purpose: Purpose, code: str) -> CodeAttempt:
-        """Counts a try, as one that failed."""
-        if not code:
-            raise VerificationCodeRequired(partner_id=purpose.partner_id, action=purpose.action.name)
-        now = self._clock()
-        self._ensure_below(transaction, purpose.partner_id, CountKind.FAILED, now, purpose.partner_id)
-        begun = CodeAttempt(str(uuid4()), purpose, transaction.get_code(purpose.partner_id))
-        transaction.add_count(purpose.partner_id, CountKind.FAILED, begun.try_id, now)
-        if begun.sent is None or not begun.sent.is_live(now, self._limits.tries):
-            return replace(begun, sent=None)
-        transaction.save_code(purpose.partner_id, replace(begun.sent, tries=begun.sent.tries + 1))
-        return begun
+    def _finish(self, work: ProtectedWork[_Result], attempt: CodeAttempt, code: str) -> _Result:
+        """Compares the code, and runs `work` with the attempt. The code is not spent if `work` refuses the change."""
+        if attempt.sent is None or not self._key.matches(attempt.sent, attempt.purpose, code):
+            raise VerificationCodeInvalid(attempt.purpose.partner_id)
+        try:
+            result = self._store.run_transaction(partial(self._run_forgiven, work, attempt))
+        except (VerificationCodeInvalid, StorageUnavailable, OutcomeUnknown):
+            raise
+        except FrostgateError:
+            self._store.run_transaction(partial(self._give_back, attempt))
+            raise
+        assert not isinstance(result, CodeAttempt), "with an attempt no other one is begun"
+        return result
 
-    def _spend(self, transaction: Transaction, purpose: Purpose, begun: CodeAttempt) -> None:
-        """Ends a code that was right. Raises VerificationCodeInvalid if it has been used, replaced or too old since."""
-        present = transaction.get_code(purpose.partner_id)
-        if (
-            purpose != begun.purpose
-            or present is None
-            or not _is_still(begun.sent, present)
-            or self._clock() >= present.expire_time
-        ):
-            raise VerificationCodeInvalid(purpose.partner_id)
-        transaction.delete_code(purpose.partner_id)
+    def _run_forgiven(
+        self, work: ProtectedWork[_Result], attempt: CodeAttempt, transaction: Transaction
+    ) -> _Result | CodeAttempt:
+        """Runs `work`, with the attempt no longer counted as a failure. If `work` raises, it stays counted."""
+        self._forgive(transaction, attempt)
+        return work(transaction, attempt=attempt)
 
-    def _give_back(self, transaction: Transaction, begun: CodeAttempt) -> None:
-        """Takes a try back that was right, and yet of no use."""
-        self._forgive(transaction, begun)
-        present = transaction.get_code(begun.purpose.partner_id)
-        if present is not None and _is_still(begun.sent, present):
-            transaction.save_code(begun.purpose.partner_id, replace(present, tries=present.tries - 1))
+    def _give_back(self, attempt: CodeAttempt, transaction: Transaction) -> None:
+        """Undoes an attempt with a right code whose change was refused for another reason."""
+        self._forgive(transaction, attempt)
+        present = transaction.get_code(attempt.purpose.partner_id)
+        if present is not None and _is_still(attempt.sent, present):
+            transaction.save_code(attempt.purpose.partner_id, replace(present, tries=present.tries - 1))
 
-    def _forgive(self, transaction: Transaction, begun: CodeAttempt) -> None:
-        """Takes back the failure that a try was counted as."""
-        transaction.delete_count(begun.purpose.partner_id, CountKind.FAILED, begun.try_id)
+    def _forgive(self, transaction: Transaction, attempt: CodeAttempt) -> None:
+        """Takes back the failure that an attempt was counted as."""
+        transaction.delete_count(attempt.purpose.partner_id, CountKind.FAILED, attempt.try_id)
 
     def _ensure_below(
         self, transaction: Transaction, whom: str, kind: CountKind, now: datetime, partner_id: str

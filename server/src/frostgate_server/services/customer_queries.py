@@ -1,7 +1,7 @@
-"""The use cases that read customers and their events, page by page. Knows no transport and no SQL."""
+"""The use cases that read customers and their events, page by page."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from frostgate_server.domain.caller import Caller
@@ -13,6 +13,26 @@ from frostgate_server.storage.interface import Store
 from frostgate_server.storage.queries import CustomerFilter, EventFilter
 
 from . import page_token as page_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerListing:
+    """A request for a page of a partner's customers. A filter that is None lets all pass."""
+
+    partner_id: str
+    freeze_state: FreezeState | None
+    retention_expired: bool | None
+    page_size: int
+    page_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventListing:
+    """A request for a page of events."""
+
+    wanted: EventFilter
+    page_size: int
+    page_token: str = ""
 
 
 class CustomerQueries:
@@ -35,39 +55,32 @@ class CustomerQueries:
             raise CustomerNotFound(customer_id=customer_id)
         return customer
 
-    def list_customers(
-        self,
-        caller: Caller,
-        partner_id: str,
-        freeze_state: FreezeState | None,
-        retention_expired: bool | None,
-        page_size: int,
-        page_token: str,
-    ) -> tuple[list[Customer], str]:
+    def list_customers(self, caller: Caller, listing: CustomerListing) -> tuple[list[Customer], str]:
         """A page of a partner's customers by id, and the next one's token. Raises PartnerNotFound, PageTokenInvalid."""
-        caller.ensure_sees(partner_id)
-        filters = page_tokens.customer_filters(partner_id, freeze_state, retention_expired)
-        last = page_tokens.after(page_token, filters, str)
-        if self._store.get_partner(partner_id) is None:
-            raise PartnerNotFound(partner_id=partner_id)
-        wanted = CustomerFilter(partner_id, self._clock(), freeze_state, retention_expired)
-        found = self._store.list_customers(wanted, last or "", page_size + 1)
-        page = found[:page_size]
-        return page, page_tokens.token(filters, page[-1].customer_id) if len(found) > page_size else ""
+        caller.ensure_sees(listing.partner_id)
+        filters = page_tokens.customer_filters(listing.partner_id, listing.freeze_state, listing.retention_expired)
+        last = page_tokens.after(listing.page_token, filters, str)
+        if self._store.get_partner(listing.partner_id) is None:
+            raise PartnerNotFound(partner_id=listing.partner_id)
+        wanted = CustomerFilter(listing.partner_id, self._clock(), listing.freeze_state, listing.retention_expired)
+        found = self._store.list_customers(wanted, last or "", listing.page_size + 1)
+        page = found[: listing.page_size]
+        return page, page_tokens.token(filters, page[-1].customer_id) if len(found) > listing.page_size else ""
 
-    def list_events(
-        self, caller: Caller, wanted: EventFilter, page_size: int, page_token: str
-    ) -> tuple[list[FreezeEvent], str]:
+    def list_events(self, caller: Caller, listing: EventListing) -> tuple[list[FreezeEvent], str]:
         """A page of events, the newest first, and the token of the next page. Raises PageTokenInvalid.
 
         A caller that is bound to partners sees what happened to customers while they were theirs.
         """
+        wanted = listing.wanted
         for partner_id in wanted.partner_ids or ():
             caller.ensure_sees(partner_id)
         seen = wanted
         if wanted.partner_ids is None and caller.partners is not None:
             seen = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
         filters = page_tokens.event_filters(wanted, seen)
-        found = self._store.list_events(seen, page_tokens.after(page_token, filters, int), page_size + 1)
-        page = found[:page_size]
-        return page, page_tokens.token(filters, page[-1].revision) if len(found) > page_size else ""
+        found = self._store.list_events(
+            seen, page_tokens.after(listing.page_token, filters, int), listing.page_size + 1
+        )
+        page = found[: listing.page_size]
+        return page, page_tokens.token(filters, page[-1].revision) if len(found) > listing.page_size else ""

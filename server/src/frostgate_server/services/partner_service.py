@@ -1,10 +1,11 @@
-"""The use cases on partners: who gets verification codes, and the sending of one. Knows no transport and no SQL."""
+"""The use cases on partners: who gets verification codes, and the sending of one."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from frostgate_server.domain.audit_entry import AuditNote
 from frostgate_server.domain.caller import Caller
@@ -21,7 +22,7 @@ from frostgate_server.domain.verification_errors import (
 from frostgate_server.services.mailer import DeliveryUnknown, Mailer
 from frostgate_server.storage.interface import Store, Transaction
 
-from .code_verifier import CodeVerifier, NewCode, PlannedChange
+from .code_verifier import CodeAttempt, CodeVerifier, NewCode
 
 RETRY_AFTER_SECONDS = 10
 """While a code is on its way to a partner: about as long as a slow mail server is waited for."""
@@ -44,79 +45,84 @@ class PartnerService:
         self._lock = threading.Lock()
         self._sending: set[str] = set()
 
-    def partner(self, caller: Caller, partner_id: str) -> Partner:
+    def get_partner(self, caller: Caller, partner_id: str) -> Partner:
         """The partner. Raises PartnerNotFound."""
         caller.ensure_sees(partner_id)
         return _shown(_known(self._store.get_partner(partner_id), partner_id))
 
-    def update(self, caller: Caller, update: PartnerUpdate, code: str) -> Partner:
+    def update_partner(self, caller: Caller, update: PartnerUpdate, code: str) -> Partner:
         """Updates a partner, or makes it. While codes are enabled, it needs one that went to the contact before.
 
         Raises InvalidFields, VerificationNotConfigured, VerificationCodeRequired, VerificationCodeInvalid,
         VerificationRateLimited.
         """
-        partner_id = update.partner_id
-
-        def plan(transaction: Transaction) -> PlannedChange[Partner]:
-            caller.ensure_sees(partner_id)
-            before = transaction.get_partner(partner_id)
-            after = updated(before, update)
-            if after.verification_code_enabled and self._mailer is None:
-                raise VerificationNotConfigured
-
-            def carry_out() -> Partner:
-                transaction.save_partner(after)
-                transaction.delete_code(partner_id)
-                if after != before:
-                    transaction.append_audit_note(
-                        replace(self._note(caller, "UpdatePartner", partner_id), partner=after)
-                    )
-                return _shown(after)
-
-            needs_code = before is not None and before.verification_code_enabled
-            return PlannedChange(
-                Purpose(partner_id, VerificationAction.UPDATE_PARTNER) if needs_code else None, carry_out
-            )
-
-        return self._code_verifier.write(caller, plan, code)
+        return _shown(self._code_verifier.run(partial(self._update, caller, update, code), code))
 
     def send_code(self, caller: Caller, purpose: Purpose) -> tuple[datetime, str]:
-        """Mails a code to the partner's contact. Gives until when it is good, and the contact.
+        """Mails a code to the partner's contact. Gives until when it is good, and the contact, masked.
 
         Raises PartnerNotFound, VerificationNotEnabled, VerificationNotConfigured, VerificationRateLimited; Overloaded
         while this process sends another code to the partner; and VerificationCodeNotSent, which does not count as sent,
         unless the mail server may have taken it.
         """
-        partner_id, mailer = purpose.partner_id, self._mailer
-        caller.ensure_sees(partner_id)
-
-        def make(transaction: Transaction) -> tuple[str, NewCode]:
-            caller.ensure_waits()
-            partner = _known(transaction.get_partner(partner_id), partner_id)
-            if not partner.verification_code_enabled:
-                raise VerificationNotEnabled(partner_id=partner_id)
-            if mailer is None:
-                raise VerificationNotConfigured
-            new = self._code_verifier.make(transaction, purpose, partner.verification_contact)
-            transaction.append_audit_note(self._note(caller, "SendVerificationCode", partner_id))
-            return partner.verification_contact, new
-
-        def unmake(transaction: Transaction) -> None:
-            self._code_verifier.unmake(transaction, partner_id, new)
-            note = self._note(caller, "SendVerificationCode", partner_id)
-            transaction.append_audit_note(replace(note, reason=VerificationCodeNotSent.reason))
-
-        with self._sending_alone(partner_id):
-            contact, new = self._store.run_transaction(make)
-            assert mailer is not None, "without a mailer no code is made"
+        caller.ensure_sees(purpose.partner_id)
+        with self._sending_alone(purpose.partner_id):
+            contact, new = self._store.run_transaction(partial(self._make_code, caller, purpose))
+            assert self._mailer is not None, "without a mailer no code is made"
             try:
-                mailer.send(contact, new.code, purpose, new.sent.expire_time)
+                self._mailer.send(contact, new.code, purpose, new.sent.expire_time)
             except DeliveryUnknown as error:
                 raise VerificationCodeNotSent(str(error)) from error
             except OSError as error:
-                self._store.run_transaction(unmake)
+                self._store.run_transaction(partial(self._withdraw_code, caller, purpose, new))
                 raise VerificationCodeNotSent(str(error)) from error
         return new.sent.expire_time, mask_contact(contact)
+
+    def _update(
+        self,
+        caller: Caller,
+        update: PartnerUpdate,
+        code: str,
+        transaction: Transaction,
+        *,
+        attempt: CodeAttempt | None,
+    ) -> Partner | CodeAttempt:
+        """Makes the update in a transaction, after all checks. See CodeVerifier for the attempt."""
+        caller.ensure_waits()
+        caller.ensure_sees(update.partner_id)
+        before = transaction.get_partner(update.partner_id)
+        after = updated(before, update)
+        if after.verification_code_enabled and self._mailer is None:
+            raise VerificationNotConfigured
+        if before is not None and before.verification_code_enabled:
+            purpose = Purpose(update.partner_id, VerificationAction.UPDATE_PARTNER)
+            if attempt is None:
+                return self._code_verifier.begin_attempt(transaction, purpose, code)
+            self._code_verifier.spend(transaction, purpose, attempt)
+        transaction.save_partner(after)
+        transaction.delete_code(update.partner_id)
+        if after != before:
+            note = self._note(caller, "UpdatePartner", update.partner_id)
+            transaction.append_audit_note(replace(note, partner=after))
+        return after
+
+    def _make_code(self, caller: Caller, purpose: Purpose, transaction: Transaction) -> tuple[str, NewCode]:
+        """A new code, saved, and the contact that it is for."""
+        caller.ensure_waits()
+        partner = _known(transaction.get_partner(purpose.partner_id), purpose.partner_id)
+        if not partner.verification_code_enabled:
+            raise VerificationNotEnabled(partner_id=purpose.partner_id)
+        if self._mailer is None:
+            raise VerificationNotConfigured
+        new = self._code_verifier.make(transaction, purpose, partner.verification_contact)
+        transaction.append_audit_note(self._note(caller, "SendVerificationCode", purpose.partner_id))
+        return partner.verification_contact, new
+
+    def _withdraw_code(self, caller: Caller, purpose: Purpose, new: NewCode, transaction: Transaction) -> None:
+        """Takes back a code that the mail server refused."""
+        self._code_verifier.unmake(transaction, purpose.partner_id, new)
+        note = self._note(caller, "SendVerificationCode", purpose.partner_id)
+        transaction.append_audit_note(replace(note, reason=VerificationCodeNotSent.reason))
 
     @contextmanager
     def _sending_alone(self, partner_id: str) -> Iterator[None]:
@@ -140,16 +146,15 @@ def disable_codes(store: Store, partner_id: str, clock: Callable[[], datetime] =
 
     Raises PartnerNotFound.
     """
+    store.run_transaction(partial(_disable_codes, partner_id, clock))
 
-    def work(transaction: Transaction) -> None:
-        partner = replace(_known(transaction.get_partner(partner_id), partner_id), verification_code_enabled=False)
-        transaction.save_partner(partner)
-        transaction.delete_code(partner_id)
-        transaction.append_audit_note(
-            AuditNote("frostgate-server", "disable-codes", "", partner_id, clock(), partner=partner)
-        )
 
-    store.run_transaction(work)
+def _disable_codes(partner_id: str, clock: Callable[[], datetime], transaction: Transaction) -> None:
+    partner = replace(_known(transaction.get_partner(partner_id), partner_id), verification_code_enabled=False)
+    transaction.save_partner(partner)
+    transaction.delete_code(partner_id)
+    note = AuditNote("frostgate-server", "disable-codes", "", partner_id, clock(), partner=partner)
+    transaction.append_audit_note(note)
 
 
 def _known(partner: Partner | None, partner_id: str) -> Partner:

@@ -15,13 +15,13 @@ from time import monotonic
 
 from frostgate_server.domain.audit_entry import AuditNote
 from frostgate_server.domain.clock import utc_now
-from frostgate_server.domain.errors import FrostgateError, PartnerMismatch, PermissionDenied
-from frostgate_server.domain.verification_errors import VerificationCodeInvalid, VerificationRateLimited
+from frostgate_server.domain.errors import FrostgateError, MethodNotPermitted, PermissionDenied
+from frostgate_server.domain.verification_errors import VerificationRateLimited
 from frostgate_server.storage.interface import Store
 
 _log = logging.getLogger(__name__)
 
-KEPT = (PermissionDenied, PartnerMismatch, VerificationCodeInvalid, VerificationRateLimited)
+KEPT = (PermissionDenied, VerificationRateLimited)
 """What is no mistake of a caller, but more than they may."""
 
 AT_ONCE = 10
@@ -70,16 +70,15 @@ class RefusalAudit:
     def record(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
         """Takes note of a call that was refused, and of `more` items of it that were refused likewise.
 
-        A PermissionDenied carries the principal itself: authentication raised it, so no caller is known here.
+        A MethodNotPermitted carries the principal itself: authentication raised it, so no caller is known here.
         """
-        if isinstance(error, PermissionDenied):
+        if isinstance(error, MethodNotPermitted):
             if not error.known:
                 return
             principal = error.variables["principal"]
         if not isinstance(error, KEPT):
             return
-        subject = getattr(error, "subject", "")
-        note = AuditNote(principal, method, error.reason, subject, self._clock(), omitted=more)
+        note = AuditNote(principal, method, error.reason, error.subject, self._clock(), omitted=more)
         with self._lock:
             now = self._moments()
             allowance = self._allowances.setdefault((principal, error.reason), _Allowance(AT_ONCE, now))

@@ -1,8 +1,9 @@
-"""What a change is answered, and how the answer is kept for a repeated request.
+"""The results of changes, and how they are stored as responses to a repeated request.
 
-The keys of the stored JSON are for ever: answers of earlier versions are read for 24 hours after an upgrade.
+The keys of the stored JSON never change: responses of earlier versions are read for 24 hours after an upgrade.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +19,13 @@ from frostgate_server.domain.errors import (
     FrostgateError,
     NotFrozen,
     PartnerMismatch,
+    RequestIdReused,
     ScopeMismatch,
 )
+from frostgate_server.storage.interface import Transaction
+from frostgate_server.storage.queries import RequestKey, StoredResponse
+
+from .commands import AssociateCommand, ChangeCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,58 @@ _REFUSALS = {
     "NOT_FROZEN": _StoredRefusal(("customer_id",), NotFrozen),
     "SCOPE_MISMATCH": _StoredRefusal(("customer_id", "scope", "frozen_scope"), ScopeMismatch),
 }
+
+
+def find_response(
+    transaction: Transaction, caller: Caller, command: ChangeCommand
+) -> ChangeResult | BatchChangeResult | None:
+    """The result of the first call with this request_id; None: there was none, or the request has no id.
+
+    Raises RequestIdReused if the content was another one, and PartnerMismatch if the caller may not know the result
+    any more.
+    """
+    if not command.request_id:
+        return None
+    stored = transaction.get_response(_request_key(caller, command))
+    if stored is None:
+        return None
+    if stored.fingerprint != _fingerprint(command):
+        raise RequestIdReused(request_id=command.request_id)
+    result = parse_batch_result(stored.answer) if command.is_batch else parse_change_result(stored.answer)
+    ensure_may_be_told(caller, result)
+    return result
+
+
+def save_response(
+    transaction: Transaction,
+    caller: Caller,
+    command: ChangeCommand,
+    result: ChangeResult | BatchChangeResult,
+    now: datetime,
+) -> None:
+    """Saves the result for a repeated request, if the request has an id."""
+    if command.request_id:
+        response = StoredResponse(_fingerprint(command), serialize_response(result))
+        transaction.save_response(_request_key(caller, command), response, now)
+
+
+def _request_key(caller: Caller, command: ChangeCommand) -> RequestKey:
+    return RequestKey(caller.principal, command.method, command.request_id)
+
+
+def _content(command: ChangeCommand) -> list[object]:
+    """The content that a repeated request must have too. It is stored as a hash: its form never changes."""
+    subject = list(command.customer_ids) if command.is_batch else command.customer_ids[0]
+    content: list[object] = [subject, command.scope, command.reason]
+    if isinstance(command, AssociateCommand):
+        content.append(command.partner_id)
+    if command.expected_revision is not None:
+        content.append(command.expected_revision)
+    return content
+
+
+def _fingerprint(command: ChangeCommand) -> str:
+    return hashlib.sha256(json.dumps(_content(command)).encode()).hexdigest()
 
 
 def serialize_response(answer: ChangeResult | BatchChangeResult) -> str:
