@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import grpc
 import pytest
 from frostgate.v1.customer_freeze_service_pb2 import (
     AssociateCustomerRequest,
-    GetCustomerRequest,
     ListFreezeEventsRequest,
 )
 from frostgate_server.domain.roles import Role
@@ -14,7 +12,7 @@ from frostgate_server.rpc import methods
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from support.access import EXPIRED, Access
-from support.calls import new_id, refusal
+from support.calls import new_id
 from support.credentials import bearer
 from support.every_call import ADMITTED, EVERY, METHODS, REFLECTION, REQUESTS, all_are, outcome, outcomes
 from support.processes import PATIENCE
@@ -112,12 +110,6 @@ def test_where_no_certificate_is_asked_for_none_counts(access: Access, server: S
     with Connection(server.address, access.certificate(uris=["spiffe://test/operator"])) as caller:
         assert outcomes(caller) == all_are("UNAUTHENTICATED")
         assert outcomes(caller, access.token("auditor")) == those_of(Role.AUDITOR)
-
-
-def test_the_request_is_looked_at_before_its_caller(server: ServerProcess) -> None:
-    refused = refusal(lambda: server.freezes.GetCustomer(GetCustomerRequest(), timeout=PATIENCE))
-    assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
-    assert set(refused.violations) == {"customer_id"}
 
 
 def test_everybody_may_ask_for_health(access: Access, server: ServerProcess) -> None:

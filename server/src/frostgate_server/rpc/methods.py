@@ -41,11 +41,11 @@ METHODS = {
     "UnfreezeCustomer": Method("changes", _CHANGE),
     "BatchFreezeCustomers": Method("changes", _CHANGE, LARGEST_REQUEST),
     "BatchUnfreezeCustomers": Method("changes", _CHANGE, LARGEST_REQUEST),
+    "UpdatePartner": Method("changes", _CHANGE, LARGEST_REQUEST),
+    "SendVerificationCode": Method("mail", _CHANGE, LARGEST_REQUEST),
     "GetCustomer": Method("bulk", _READ),
     "ListCustomers": Method("bulk", _READ),
     "ListFreezeEvents": Method("bulk", _READ),
     "GetPartner": Method("bulk", _READ),
-    "UpdatePartner": Method("changes", _CHANGE),
-    "SendVerificationCode": Method("mail", _CHANGE, LARGEST_REQUEST),
     "ServerReflectionInfo": Method("reflection", frozenset(Role)),
 }
