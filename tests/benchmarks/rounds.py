@@ -81,7 +81,7 @@ class Measurement:
 
     def _start(self, size: int) -> dict[str, Any]:
         """How long a server takes from its command to its readiness."""
-        _bring_into_memory(self._databases[size])
+        bring_into_memory(self._databases[size])
         began = monotonic()
         with running(Frostgate(size).command(self._databases[size]), {}, self._log) as server:
             took = monotonic() - began
@@ -116,13 +116,13 @@ class Measurement:
             "customers": customers if isinstance(subject, Frostgate) else None,
             "calls": asdict(entry.calls),
             "beside_calls": asdict(entry.beside) if entry.beside else None,
-            "wrong": _wrong(entry.calls, told),
+            "wrong": wrong(entry.calls, told),
             **told,
         }
 
     def _database(self, subject: Frostgate, stack: ExitStack) -> Path:
         database = self._databases[subject.customers]
-        _bring_into_memory(database)
+        bring_into_memory(database)
         if not subject.own:
             return database
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=database.parent.parent)))
@@ -136,14 +136,14 @@ def copied(database: Path, directory: Path) -> Path:
     return directory / database.name
 
 
-def _bring_into_memory(database: Path) -> None:
+def bring_into_memory(database: Path) -> None:
     """Has the system's cache hold the file: what it dropped since the last run would be read from the disk."""
     with database.open("rb") as file:
         while file.read(1 << 20):
             pass
 
 
-def _wrong(calls: Calls, told: dict[str, Any]) -> int:
+def wrong(calls: Calls, told: dict[str, Any]) -> int:
     """Calls that were not answered OK, or a check not with a decision on a customer that exists."""
     measured = told["measured"]
     groups = [measured, told["beside"]] if "beside" in told else [measured]
