@@ -59,13 +59,14 @@ def versions() -> dict[str, str]:
 
 def commit() -> str:
     """The commit that is checked out, in full."""
-    return _git("rev-parse", "HEAD")
+    return git("rev-parse", "HEAD")
 
 
 def is_dirty() -> bool:
     """Whether there are changes that are not committed."""
-    return bool(_git("status", "--porcelain"))
+    return bool(git("status", "--porcelain"))
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
+    """What git prints in this repository. Raises CalledProcessError."""
     return subprocess.run(["git", *arguments], cwd=_ROOT, check=True, capture_output=True, text=True).stdout.strip()

@@ -81,7 +81,7 @@ class Measurement:
 
     def _start(self, size: int) -> dict[str, Any]:
         """How long a server takes from its command to its readiness."""
-        bring_into_memory(self._databases[size])
+        _bring_into_memory(self._databases[size])
         began = monotonic()
         with running(Frostgate(size).command(self._databases[size]), {}, self._log) as server:
             took = monotonic() - began
@@ -122,7 +122,7 @@ class Measurement:
 
     def _database(self, subject: Frostgate, stack: ExitStack) -> Path:
         database = self._databases[subject.customers]
-        bring_into_memory(database)
+        _bring_into_memory(database)
         if not subject.own:
             return database
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=database.parent.parent)))
@@ -136,7 +136,7 @@ def copied(database: Path, directory: Path) -> Path:
     return directory / database.name
 
 
-def bring_into_memory(database: Path) -> None:
+def _bring_into_memory(database: Path) -> None:
     """Has the system's cache hold the file: what it dropped since the last run would be read from the disk."""
     with database.open("rb") as file:
         while file.read(1 << 20):
