@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from benchmarks.comparison.options import EXTENSION
-from benchmarks.comparison.verdicts import Pair, RatioBar, Verdict, intervals, judge
+from benchmarks.comparison.verdicts import Pair, RatioBar, Verdict, judge_pairs
 from benchmarks.figures import Run
 from benchmarks.rounds import wrong
 from benchmarks.scenarios import Calls
@@ -71,5 +71,5 @@ def _measure_pair(measure: Measure[Side], sides: dict[str, Side], number: int) -
 
 
 def _is_undecided(pairs: Sequence[Pair], aa_pairs: Sequence[Pair], bars: Sequence[RatioBar]) -> bool:
-    judgements = judge(bars, intervals(pairs), intervals(aa_pairs))
-    return any(judgement.verdict is Verdict.UNDECIDED for judgement in judgements.values())
+    judgements = judge_pairs(bars, pairs, aa_pairs).values()
+    return any(judgement.verdict is Verdict.UNDECIDED for judgement in judgements)

@@ -73,11 +73,11 @@ class RatioBar:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict of a bar. `own` is what its figure alone says; `by_cpu` says that CPU per call decided instead."""
+    """The verdict of a bar. `own` is that of its own figure; `noisy` says that the A/A run is too noisy for the bar."""
 
     verdict: Verdict
     own: Verdict
-    by_cpu: bool
+    noisy: bool
 
 
 def ratios(pairs: Sequence[Pair], figure: str) -> list[float]:
@@ -109,7 +109,12 @@ def judge(
     own = {bar.figure: bar.judge(measured[bar.figure]) for bar in bars}
     judgements = {}
     for bar in bars:
-        by_cpu = bar.figure != CPU and bar.is_finer_than(noise[bar.figure])
-        verdict = own.get(CPU, Verdict.UNDECIDED) if by_cpu else own[bar.figure]
-        judgements[bar.figure] = Judgement(verdict, own[bar.figure], by_cpu)
+        noisy = bar.is_finer_than(noise[bar.figure])
+        verdict = own.get(CPU, Verdict.UNDECIDED) if noisy else own[bar.figure]
+        judgements[bar.figure] = Judgement(verdict, own[bar.figure], noisy)
     return judgements
+
+
+def judge_pairs(bars: Sequence[RatioBar], pairs: Sequence[Pair], aa_pairs: Sequence[Pair]) -> dict[str, Judgement]:
+    """The verdict of each bar, from pairs of runs."""
+    return judge(bars, intervals(pairs), intervals(aa_pairs))
