@@ -38,7 +38,7 @@ def main() -> int:
         except KeyboardInterrupt:
             print("make compare: interrupted, no result is written", file=sys.stderr)
             return 130
-        raw = _path(result, _CACHE if is_trial(options) else raw_results.RESULTS)
+        raw = _path(result, _CACHE if is_trial(options.pairs, options.seconds) else raw_results.RESULTS)
         raw_results.save(raw, result)
         print(f"Wrote {raw.relative_to(raw_results.ROOT)}")
     print(table(result))

@@ -41,7 +41,7 @@ def test_defaults_ask_for_no_slower_build_in_30_pairs() -> None:
     assert (options.calls, options.callers, options.seconds) == ("both", [1, 8, 64], 3.0)
     assert (options.pairs, options.aa_pairs) == (30, 30)
     assert options.bars == [RatioBar("rate", 0.97), RatioBar("cpu", 1.03)]
-    assert not is_trial(options)
+    assert not is_trial(options.pairs, options.seconds)
 
 
 def test_options_of_make_are_read() -> None:
@@ -53,7 +53,8 @@ def test_options_of_make_are_read() -> None:
     assert (options.pairs, options.aa_pairs, options.seconds) == (5, 4, 1.0)
     assert options.bars == [RatioBar("rate", 1.2), RatioBar("p99", 0.9)]
     assert " ".join(map(str, options.bars)) == "rate>=1.2 p99<=0.9"
-    assert is_trial(options)
+    assert is_trial(options.pairs, 3.0)
+    assert is_trial(30, options.seconds)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +181,7 @@ def test_a_trial_writes_its_raw_result_to_the_cache_and_its_table_can_be_printed
     assert printed.endswith(report)
     # Three pairs and three of the A/A run, for checks and changes: 24 runs with 300 calls each.
     assert "Statuses: 7,200 OK" in report
+    assert "This is a trial" in report
 
 
 def run_program(monkeypatch: pytest.MonkeyPatch, directory: Path) -> int:
@@ -219,7 +221,7 @@ def test_the_table_names_the_verdict_and_says_where_cpu_decided() -> None:
         "versions": {"python": "3.11"},
         "head": {"commit": "a" * 40, "arguments": ["--workers", "3"]},
         "base": {"commit": "b" * 40, "arguments": []},
-        "options": {"seconds": 3.0, "bars": "rate>=0.97 cpu<=1.03"},
+        "options": {"pairs": 30, "seconds": 3.0, "bars": "rate>=0.97 cpu<=1.03"},
         "customers": 1000,
         "warmup": 2.0,
         "scenarios": [
@@ -234,6 +236,7 @@ def test_the_table_names_the_verdict_and_says_where_cpu_decided() -> None:
         "| 0.900 (0.900–0.900) | 1.000 (0.800–1.200) | ≥ 0.97 | met: CPU per call decides (by itself missed) |" in shown
     )
     assert "HEAD is commit aaaaaaaaa with `--workers 3`. BASE is commit bbbbbbbbb." in shown
+    assert "trial" not in shown
     assert not all_met(result)
     result["scenarios"].pop(0)
     assert all_met(result)

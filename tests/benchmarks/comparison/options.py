@@ -60,9 +60,9 @@ def parse_bars(text: str) -> list[RatioBar]:
     return bars
 
 
-def is_trial(options: argparse.Namespace) -> bool:
+def is_trial(pairs: int, seconds: float) -> bool:
     """Whether a comparison is too short to be published."""
-    return bool(options.pairs < PAIRS or options.seconds < SECONDS)
+    return pairs < PAIRS or seconds < SECONDS
 
 
 def _parse_bar(word: str) -> RatioBar:

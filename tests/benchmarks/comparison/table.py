@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-from benchmarks.comparison.options import parse_bars
+from benchmarks.comparison.options import is_trial, parse_bars
 from benchmarks.comparison.verdicts import (
     CONFIDENCE,
     CPU,
@@ -24,6 +24,8 @@ _HEAD = """\
 | calls | callers | pairs | figure | BASE | HEAD | HEAD/BASE | A/A | bar | verdict |
 |-------|--------:|------:|--------|-----:|-----:|----------:|----:|-----|---------|"""
 
+_TRIAL = "- This is a trial: it has too few pairs, or too short runs, for its verdicts to be relied on.\n"
+
 _NAMES = {"check": "checks", "change": "changes"}
 
 
@@ -32,11 +34,12 @@ def table(result: Result) -> str:
     bars = parse_bars(result["options"]["bars"])
     rows = "\n".join(row for scenario in result["scenarios"] for row in _rows(scenario, bars))
     pairs = [pair for scenario in result["scenarios"] for pair in scenario["pairs"] + scenario["aa_pairs"]]
+    trial = _TRIAL if is_trial(result["options"]["pairs"], result["options"]["seconds"]) else ""
     return f"""\
 {_HEAD}
 {rows}
 
-- HEAD is {_describe(result["head"])}. BASE is {_describe(result["base"])}.
+{trial}- HEAD is {_describe(result["head"])}. BASE is {_describe(result["base"])}.
 - Ratios are medians over pairs of runs, with their {CONFIDENCE:.0%} bootstrap intervals. A/A compares HEAD with HEAD.
 - A bar is met or missed if both ends of the interval say so. Otherwise it is undecided, also after more pairs.
 - Where the A/A interval is wider than the bar's distance from 1, CPU per call decides.
