@@ -52,11 +52,6 @@ def filled_database(cache: Path, customers: int) -> Path:
     return directory / "frostgate.db"
 
 
-def partner_id(number: int) -> str:
-    """The partner of the customer with this number."""
-    return f"partner-{number % _PARTNERS:02d}"
-
-
 def _fingerprint() -> str:
     """Changes with whatever decides what a database holds."""
     parts = Path(sqlite.__path__[0])
@@ -87,7 +82,7 @@ def _add(numbers: range, transaction: Transaction) -> None:
     caller = Caller(waits=lambda: True)
     for number in numbers:
         customer_id = ID_FORMAT % number
-        service.associate(caller, customer_id, partner_id(number), "")
+        service.associate(caller, customer_id, f"partner-{number % _PARTNERS:02d}", "")
         if number % STATES == 0:
             service.unfreeze(caller, customer_id, FreezeScope.ACCOUNT, "Debts are paid", "", "", validate_only=False)
         elif number % STATES == 2:

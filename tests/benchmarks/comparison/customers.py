@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from benchmarks.fill import ID_FORMAT, STATES, partner_id
+from benchmarks.fill import ID_FORMAT, STATES
 from benchmarks.servers import Running, channel
 from frostgate.v1.customer_freeze_service_pb2 import (
     AssociateCustomerRequest,
@@ -15,6 +15,7 @@ from frostgate.v1.policy_pb2 import FreezeScope
 from support.processes import PATIENCE
 
 _AT_ONCE = 32
+_PARTNERS = 100
 
 
 def add_customers(server: Running, customers: int) -> None:
@@ -25,9 +26,9 @@ def add_customers(server: Running, customers: int) -> None:
 
 def _add(service: CustomerFreezeServiceStub, number: int) -> None:
     customer_id = ID_FORMAT % number
-    service.AssociateCustomer(
-        AssociateCustomerRequest(customer_id=customer_id, partner_id=partner_id(number)), timeout=PATIENCE
-    )
+    partner_id = f"partner-{number % _PARTNERS:02d}"
+    associate = AssociateCustomerRequest(customer_id=customer_id, partner_id=partner_id)
+    service.AssociateCustomer(associate, timeout=PATIENCE)
     if number % STATES == 0:
         scope = FreezeScope.FREEZE_SCOPE_ACCOUNT
         unfreeze = UnfreezeCustomerRequest(customer_id=customer_id, scope=scope, reason="Debts are paid")
