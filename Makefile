@@ -17,7 +17,7 @@ PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools run demo certificates test test-long lint proto check-proto check-breaking \
-    bench freshness profile campaign-bench campaign-freshness campaign-profile campaign-chaos campaign-damage \
+    bench compare freshness profile campaign-bench campaign-compare campaign-freshness campaign-profile campaign-chaos campaign-damage \
     campaign-soak clean
 
 help: ## List the targets
@@ -69,6 +69,12 @@ check-breaking: setup ## Check that the last change of the protos breaks no call
 bench: campaign-bench
 campaign-bench: setup ## Measure against a bare gRPC server and what identities cost, and write down the results
 	$(BIN)/python tests/benchmarks/run.py
+
+compare: campaign-compare
+campaign-compare: setup ## Measure HEAD in pairs with BASE=COMMIT, or one build with ARGS and BASE_ARGS
+	$(BIN)/python tests/benchmarks/compare.py --base='$(BASE)' --args='$(ARGS)' --base-args='$(BASE_ARGS)' \
+	    $(if $(CALLS),--calls $(CALLS)) $(if $(CALLERS),--callers $(CALLERS)) $(if $(PAIRS),--pairs $(PAIRS)) \
+	    $(if $(AA_PAIRS),--aa-pairs $(AA_PAIRS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(BARS),--bars '$(BARS)')
 
 freshness: campaign-freshness
 campaign-freshness: setup ## Change on one worker and check on another, a million times

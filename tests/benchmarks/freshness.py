@@ -4,11 +4,8 @@ Writes a raw result, of which report.py makes a part of docs/benchmarks.md.
 """
 
 import argparse
-import json
-import shlex
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from time import time_ns
 from typing import Any
@@ -38,8 +35,7 @@ def main() -> int:
     except CannotMeasure as error:
         print(f"make freshness: {error}", file=sys.stderr)
         return 1
-    raw = raw_results.RESULTS / f"freshness-{result['started'][:10]}-{result['commit'][:9]}.json"
-    raw.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    raw_results.save(raw_results.path("freshness-", result), result)
     measured = result["measured"]
     print(f"{measured['items']:,} pairs, {measured['crossed']:,} across workers, {measured['stale']:,} stale")
     return 0 if report.is_fresh(result) else 1
@@ -54,15 +50,7 @@ def _measured(seconds: float) -> dict[str, Any]:
         with running(Frostgate(_CUSTOMERS).command(database), {}, log) as server:
             # Requests are drawn: with an earlier seed they would be repetitions, which are answered as they were then.
             load = Load(_CUSTOMERS, checks_that_exist(server), Calls("pair", 64), None, 1.0, seconds, time_ns())
-            about = {
-                "started": datetime.now(UTC).isoformat(timespec="seconds"),
-                "command": shlex.join(sys.orig_argv),
-                "commit": machine.commit(),
-                "dirty": machine.is_dirty(),
-                "machine": machine.machine(),
-                "versions": machine.versions(),
-            }
-            return about | load_program.outcome(program, server, load)
+            return machine.metadata() | load_program.outcome(program, server, load)
 
 
 if __name__ == "__main__":

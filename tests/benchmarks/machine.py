@@ -3,15 +3,31 @@
 import os
 import platform
 import re
+import shlex
 import subprocess
+import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from frostgate_server.storage.sqlite.driver import sqlite3
 
 from .load_program import go_version
 
 _ROOT = Path(__file__).parent.parent.parent
+
+
+def metadata() -> dict[str, Any]:
+    """The first part of every raw result."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(sys.orig_argv),
+        "commit": commit(),
+        "dirty": is_dirty(),
+        "machine": machine(),
+        "versions": versions(),
+    }
 
 
 def machine() -> dict[str, object]:
@@ -43,13 +59,14 @@ def versions() -> dict[str, str]:
 
 def commit() -> str:
     """The commit that is checked out, in full."""
-    return _git("rev-parse", "HEAD")
+    return git("rev-parse", "HEAD")
 
 
 def is_dirty() -> bool:
     """Whether there are changes that are not committed."""
-    return bool(_git("status", "--porcelain"))
+    return bool(git("status", "--porcelain"))
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
+    """What git prints in this repository. Raises CalledProcessError."""
     return subprocess.run(["git", *arguments], cwd=_ROOT, check=True, capture_output=True, text=True).stdout.strip()

@@ -4,9 +4,7 @@ Writes a raw result, from which report.py makes the tables of docs/performance.m
 """
 
 import argparse
-import json
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -15,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -74,8 +72,8 @@ def main() -> int:
     except CannotMeasure as error:
         print(f"profile: {error}", file=sys.stderr)
         return 1
-    raw = raw_results.RESULTS / f"profile-{result['started'][:10]}-{result['commit'][:9]}.json"
-    raw.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    raw = raw_results.path("profile-", result)
+    raw_results.save(raw, result)
     profile.write_profile(raw)
     print(f"Wrote {raw.name} and the tables of {profile.PERFORMANCE.name}")
     return 0
@@ -96,12 +94,7 @@ def _profiled() -> dict[str, Any]:
     changes = replace(load, calls=Calls("change", _CALLERS))
     echo = Echo(2, threads=2)
     return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(sys.orig_argv),
-        "commit": machine.commit(),
-        "dirty": machine.is_dirty(),
-        "machine": machine.machine(),
-        "versions": machine.versions(),
+        **machine.metadata(),
         "callers": _CALLERS,
         "servers": {
             "a check": _under_load(program, command, load, log),

@@ -116,7 +116,7 @@ class Measurement:
             "customers": customers if isinstance(subject, Frostgate) else None,
             "calls": asdict(entry.calls),
             "beside_calls": asdict(entry.beside) if entry.beside else None,
-            "wrong": _wrong(entry.calls, told),
+            "wrong": wrong(entry.calls, told),
             **told,
         }
 
@@ -143,7 +143,7 @@ def _bring_into_memory(database: Path) -> None:
             pass
 
 
-def _wrong(calls: Calls, told: dict[str, Any]) -> int:
+def wrong(calls: Calls, told: dict[str, Any]) -> int:
     """Calls that were not answered OK, or a check not with a decision on a customer that exists."""
     measured = told["measured"]
     groups = [measured, told["beside"]] if "beside" in told else [measured]

@@ -4,13 +4,9 @@ Writes the raw results, one of each, and the page that is made of them.
 """
 
 import argparse
-import json
-import shlex
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +17,7 @@ from benchmarks.fill import filled_database
 from benchmarks.identified import Papers
 from benchmarks.pages import raw_results
 from benchmarks.rounds import Measurement, Plan
-from benchmarks.servers import CannotMeasure
+from benchmarks.servers import CannotMeasure, interrupt_on_signals
 
 _ROOT = Path(__file__).parent.parent.parent
 _CACHE = _ROOT / "build" / "bench"
@@ -31,9 +27,7 @@ SIZES = (1_000, 1_000_000, 10_000_000)
 def main() -> int:
     """Gives the exit status: 0 if every call was answered OK, with a decision on a customer that exists."""
     options = _options()
-    # However this is interrupted, what was started is ended on the way out.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    interrupt_on_signals()
     wrong = 0
     try:
         for kind, result in _results(options):
@@ -66,15 +60,7 @@ def _results(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]
     log = _CACHE / "servers.log"
     log.unlink(missing_ok=True)
     program = load_program.built(_CACHE)
-    about = {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(sys.orig_argv),
-        "commit": machine.commit(),
-        "dirty": machine.is_dirty(),
-        "options": vars(options),
-        "machine": machine.machine(),
-        "versions": machine.versions(),
-    }
+    about = machine.metadata() | {"options": vars(options)}
     plan = Plan(options.rounds, options.warmup, options.seconds)
     sizes = [min(options.customers)] if options.identities else sorted(options.customers)
     databases = {size: filled_database(_CACHE, size) for size in sizes}
@@ -87,9 +73,8 @@ def _results(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]
 
 def _write(kind: str, result: dict[str, Any]) -> None:
     """Writes a raw result, and the page anew."""
-    raw = raw_results.RESULTS / f"{kind}{result['started'][:10]}-{result['commit'][:9]}.json"
-    raw.parent.mkdir(exist_ok=True)
-    raw.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    raw = raw_results.path(kind, result)
+    raw_results.save(raw, result)
     print(f"Wrote {raw.relative_to(_ROOT)}")
     if newest := raw_results.newest():
         report.write(newest)

@@ -1,6 +1,7 @@
 """The servers that are measured, each a process of its own."""
 
 import re
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,12 @@ class Running:
     pids: list[int]
 
 
+def interrupt_on_signals() -> None:
+    """Makes every usual signal to end raise KeyboardInterrupt, so that the servers that run are ended."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
 @contextmanager
 def running(command: list[str], variables: Mapping[str, str], log: Path) -> Iterator[Running]:
     """Runs a server for as long as the block lasts. Raises CannotMeasure if it does not start.
@@ -48,15 +55,15 @@ def running(command: list[str], variables: Mapping[str, str], log: Path) -> Iter
 
 def checks_that_exist(server: Running) -> list[Check]:
     """Every billing mode with every operation that exists for it."""
-    with _channel(server) as channel:
-        rules = PolicyDecisionServiceStub(channel).ListRules(ListRulesRequest()).rules
+    with channel(server) as connection:
+        rules = PolicyDecisionServiceStub(connection).ListRules(ListRulesRequest()).rules
     return sorted({(rule.billing_mode, rule.operation) for rule in rules})
 
 
 def typical_answer(server: Running, checks: list[Check]) -> bytes:
     """Of the answers to every check of a customer in every state, one that is as long as they are on average."""
-    with _channel(server) as channel:
-        check = PolicyDecisionServiceStub(channel).CheckOperation
+    with channel(server) as connection:
+        check = PolicyDecisionServiceStub(connection).CheckOperation
         answers: list[CheckOperationResponse] = [
             check(CheckOperationRequest(customer_id=ID_FORMAT % number, billing_mode=mode, operation=operation))
             for number in range(STATES)
@@ -66,7 +73,8 @@ def typical_answer(server: Running, checks: list[Check]) -> bytes:
     return min(answers, key=lambda answer: abs(answer.ByteSize() - average)).SerializeToString()
 
 
-def _channel(server: Running) -> grpc.Channel:
+def channel(server: Running) -> grpc.Channel:
+    """A connection to a server."""
     return grpc.insecure_channel(server.address, options=[("grpc.enable_http_proxy", 0)])
 
 

@@ -52,13 +52,18 @@ class Frostgate:
 
     def command(self, database: Path) -> list[str]:
         """How to start it."""
-        command = [sys.executable, "-m", "frostgate_server", "serve"]
-        return [*command, "--listen", "127.0.0.1:0", "--database", str(database)]
+        return serve(Path(sys.executable), database)
 
     def variables(self) -> dict[str, str]:
         """The environment that it needs."""
         path = Path(__file__).with_name("one_change_a_group")
         return {"PYTHONPATH": str(path)} if self.one_change_a_group else {}
+
+
+def serve(python: Path, database: Path) -> list[str]:
+    """How to start the frostgate that this Python has, on loopback."""
+    command = [str(python), "-m", "frostgate_server", "serve"]
+    return [*command, "--listen", "127.0.0.1:0", "--database", str(database)]
 
 
 Subject = Echo | Frostgate

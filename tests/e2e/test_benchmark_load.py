@@ -113,3 +113,11 @@ def test_a_token_for_each_call_is_never_sent_twice(
     with pytest.raises(CannotMeasure):
         bench.statuses(server=NEW_TOKENS, callers=NEW_TOKENS, tokens=str(few))
     assert "3 tokens were used up" in capfd.readouterr().err
+
+
+def test_a_load_that_makes_as_many_calls_as_it_may_is_not_measured(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CannotMeasure):
+        bench.statuses(server=PLAINTEXT, callers=PLAINTEXT, **{"most-calls": "4"})
+    assert "a caller made as many calls as it may" in capfd.readouterr().err

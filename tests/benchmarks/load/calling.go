@@ -30,6 +30,8 @@ type caller struct {
 	connection *grpc.ClientConn
 	ask        asker
 	pace       pace
+	// left is how many calls it may still make.
+	left int
 
 	latencies   []time.Duration
 	statuses    map[string]int
@@ -55,6 +57,7 @@ func (l *load) start(
 			connection: connections[i%len(connections)],
 			ask:        ask,
 			pace:       newPace(g, i),
+			left:       max(1, g.mostCalls/g.callers),
 			latencies:  make([]time.Duration, 0, 1<<14),
 			statuses:   map[string]int{},
 			decisions:  map[uint64]int{},
@@ -64,7 +67,8 @@ func (l *load) start(
 	l.groups = append(l.groups, callers)
 	for _, c := range callers {
 		l.done.Go(func() {
-			for l.phase.Load() != over {
+			for l.phase.Load() != over && c.left > 0 {
+				c.left--
 				c.call(ctx, &l.phase)
 			}
 		})

@@ -44,6 +44,8 @@ type group struct {
 	batch   int
 	// rate is how many calls a second they begin together, whether those before are answered or not; 0: as many as go.
 	rate float64
+	// mostCalls is how many they make together at most, so that none goes on without end.
+	mostCalls int
 }
 
 type pids []int
@@ -84,6 +86,7 @@ func groupFlags(g *group, prefix string, callers int) {
 	flag.IntVar(&g.callers, prefix+"callers", callers, "how many call at once")
 	flag.IntVar(&g.batch, prefix+"batch", 100, "how many checks a batch has")
 	flag.Float64Var(&g.rate, prefix+"rate", 0, "calls begun in a second; 0: each when the one before is answered")
+	flag.IntVar(&g.mostCalls, prefix+"most-calls", 5_000_000, "how many calls are made at most; more fail the load")
 }
 
 func identityFlags(i *identity) {

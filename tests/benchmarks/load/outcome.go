@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -53,6 +54,9 @@ func (l *load) measured(o options, cancel context.CancelFunc) (*outcome, error) 
 		cancel()
 	}
 	l.done.Wait()
+	if err := l.ensureBounded(); err != nil {
+		return nil, err
+	}
 	peak, err := peakRSS(o.serverPIDs)
 	if err != nil {
 		return nil, err
@@ -71,6 +75,18 @@ func (l *load) measured(o options, cancel context.CancelFunc) (*outcome, error) 
 		return nil, fmt.Errorf("no call was answered OK, but: %v", result.Measured.Statuses)
 	}
 	return result, nil
+}
+
+// ensureBounded tells whether every caller could call until the time was over.
+func (l *load) ensureBounded() error {
+	for _, callers := range l.groups {
+		for _, c := range callers {
+			if c.left == 0 {
+				return errors.New("a caller made as many calls as it may: see -most-calls")
+			}
+		}
+	}
+	return nil
 }
 
 // count adds up what came to a group's callers.

@@ -13,6 +13,17 @@ RESULTS = ROOT / "tests" / "benchmarks" / "results"
 PLOTS = ROOT / "docs" / "benchmarks"
 
 
+def path(kind: str, result: Result) -> Path:
+    """Where a raw result of this kind is written."""
+    return RESULTS / f"{kind}{result['started'][:10]}-{result['commit'][:9]}.json"
+
+
+def save(raw: Path, result: Result) -> None:
+    """Writes a raw result."""
+    raw.parent.mkdir(exist_ok=True)
+    raw.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+
+
 def newest(pattern: str = "2*.json") -> Path | None:
     """The raw result that was measured last, if there is one."""
 
