@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PROTO_VENV := .venv-proto
-GENERATED  := client/src/frostgate/v1
+GENERATED  := client/src/frostgate/v1 client/src/frostgate/enums.py server/src/frostgate_server/domain/enums.py
 TRIAL ?= build/trial
 # Processes that run tests, and how pytest-xdist gives tests to them.
 TEST_PROCESSES ?= 4
@@ -53,14 +53,14 @@ lint: setup ## Check style, types, import directions and protos
 	$(BIN)/lint-imports
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --exit-code --diff
 
-proto: $(PROTO_VENV)/.complete ## Generate the client's messages and stubs from the protos
-	rm -rf $(GENERATED)
-	proto/generate client/src
+proto: $(PROTO_VENV)/.complete ## Generate messages, stubs and enums from the protos
+	rm -rf client/src/frostgate/v1
+	proto/generate .
 
 check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is that of the protos
 	rm -rf build/generated
 	proto/generate build/generated
-	diff -r -x __pycache__ build/generated/frostgate/v1 $(GENERATED)
+	set -e; for made in $(GENERATED); do diff -r -x __pycache__ build/generated/$$made $$made; done
 
 check-breaking: setup ## Check that the last change of the protos breaks no caller
 	proto/check-breaking $(BIN)/buf

@@ -18,6 +18,7 @@ from .client import Client
 from .enums import (
     BillingMode,
     DecisionReason,
+    ErrorReason,
     FreezeEventAction,
     FreezeScope,
     FreezeState,
@@ -68,6 +69,7 @@ __all__ = [
     "Decision",
     "DecisionReason",
     "Disassociation",
+    "ErrorReason",
     "FailedPrecondition",
     "FieldViolation",
     "FreezeEvent",

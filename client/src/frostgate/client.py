@@ -9,10 +9,11 @@ from typing import Any, Self, TypeVar, cast
 
 import grpc
 
-from . import models, requests
+from . import models
 from .enums import BillingMode, FreezeScope, FreezeState, Operation, VerificationAction
 from .errors import FailedCall, error_of_call
-from .requests import Call, RequestId
+from .requests import customers, decisions, partners
+from .requests.call import Call, RequestId
 from .retry_policy import CHANNEL_OPTIONS, Attempts, check_timeout
 
 _Answer = TypeVar("_Answer")
@@ -81,7 +82,7 @@ class Client:
         timeout: float | None = None,
     ) -> models.Decision:
         """Decides on one operation. A denial is an answer: `decision.allowed` is False."""
-        call = requests.check_operation(customer_id, operation, billing_mode, resource_id, minimum_revision)
+        call = decisions.check_operation(customer_id, operation, billing_mode, resource_id, minimum_revision)
         return self._answer(call, timeout)
 
     def batch_check_operations(
@@ -92,11 +93,11 @@ class Client:
         timeout: float | None = None,
     ) -> models.BatchDecisions:
         """Decides on 1 to 1,000 operations, all from one state, in the order asked."""
-        return self._answer(requests.batch_check_operations(checks, minimum_revision), timeout)
+        return self._answer(decisions.batch_check_operations(checks, minimum_revision), timeout)
 
     def list_rules(self, *, timeout: float | None = None) -> models.Policy:
         """The whole policy, as this deployment applies it."""
-        return self._answer(requests.list_rules(), timeout)
+        return self._answer(decisions.list_rules(), timeout)
 
     def associate_customer(
         self, *, customer_id: str, partner_id: str, request_id: RequestId = None, timeout: float | None = None
@@ -105,7 +106,7 @@ class Client:
 
         Raises AlreadyExists, OutcomeUnknown.
         """
-        return self._answer(requests.associate_customer(customer_id, partner_id, request_id), timeout)
+        return self._answer(customers.associate_customer(customer_id, partner_id, request_id), timeout)
 
     def disassociate_customer(
         self,
@@ -117,7 +118,7 @@ class Client:
         timeout: float | None = None,
     ) -> models.Disassociation:
         """Ends the association of a customer. Raises NotFound, OutcomeUnknown."""
-        call = requests.disassociate_customer(customer_id, reason, verification_code, request_id)
+        call = customers.disassociate_customer(customer_id, reason, verification_code, request_id)
         return self._answer(call, timeout)
 
     def freeze_customer(
@@ -132,7 +133,7 @@ class Client:
         timeout: float | None = None,
     ) -> models.FreezeResult:
         """Freezes a customer, or freezes it further. Raises NotFound, FailedPrecondition, OutcomeUnknown."""
-        call = requests.freeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
+        call = customers.freeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
         return self._answer(call, timeout)
 
     def unfreeze_customer(
@@ -147,7 +148,7 @@ class Client:
         timeout: float | None = None,
     ) -> models.FreezeResult:
         """Unfreezes a customer, by the scope it is frozen with. Raises NotFound, FailedPrecondition, OutcomeUnknown."""
-        call = requests.unfreeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
+        call = customers.unfreeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
         return self._answer(call, timeout)
 
     def batch_freeze_customers(
@@ -161,7 +162,7 @@ class Client:
         timeout: float | None = None,
     ) -> models.BatchFreezeResult:
         """Freezes 1 to 1,000 customers; what is refused is that customer's result. Raises OutcomeUnknown."""
-        call = requests.batch_freeze_customers(customer_ids, scope, reason, verification_code, request_id)
+        call = customers.batch_freeze_customers(customer_ids, scope, reason, verification_code, request_id)
         return self._answer(call, timeout)
 
     def batch_unfreeze_customers(
@@ -175,12 +176,12 @@ class Client:
         timeout: float | None = None,
     ) -> models.BatchFreezeResult:
         """Unfreezes 1 to 1,000 customers; what is refused is that customer's result. Raises OutcomeUnknown."""
-        call = requests.batch_unfreeze_customers(customer_ids, scope, reason, verification_code, request_id)
+        call = customers.batch_unfreeze_customers(customer_ids, scope, reason, verification_code, request_id)
         return self._answer(call, timeout)
 
     def get_customer(self, *, customer_id: str, timeout: float | None = None) -> models.Customer:
         """The customer. Raises NotFound."""
-        return self._answer(requests.get_customer(customer_id), timeout)
+        return self._answer(customers.get_customer(customer_id), timeout)
 
     def list_customers(
         self,
@@ -192,7 +193,7 @@ class Client:
         timeout: float | None = None,
     ) -> Iterator[models.Customer]:
         """A partner's customers by id, page by page as you go on; `timeout` is that of a page. Raises NotFound."""
-        return self._items(requests.list_customers(partner_id, freeze_state, retention_expired, page_size), timeout)
+        return self._items(customers.list_customers(partner_id, freeze_state, retention_expired, page_size), timeout)
 
     def list_freeze_events(
         self,
@@ -206,12 +207,12 @@ class Client:
         timeout: float | None = None,
     ) -> Iterator[models.FreezeEvent]:
         """What happened, the newest first, page by page as you go on; `timeout` is that of a page."""
-        call = requests.list_freeze_events(customer_id, partner_id, after_revision, start_time, end_time, page_size)
+        call = customers.list_freeze_events(customer_id, partner_id, after_revision, start_time, end_time, page_size)
         return self._items(call, timeout)
 
     def get_partner(self, *, partner_id: str, timeout: float | None = None) -> models.Partner:
         """The partner, its contact masked. Raises NotFound."""
-        return self._answer(requests.get_partner(partner_id), timeout)
+        return self._answer(partners.get_partner(partner_id), timeout)
 
     def update_partner(
         self,
@@ -227,7 +228,7 @@ class Client:
         Is tried once: after Unavailable or DeadlineExceeded it may have been done. Raises FailedPrecondition,
         PermissionDenied, ResourceExhausted; and ValueError if nothing is to be changed.
         """
-        call = requests.update_partner(partner_id, verification_code_enabled, verification_contact, verification_code)
+        call = partners.update_partner(partner_id, verification_code_enabled, verification_contact, verification_code)
         return self._answer(call, timeout)
 
     def send_verification_code(
@@ -244,7 +245,7 @@ class Client:
         Is tried once, since each mail counts, and waits longer than other calls, as mail servers take their time.
         Raises NotFound, FailedPrecondition, ResourceExhausted, Unavailable.
         """
-        return self._answer(requests.send_verification_code(partner_id, action, customer_ids, scope), timeout)
+        return self._answer(partners.send_verification_code(partner_id, action, customer_ids, scope), timeout)
 
     def _items(self, call: Call[tuple[list[_Answer], str]], timeout: float | None) -> Iterator[_Answer]:
         items, token = self._answer(call, timeout)
