@@ -1,6 +1,5 @@
 """The client, synchronous and asynchronous, against a real server."""
 
-import inspect
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,27 +17,10 @@ from frostgate import (
     Operation,
     RuleBasis,
 )
-from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
-from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from support.both_clients import KINDS, new_customer, open_client
 from support.calls import new_id
 from support.decision_table import CELLS
 from support.server_process import ServerProcess
-
-
-def test_both_clients_have_the_same_methods_one_for_each_rpc() -> None:
-    rpcs = {
-        "".join(f"_{c.lower()}" if c.isupper() else c for c in method.name).lstrip("_")
-        for file in (DECISIONS, FREEZES)
-        for service in file.services_by_name.values()
-        for method in service.methods
-    }
-    for kind in (frostgate.Client, frostgate.aio.Client):
-        public = {name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
-        assert public == rpcs | {"close"}
-    for name in [*rpcs, "__init__"]:
-        ours, theirs = (inspect.signature(getattr(k, name)) for k in (frostgate.Client, frostgate.aio.Client))
-        assert ours.parameters == theirs.parameters, name
 
 
 def test_every_cell_is_decided_singly_and_in_a_batch(client: Any) -> None:

@@ -18,7 +18,7 @@ A denial is none of them: it is an answer.
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -173,9 +173,9 @@ class FailedCall(Protocol):
         """Pairs of names and values."""
 
 
-def error_of_call(call: FailedCall, request_id: str | None) -> FrostgateError:
+def error_of_call(call: grpc.RpcError, request_id: str | None) -> FrostgateError:
     """The error of a failed call. `request_id` is that of a change, None for a read."""
-    status = _status(call)
+    status = _status(cast(FailedCall, call))
     error = error_of_status(status)
     undone = error.reason not in {"", "INTERNAL", "OUTCOME_UNKNOWN"}
     if request_id is not None and error.code in _MAY_HAVE_BEEN_DONE and not undone:
