@@ -37,6 +37,7 @@ from .errors import (
     OutcomeUnknown,
     PermissionDenied,
     ResourceExhausted,
+    RevisionMismatch,
     Unauthenticated,
     Unavailable,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "PermissionDenied",
     "Policy",
     "ResourceExhausted",
+    "RevisionMismatch",
     "Rule",
     "RuleBasis",
     "SentCode",

@@ -63,10 +63,14 @@ class Client(Connection):
         reason: str,
         verification_code: str = "",
         request_id: RequestId = None,
+        expected_revision: int | None = None,
         timeout: float | None = None,
     ) -> models.Disassociation:
-        """Ends the association of a customer. Raises NotFound, OutcomeUnknown."""
-        call = customers.disassociate_customer(customer_id, reason, verification_code, request_id)
+        """Ends the association of a customer; with `expected_revision` only if the customer's revision is this one.
+
+        Raises NotFound, RevisionMismatch, OutcomeUnknown.
+        """
+        call = customers.disassociate_customer(customer_id, reason, verification_code, request_id, expected_revision)
         return await self._answer(call, timeout)
 
     async def freeze_customer(
@@ -78,10 +82,17 @@ class Client(Connection):
         verification_code: str = "",
         request_id: RequestId = None,
         validate_only: bool = False,
+        expected_revision: int | None = None,
         timeout: float | None = None,
     ) -> models.FreezeResult:
-        """Freezes a customer, or freezes it further. Raises NotFound, FailedPrecondition, OutcomeUnknown."""
-        call = customers.freeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
+        """Freezes a customer, or freezes it further.
+
+        `validate_only` only tells what would be done. With `expected_revision` the change is made only if the
+        customer's revision is this one. Raises NotFound, RevisionMismatch, FailedPrecondition, OutcomeUnknown.
+        """
+        call = customers.freeze_customer(
+            customer_id, scope, reason, verification_code, request_id, validate_only, expected_revision
+        )
         return await self._answer(call, timeout)
 
     async def unfreeze_customer(
@@ -93,10 +104,17 @@ class Client(Connection):
         verification_code: str = "",
         request_id: RequestId = None,
         validate_only: bool = False,
+        expected_revision: int | None = None,
         timeout: float | None = None,
     ) -> models.FreezeResult:
-        """Unfreezes a customer, by the scope it is frozen with. Raises NotFound, FailedPrecondition, OutcomeUnknown."""
-        call = customers.unfreeze_customer(customer_id, scope, reason, verification_code, request_id, validate_only)
+        """Unfreezes a customer, by the scope it is frozen with.
+
+        `validate_only` only tells what would be done. With `expected_revision` the change is made only if the
+        customer's revision is this one. Raises NotFound, RevisionMismatch, FailedPrecondition, OutcomeUnknown.
+        """
+        call = customers.unfreeze_customer(
+            customer_id, scope, reason, verification_code, request_id, validate_only, expected_revision
+        )
         return await self._answer(call, timeout)
 
     async def batch_freeze_customers(
@@ -107,10 +125,16 @@ class Client(Connection):
         reason: str,
         verification_code: str = "",
         request_id: RequestId = None,
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> models.BatchFreezeResult:
-        """Freezes 1 to 1,000 customers; what is refused is that customer's result. Raises OutcomeUnknown."""
-        call = customers.batch_freeze_customers(customer_ids, scope, reason, verification_code, request_id)
+        """Freezes 1 to 1,000 customers; what is refused is that customer's result.
+
+        `validate_only` only tells what would be done. Raises OutcomeUnknown.
+        """
+        call = customers.batch_freeze_customers(
+            customer_ids, scope, reason, verification_code, request_id, validate_only
+        )
         return await self._answer(call, timeout)
 
     async def batch_unfreeze_customers(
@@ -121,10 +145,16 @@ class Client(Connection):
         reason: str,
         verification_code: str = "",
         request_id: RequestId = None,
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> models.BatchFreezeResult:
-        """Unfreezes 1 to 1,000 customers; what is refused is that customer's result. Raises OutcomeUnknown."""
-        call = customers.batch_unfreeze_customers(customer_ids, scope, reason, verification_code, request_id)
+        """Unfreezes 1 to 1,000 customers; what is refused is that customer's result.
+
+        `validate_only` only tells what would be done. Raises OutcomeUnknown.
+        """
+        call = customers.batch_unfreeze_customers(
+            customer_ids, scope, reason, verification_code, request_id, validate_only
+        )
         return await self._answer(call, timeout)
 
     async def get_customer(self, *, customer_id: str, timeout: float | None = None) -> models.Customer:

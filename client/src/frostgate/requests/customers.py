@@ -26,7 +26,7 @@ def associate_customer(customer_id: str, partner_id: str, request_id: RequestId)
 
 
 def disassociate_customer(
-    customer_id: str, reason: str, verification_code: str, request_id: RequestId
+    customer_id: str, reason: str, verification_code: str, request_id: RequestId, expected_revision: int | None
 ) -> Call[models.Disassociation]:
     """DisassociateCustomer."""
     request = freezes_pb.DisassociateCustomerRequest(
@@ -34,6 +34,7 @@ def disassociate_customer(
         reason=reason,
         verification_code=verification_code,
         request_id=_request_id(request_id),
+        expected_revision=expected_revision,
     )
     return _change("DisassociateCustomer", request, freezes_pb.DisassociateCustomerResponse, parsing.disassociation)
 
@@ -45,6 +46,7 @@ def freeze_customer(
     verification_code: str,
     request_id: RequestId,
     validate_only: bool,
+    expected_revision: int | None,
 ) -> Call[models.FreezeResult]:
     """FreezeCustomer."""
     request = freezes_pb.FreezeCustomerRequest(
@@ -52,8 +54,9 @@ def freeze_customer(
         scope=number_to_send("scope", scope, FreezeScope),
         reason=reason,
         verification_code=verification_code,
-        request_id=_request_id(request_id),
+        request_id=_request_id(request_id, validate_only),
         validate_only=validate_only,
+        expected_revision=expected_revision,
     )
     return _change("FreezeCustomer", request, freezes_pb.FreezeCustomerResponse, parsing.change)
 
@@ -65,6 +68,7 @@ def unfreeze_customer(
     verification_code: str,
     request_id: RequestId,
     validate_only: bool,
+    expected_revision: int | None,
 ) -> Call[models.FreezeResult]:
     """UnfreezeCustomer."""
     request = freezes_pb.UnfreezeCustomerRequest(
@@ -72,8 +76,9 @@ def unfreeze_customer(
         scope=number_to_send("scope", scope, FreezeScope),
         reason=reason,
         verification_code=verification_code,
-        request_id=_request_id(request_id),
+        request_id=_request_id(request_id, validate_only),
         validate_only=validate_only,
+        expected_revision=expected_revision,
     )
     return _change("UnfreezeCustomer", request, freezes_pb.UnfreezeCustomerResponse, parsing.change)
 
@@ -84,6 +89,7 @@ def batch_freeze_customers(
     reason: str,
     verification_code: str,
     request_id: RequestId,
+    validate_only: bool,
 ) -> Call[models.BatchFreezeResult]:
     """BatchFreezeCustomers."""
     request = freezes_pb.BatchFreezeCustomersRequest(
@@ -91,7 +97,8 @@ def batch_freeze_customers(
         scope=number_to_send("scope", scope, FreezeScope),
         reason=reason,
         verification_code=verification_code,
-        request_id=_request_id(request_id),
+        request_id=_request_id(request_id, validate_only),
+        validate_only=validate_only,
     )
     return _change("BatchFreezeCustomers", request, freezes_pb.BatchFreezeCustomersResponse, parsing.batch_change)
 
@@ -102,6 +109,7 @@ def batch_unfreeze_customers(
     reason: str,
     verification_code: str,
     request_id: RequestId,
+    validate_only: bool,
 ) -> Call[models.BatchFreezeResult]:
     """BatchUnfreezeCustomers."""
     request = freezes_pb.BatchUnfreezeCustomersRequest(
@@ -109,7 +117,8 @@ def batch_unfreeze_customers(
         scope=number_to_send("scope", scope, FreezeScope),
         reason=reason,
         verification_code=verification_code,
-        request_id=_request_id(request_id),
+        request_id=_request_id(request_id, validate_only),
+        validate_only=validate_only,
     )
     return _change("BatchUnfreezeCustomers", request, freezes_pb.BatchUnfreezeCustomersResponse, parsing.batch_change)
 
@@ -159,5 +168,6 @@ def _change(method: str, request: Any, response_class: type[Message], read: Call
     return Call(_SERVICE + method, request, response_class, read, None if validates else request.request_id)
 
 
-def _request_id(given: RequestId) -> str:
-    return str(given or uuid4())
+def _request_id(given: RequestId, validate_only: bool = False) -> str:
+    """The id that is sent. A call that validates only keeps none, so that none is made for it."""
+    return str(given or ("" if validate_only else uuid4()))
