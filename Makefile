@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PROTO_VENV := .venv-proto
-GENERATED  := client/src/frostgate/v1
+GENERATED  := client/src/frostgate/v1 client/src/frostgate/enums.py client/src/frostgate/client.py \
+    client/src/frostgate/connection.py server/src/frostgate_server/domain/enums.py
 TRIAL ?= build/trial
 # Processes that run tests, and how pytest-xdist gives tests to them.
 TEST_PROCESSES ?= 4
@@ -53,14 +54,16 @@ lint: setup ## Check style, types, import directions and protos
 	$(BIN)/lint-imports
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --exit-code --diff
 
-proto: $(PROTO_VENV)/.complete ## Generate the client's messages and stubs from the protos
-	rm -rf $(GENERATED)
-	proto/generate client/src
+proto: $(PROTO_VENV)/.complete ## Generate messages, stubs and enums from the protos, and the synchronous client
+	rm -rf client/src/frostgate/v1
+	proto/generate .
+	$(PROTO_VENV)/bin/python client/generate_sync.py .
 
-check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is that of the protos
+check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is current
 	rm -rf build/generated
 	proto/generate build/generated
-	diff -r -x __pycache__ build/generated/frostgate/v1 $(GENERATED)
+	$(PROTO_VENV)/bin/python client/generate_sync.py build/generated
+	@set -e; for made in $(GENERATED); do diff -r -x __pycache__ build/generated/$$made $$made; done
 
 check-breaking: setup ## Check that the last change of the protos breaks no caller
 	proto/check-breaking $(BIN)/buf

@@ -51,7 +51,7 @@ def freeze_account_and_resources(client: Client) -> None:
     say("It stops paying. First see what freezing its resources would do, then do it:")
     scope, reason = FreezeScope.ACCOUNT_AND_RESOURCES, "invoice 60 days overdue"
     foreseen = client.freeze_customer(customer_id="c-1001", scope=scope, reason=reason, validate_only=True)
-    print(f"  it would be {foreseen.customer.freeze_state.name}")
+    print(f"  it would be {foreseen.customer.freeze_state}")
     change = client.freeze_customer(customer_id="c-1001", scope=scope, reason=reason)
     print(f"  {change.message}")
     show(change.customer)
@@ -72,7 +72,7 @@ def ask_for_many(client: Client) -> None:
         ["c-1001", "c-1002", "c-9999"], scope=FreezeScope.ACCOUNT_AND_RESOURCES, reason="partner p-1 closes"
     )
     for customer_id, result in batch.results.items():
-        outcome = str(result) if isinstance(result, frostgate.FrostgateError) else result.freeze_state.name
+        outcome = str(result) if isinstance(result, frostgate.FrostgateError) else result.freeze_state
         print(f"  {customer_id}: {outcome}")
 
 
@@ -94,29 +94,28 @@ def read_the_record(client: Client) -> None:
     """Everything that happened is told, the newest first."""
     say("What happened to c-1001:")
     for event in client.list_freeze_events(customer_id="c-1001"):
-        scope = f" {event.scope.name}" if event.scope else ""
-        print(f"  {event.revision:2} {event.action.name}{scope}: {event.reason}")
+        scope = f" {event.scope}" if event.scope else ""
+        print(f"  {event.revision:2} {event.action}{scope}: {event.reason}")
 
 
 def check_everything(client: Client) -> None:
     """One batch decides on every operation that exists for a billing mode."""
     for mode in (BillingMode.SPOT, BillingMode.YEARLY_MONTHLY):
-        operations = [operation for operation in Operation if operation]
-        batch = client.batch_check_operations([Check("c-1001", operation, mode) for operation in operations])
+        batch = client.batch_check_operations([Check("c-1001", operation, mode) for operation in Operation])
         allowed: list[str] = []
         denied: list[str] = []
-        for operation, result in zip(operations, batch.results, strict=True):
+        for operation, result in zip(Operation, batch.results, strict=True):
             if isinstance(result, frostgate.FrostgateError):
                 continue  # the operation does not exist for this billing mode
-            (allowed if result.allowed else denied).append(operation.name)
-        print(f"  {mode.name} allow: {' '.join(allowed) or 'nothing'}")
-        print(f"  {mode.name} deny:  {' '.join(denied) or 'nothing'}")
+            (allowed if result.allowed else denied).append(operation)
+        print(f"  {mode} allow: {' '.join(allowed) or 'nothing'}")
+        print(f"  {mode} deny:  {' '.join(denied) or 'nothing'}")
 
 
 def show(customer: frostgate.Customer) -> None:
     """A customer in a line or two."""
     fees = "fees accrue" if customer.fees_accrue else "no fees accrue"
-    print(f"  {customer.customer_id} is {customer.freeze_state.name}, {fees}, revision {customer.revision}")
+    print(f"  {customer.customer_id} is {customer.freeze_state}, {fees}, revision {customer.revision}")
     if customer.retention_expire_time and customer.freeze_time:
         kept = customer.retention_expire_time - customer.freeze_time
         print(f"  its data is retained for {kept.days} days")

@@ -1,5 +1,6 @@
 """The Python of the caller's page is run as it stands there."""
 
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from support.server_process import ServerProcess
 from support.trial import as_documented, make_trial, serve_trial
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "callers.md"
-MAY, FREEZE, BY_TOKEN, BY_CERTIFICATE, BY_CURRENT_TOKEN = re.findall(
+MAY, FREEZE, AS_SEEN, ENUM, NEWER, BY_TOKEN, BY_CERTIFICATE, BY_CURRENT_TOKEN = re.findall(
     r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL
 )
 
@@ -46,9 +47,7 @@ def test_may_goes_by_the_decision_where_there_is_one(client: frostgate.Client) -
 def test_may_fails_open_for_what_only_shows_or_names_and_closed_for_the_rest() -> None:
     may = made_by(MAY)["may"]
     with frostgate.Client("127.0.0.1:1") as nobody:
-        answers = {
-            operation: may(nobody, "a", operation, BillingMode.YEARLY_MONTHLY) for operation in list(Operation)[1:]
-        }
+        answers = {operation: may(nobody, "a", operation, BillingMode.YEARLY_MONTHLY) for operation in Operation}
     assert [operation.name for operation, answer in answers.items() if answer] == ["RENAME", "VIEW"]
 
 
@@ -86,6 +85,34 @@ def test_freeze_finds_out_what_became_of_a_lost_answer(client: frostgate.Client)
     assert customer.freeze_state is FreezeState.ACCOUNT_AND_RESOURCES_FROZEN
     assert len(list(client.list_freeze_events(customer_id=customer_id))) == 2
     assert freeze(client, customer_id, "unpaid again") == customer
+
+
+class OthersChangeFirst:
+    """A client before whose change somebody else has changed the customer."""
+
+    def unfreeze_customer(self, *, customer_id: str, expected_revision: int, **_: Any) -> frostgate.FreezeResult:
+        raise frostgate.RevisionMismatch(
+            "changed",
+            code=grpc.StatusCode.ABORTED,
+            reason="REVISION_MISMATCH",
+            metadata={"customer_id": customer_id, "expected_revision": f"{expected_revision}", "revision": "99"},
+        )
+
+
+def test_unfreeze_as_seen_lifts_only_the_freeze_that_was_seen(
+    client: frostgate.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unfreeze, customer_id = made_by(AS_SEEN)["unfreeze_as_seen"], new_id()
+    seen = client.associate_customer(customer_id=customer_id, partner_id="p").customer
+    assert unfreeze(OthersChangeFirst(), seen, "paid") is None
+    assert capsys.readouterr().out == f"{customer_id} has revision 99 instead of {seen.revision}\n"
+    assert unfreeze(client, seen, "paid").freeze_state is FreezeState.NORMAL
+
+
+@pytest.mark.parametrize("block", [ENUM, NEWER], ids=["names", "a newer server"])
+def test_enums_are_as_the_page_says(block: str) -> None:
+    assert block.count("assert") >= 3
+    made_by(block, json=json)
 
 
 @pytest.fixture

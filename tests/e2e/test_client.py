@@ -1,8 +1,6 @@
 """The client, synchronous and asynchronous, against a real server."""
 
-import inspect
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,49 +16,11 @@ from frostgate import (
     FreezeState,
     Operation,
     RuleBasis,
-    enums,
 )
-from frostgate.v1 import customer_pb2, partner_pb2, policy_pb2
-from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
-from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
 from support.both_clients import KINDS, new_customer, open_client
 from support.calls import new_id
 from support.decision_table import CELLS
 from support.server_process import ServerProcess
-
-
-def test_both_clients_have_the_same_methods_one_for_each_rpc() -> None:
-    rpcs = {
-        "".join(f"_{c.lower()}" if c.isupper() else c for c in method.name).lstrip("_")
-        for file in (DECISIONS, FREEZES)
-        for service in file.services_by_name.values()
-        for method in service.methods
-    }
-    for kind in (frostgate.Client, frostgate.aio.Client):
-        public = {name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
-        assert public == rpcs | {"close"}
-    for name in [*rpcs, "__init__"]:
-        ours, theirs = (inspect.signature(getattr(k, name)) for k in (frostgate.Client, frostgate.aio.Client))
-        assert ours.parameters == theirs.parameters, name
-
-
-ENUMS = [enum for enum in vars(enums).values() if isinstance(enum, type) and issubclass(enum, IntEnum) and list(enum)]
-
-
-@pytest.mark.parametrize("enum", ENUMS, ids=lambda enum: enum.__name__)
-def test_the_enums_have_the_numbers_of_the_wire(enum: type[IntEnum]) -> None:
-    name = enum.__name__
-    file = {"FreezeEventAction": customer_pb2, "VerificationAction": partner_pb2}.get(name, policy_pb2)
-    prefix = "".join(f"_{c}" if c.isupper() else c.upper() for c in name).lstrip("_") + "_"
-    wire = {
-        value.name.removeprefix(prefix).replace("UNSPECIFIED", "UNRECOGNIZED"): value.number
-        for value in file.DESCRIPTOR.enum_types_by_name[name].values
-    }
-    assert wire == {word.name: word.value for word in enum}
-
-
-def test_enum_values_of_a_newer_server_are_unrecognized() -> None:
-    assert DecisionReason(99) is DecisionReason.UNRECOGNIZED
 
 
 def test_every_cell_is_decided_singly_and_in_a_batch(client: Any) -> None:

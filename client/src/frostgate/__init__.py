@@ -18,6 +18,7 @@ from .client import Client
 from .enums import (
     BillingMode,
     DecisionReason,
+    ErrorReason,
     FreezeEventAction,
     FreezeScope,
     FreezeState,
@@ -36,6 +37,7 @@ from .errors import (
     OutcomeUnknown,
     PermissionDenied,
     ResourceExhausted,
+    RevisionMismatch,
     Unauthenticated,
     Unavailable,
 )
@@ -68,6 +70,7 @@ __all__ = [
     "Decision",
     "DecisionReason",
     "Disassociation",
+    "ErrorReason",
     "FailedPrecondition",
     "FieldViolation",
     "FreezeEvent",
@@ -84,6 +87,7 @@ __all__ = [
     "PermissionDenied",
     "Policy",
     "ResourceExhausted",
+    "RevisionMismatch",
     "Rule",
     "RuleBasis",
     "SentCode",

@@ -4,6 +4,7 @@
     ├── InvalidRequest       the request is malformed: mend it
     ├── NotFound             no such customer or partner
     ├── AlreadyExists        the customer is associated already
+    ├── RevisionMismatch     the customer changed since the caller read it
     ├── FailedPrecondition   the state does not permit it, or a verification code is needed
     ├── Unauthenticated      no identity, or a bad one
     ├── PermissionDenied     this caller may not, or not with this code
@@ -18,12 +19,14 @@ A denial is none of them: it is an answer.
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
+
+from .enums import ErrorReason
 
 _DETAILS_KEY = "grpc-status-details-bin"
 
@@ -42,7 +45,7 @@ class FrostgateError(Exception):
     Attributes:
         code: gRPC's status code.
         reason: the name of the error for programs, such as "ALREADY_FROZEN"; empty where gRPC itself failed the call.
-            frostgate.v1.ErrorReason documents them.
+            frostgate.ErrorReason documents them.
         metadata: the values that stand in the message.
         field_violations: what is wrong with the request, field by field.
         retry_after: seconds to wait before another try; None where the server does not say.
@@ -89,6 +92,28 @@ class NotFound(FrostgateError):
 
 class AlreadyExists(FrostgateError):
     """The customer is associated with a partner already."""
+
+
+class RevisionMismatch(FrostgateError):
+    """The customer's revision is not the `expected_revision`: it changed since the caller read it. Nothing was changed.
+
+    Read the customer again, and decide again. A retry with the same `expected_revision` is refused again.
+    """
+
+    @property
+    def customer_id(self) -> str:
+        """The customer."""
+        return self.metadata["customer_id"]
+
+    @property
+    def expected_revision(self) -> int:
+        """The revision that the caller expected."""
+        return int(self.metadata["expected_revision"])
+
+    @property
+    def revision(self) -> int:
+        """The customer's revision."""
+        return int(self.metadata["revision"])
 
 
 class FailedPrecondition(FrostgateError):
@@ -145,7 +170,7 @@ _KINDS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
 }
 
-MADE_KNOWN = (InvalidRequest, NotFound, AlreadyExists, FailedPrecondition)
+MADE_KNOWN = (InvalidRequest, NotFound, AlreadyExists, RevisionMismatch, FailedPrecondition)
 """What a change is refused with only after the server looked for an earlier answer to the same request."""
 
 _MAY_HAVE_BEEN_DONE = {
@@ -173,11 +198,11 @@ class FailedCall(Protocol):
         """Pairs of names and values."""
 
 
-def error_of_call(call: FailedCall, request_id: str | None) -> FrostgateError:
+def error_of_call(call: grpc.RpcError, request_id: str | None) -> FrostgateError:
     """The error of a failed call. `request_id` is that of a change, None for a read."""
-    status = _status(call)
+    status = _status(cast(FailedCall, call))
     error = error_of_status(status)
-    undone = error.reason not in {"", "INTERNAL", "OUTCOME_UNKNOWN"}
+    undone = error.reason not in {"", ErrorReason.INTERNAL, ErrorReason.OUTCOME_UNKNOWN}
     if request_id is not None and error.code in _MAY_HAVE_BEEN_DONE and not undone:
         return OutcomeUnknown(status.message, code=error.code, request_id=request_id)
     return error
@@ -190,7 +215,8 @@ def error_of_status(status: Status) -> FrostgateError:
         for known in (info, bad_request, retry):
             detail.Unpack(known)
     code = _BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
-    return _KINDS.get(code, FrostgateError)(
+    kind = RevisionMismatch if info.reason == ErrorReason.REVISION_MISMATCH else _KINDS.get(code, FrostgateError)
+    return kind(
         status.message,
         code=code,
         reason=info.reason,

@@ -26,10 +26,10 @@ def decision(message: decisions_pb.CheckOperationResponse) -> models.Decision:
     """A decision. Anything but ALLOW is a denial."""
     return models.Decision(
         allowed=message.decision == _ALLOW,
-        reason=DecisionReason(message.reason),
+        reason=DecisionReason.from_number(message.reason),
         message=message.message,
-        freeze_state=FreezeState(message.freeze_state) if message.HasField("freeze_state") else None,
-        basis=RuleBasis(message.basis) if message.HasField("basis") else None,
+        freeze_state=FreezeState.from_number(message.freeze_state) if message.HasField("freeze_state") else None,
+        basis=RuleBasis.from_number(message.basis) if message.HasField("basis") else None,
         revision=message.revision,
         policy_version=message.policy_version,
     )
@@ -55,12 +55,12 @@ def policy(message: decisions_pb.ListRulesResponse) -> models.Policy:
 
 def _rule(message: policy_pb2.Rule) -> models.Rule:
     return models.Rule(
-        freeze_state=FreezeState(message.freeze_state),
-        billing_mode=BillingMode(message.billing_mode),
-        operation=Operation(message.operation),
+        freeze_state=FreezeState.from_number(message.freeze_state),
+        billing_mode=BillingMode.from_number(message.billing_mode),
+        operation=Operation.from_number(message.operation),
         allowed=message.decision == _ALLOW,
-        reason=DecisionReason(message.reason),
-        basis=RuleBasis(message.basis),
+        reason=DecisionReason.from_number(message.reason),
+        basis=RuleBasis.from_number(message.basis),
         message=message.message,
         source_text=message.source_text,
     )
@@ -112,7 +112,7 @@ def customer(message: customer_pb2.Customer) -> models.Customer:
     return models.Customer(
         customer_id=message.customer_id,
         partner_id=message.partner_id,
-        freeze_state=FreezeState(message.freeze_state),
+        freeze_state=FreezeState.from_number(message.freeze_state),
         freeze_reason=message.freeze_reason if message.HasField("freeze_reason") else None,
         freeze_time=_time(message.freeze_time) if message.HasField("freeze_time") else None,
         retention_expire_time=(
@@ -141,10 +141,10 @@ def _event(message: customer_pb2.FreezeEvent) -> models.FreezeEvent:
         revision=message.revision,
         customer_id=message.customer_id,
         partner_id=message.partner_id,
-        action=FreezeEventAction(message.action),
-        scope=FreezeScope(message.scope) if message.HasField("scope") else None,
-        state_before=FreezeState(message.state_before) if message.HasField("state_before") else None,
-        state_after=FreezeState(message.state_after) if message.HasField("state_after") else None,
+        action=FreezeEventAction.from_number(message.action),
+        scope=FreezeScope.from_number(message.scope) if message.HasField("scope") else None,
+        state_before=FreezeState.from_number(message.state_before) if message.HasField("state_before") else None,
+        state_after=FreezeState.from_number(message.state_after) if message.HasField("state_after") else None,
         reason=message.reason,
         actor=message.actor,
         request_id=message.request_id,

@@ -1,0 +1,60 @@
+"""A call that is ready to be made, and the checks of a caller's arguments."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+
+RequestId = str | UUID | None
+"""A UUID that makes a change repeatable. None, or an empty string: a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Answer]):
+    """A call: where it goes, what it says, how its answer is read.
+
+    `request_id` is that of a change; None: a read, or what has none and so is to be tried but `once`.
+    """
+
+    path: str
+    request: Message
+    response_class: type[Message]
+    read: Callable[[Any], Answer]
+    request_id: str | None = None
+    once: bool = False
+
+    def page(self, token: str) -> "Call[Answer]":
+        """The same listing, from the page that the token names."""
+        request: Any = type(self.request)()
+        request.CopyFrom(self.request)
+        request.page_token = token
+        return replace(self, request=request)
+
+
+def list_of(name: str, values: Iterable[Item], kind: type[Item]) -> list[Item]:
+    """The items of a list. Raises TypeError for a string, which is no list of ids, and for items of another type."""
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{name} must be a list of {kind.__name__}, but is the string {values!r}: write [{values!r}]")
+    items = list(values)
+    for place, item in enumerate(items):
+        if not isinstance(item, kind):
+            raise TypeError(f"{name}[{place}] must be a {kind.__name__}, but is {item!r}")
+    return items
+
+
+def timestamp(time: datetime | None) -> Timestamp | None:
+    """A time as a message. Raises ValueError for a time without a time zone."""
+    if time is None:
+        return None
+    if time.tzinfo is None:
+        raise ValueError(f"a time needs a time zone, such as datetime.UTC: {time!r} has none")
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
