@@ -10,7 +10,7 @@ from support.access import Access
 from support.every_call import METHODS
 from support.processes import PATIENCE
 from support.server_process import Connection, ServerProcess
-from support.subjects import error_info, status_of
+from support.statuses import error_info, status_of
 
 NOT_A_MESSAGE = b"\xff\xff"
 EMPTY = b""

@@ -9,13 +9,18 @@ import grpc
 import pytest
 from frostgate.v1.partner_pb2 import VerificationAction
 from frostgate_server.domain.caller import Caller
-from frostgate_server.domain.errors import CustomerNotFound, PartnerMismatch
+from frostgate_server.domain.customer_errors import (
+    CustomerNotFound,
+)
+from frostgate_server.domain.errors import (
+    PartnerMismatch,
+)
 from frostgate_server.services.stored_responses import BatchChangeResult, ensure_may_be_told
 from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
 from support.access import Access
 from support.calls import ACCOUNT, RESOURCES, Calls, Refusal, new_id, refusal
 from support.server_process import ServerProcess
-from support.subjects import error_info, status_of
+from support.statuses import error_info, status_of
 from support.worker_processes import eventually
 
 MISMATCH = "This is none of the caller's partners, and no customer of theirs."

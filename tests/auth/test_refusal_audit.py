@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from frostgate_server.domain.audit_entry import AuditNote
-from frostgate_server.domain.errors import (
+from frostgate_server.domain.customer_errors import (
     CustomerNotFound,
+)
+from frostgate_server.domain.errors import (
     FrostgateError,
     MethodNotPermitted,
     PartnerMismatch,

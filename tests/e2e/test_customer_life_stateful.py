@@ -16,7 +16,7 @@ from support.calls import Calls, check_of, refusal
 from support.decision_table import CELLS
 from support.runner.sizes import size
 from support.server_process import ServerProcess
-from support.subjects import error_info
+from support.statuses import error_info
 
 STEPS = size(short=2_500, long=100_000)
 STEPS_OF_A_LIFE = 100

@@ -9,7 +9,7 @@ import grpc
 from rpc.contract_terms import NORMAL, revision
 from support.calls import RESOURCES, Calls, check_of, new_id, refusal
 from support.server_process import Connection, ServerProcess, refused_start
-from support.subjects import error_info
+from support.statuses import error_info
 
 # Revision
 

@@ -19,7 +19,7 @@ from support.calls import Calls, check_of, new_id, refusal
 from support.decision_table import ALL_PLACES, CELLS, NO_CELLS, Place
 from support.processes import PATIENCE
 from support.server_process import ServerProcess
-from support.subjects import error_info
+from support.statuses import error_info
 
 
 @pytest.fixture(scope="module")

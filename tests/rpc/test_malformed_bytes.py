@@ -17,7 +17,7 @@ from support.calls import ACCOUNT, Calls, refusal
 from support.processes import PATIENCE
 from support.runner.sizes import size
 from support.server_process import ServerProcess
-from support.subjects import status_of
+from support.statuses import status_of
 
 pytestmark = pytest.mark.usefixtures("the_server_goes_on")
 

@@ -9,7 +9,13 @@ from threading import Event
 from typing import Any, cast
 
 import pytest
-from frostgate_server.domain.errors import CustomerAlreadyAssociated, OutcomeUnknown, StorageUnavailable
+from frostgate_server.domain.customer_errors import (
+    CustomerAlreadyAssociated,
+)
+from frostgate_server.domain.errors import (
+    OutcomeUnknown,
+    StorageUnavailable,
+)
 from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite import group_commit

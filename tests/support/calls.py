@@ -13,7 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc.error_details_pb2 import BadRequest
 from support.processes import PATIENCE
 from support.server_process import Connection
-from support.subjects import error_info, status_of
+from support.statuses import error_info, status_of
 
 _numbers = count()
 

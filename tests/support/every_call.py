@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, Serv
 from support.calls import check_of, new_id
 from support.processes import PATIENCE
 from support.server_process import Connection
-from support.subjects import error_info, status_of
+from support.statuses import error_info, status_of
 
 METHODS: dict[str, MethodDescriptor] = {
     method.name: method

@@ -11,8 +11,11 @@ from typing import Protocol
 
 import pytest
 from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.customer_errors import (
+    AlreadyFrozen,
+    CustomerNotFound,
+)
 from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
-from frostgate_server.domain.errors import AlreadyFrozen, CustomerNotFound
 from frostgate_server.storage.queries import EventFilter
 
 ACCOUNT, RESOURCES = FreezeScope

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import grpc
 from frostgate.v1 import customer_freeze_service_pb2 as pb
@@ -13,6 +12,7 @@ from frostgate.v1.policy_pb2 import BILLING_MODE_SPOT, OPERATION_VIEW
 from frostgate_server.domain import errors
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.customer_errors import AlreadyFrozen, CustomerNotFound
 from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
 from frostgate_server.domain.verification_code import CodeKey, CodeLimits
 from frostgate_server.rpc.converters import timestamp, wire
@@ -31,10 +31,9 @@ from frostgate_server.services.decision_service import DecisionService
 from frostgate_server.storage.interface import Store
 from frostgate_server.storage.queries import EventFilter
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc.error_details_pb2 import ErrorInfo
-from google.rpc.status_pb2 import Status
 from support.processes import PATIENCE
 from support.server_process import ServerProcess
+from support.statuses import error_info, status_of
 
 RETENTION = timedelta(days=15)
 
@@ -194,28 +193,10 @@ class WireSubject:
         return found
 
 
-def status_of(error: grpc.RpcError) -> tuple[grpc.StatusCode, Status]:
-    """The code of a failed call, and the google.rpc.Status it carries."""
-    call: Any = error
-    details = dict(call.trailing_metadata()).get("grpc-status-details-bin")
-    assert details, f"{call.code()} {call.details()} carries no details"
-    return call.code(), Status.FromString(details)
-
-
-def error_info(status: Status) -> ErrorInfo:
-    """The one ErrorInfo of a status."""
-    infos = [detail for detail in status.details if detail.Is(ErrorInfo.DESCRIPTOR)]
-    assert len(infos) == 1
-    info = ErrorInfo()
-    infos[0].Unpack(info)
-    assert info.domain == "frostgate"
-    return info
-
-
 def domain_error(error: grpc.RpcError) -> errors.FrostgateError:
     """The error that the server raised."""
     info = error_info(status_of(error)[1])
-    kinds = {kind.reason: kind for kind in (errors.CustomerNotFound, errors.AlreadyFrozen)}
+    kinds = {kind.reason: kind for kind in (CustomerNotFound, AlreadyFrozen)}
     return kinds[info.reason](**info.metadata)
 
 

@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from frostgate_server.domain import customer as transitions
 from frostgate_server.domain.customer import Customer, Moment
-from frostgate_server.domain.enums import FreezeScope, FreezeState
-from frostgate_server.domain.errors import (
+from frostgate_server.domain.customer_errors import (
     AlreadyFrozen,
     CustomerAlreadyAssociated,
     CustomerNotFound,
-    FrostgateError,
     NotFrozen,
     ScopeMismatch,
+)
+from frostgate_server.domain.enums import FreezeScope, FreezeState
+from frostgate_server.domain.errors import (
+    FrostgateError,
 )
 
 BEGIN = Moment(1, datetime(2026, 1, 1, tzinfo=UTC))

@@ -30,7 +30,8 @@ from frostgate_server.rpc.thread_pools import ThreadPool
 from frostgate_server.services.refusal_audit import RefusalAudit
 from google.protobuf.descriptor import EnumDescriptor
 from google.rpc.status_pb2 import Status
-from support.subjects import NoRefusals, error_info
+from support.statuses import error_info
+from support.subjects import NoRefusals
 
 
 def kinds(base: type[FrostgateError] = FrostgateError) -> list[type[FrostgateError]]:

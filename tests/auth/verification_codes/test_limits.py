@@ -16,7 +16,7 @@ from support.mail_server import MailServer
 from support.processes import PATIENCE
 from support.runner.sizes import size
 from support.server_process import Connection, ServerProcess
-from support.subjects import error_info, status_of
+from support.statuses import error_info, status_of
 from support.verification_desk import FREEZE, INVALID, LIMITED, UPDATE, Desk, another, refused
 from support.worker_processes import checked
 

@@ -13,8 +13,17 @@ Disassociating takes a customer from any state to unknown.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from .customer_errors import (
+    AlreadyFrozen,
+    CustomerAlreadyAssociated,
+    CustomerNotFound,
+    NotFrozen,
+    ScopeMismatch,
+)
 from .enums import FreezeEventAction, FreezeScope, FreezeState
-from .errors import AlreadyFrozen, CustomerAlreadyAssociated, CustomerNotFound, FrostgateError, NotFrozen, ScopeMismatch
+from .errors import (
+    FrostgateError,
+)
 
 ASSOCIATION_REASON = "Frozen by default on association"
 

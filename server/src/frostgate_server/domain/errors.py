@@ -2,19 +2,18 @@
 
     FrostgateError
     ├── InvalidRequest       InvalidFields, OperationNotApplicable, RequestIdReused, PageTokenInvalid
-    ├── NotFound             CustomerNotFound, PartnerNotFound
-    ├── AlreadyExists        CustomerAlreadyAssociated
-    ├── FailedPrecondition   AlreadyFrozen, NotFrozen, ScopeMismatch
-    ├── Aborted              RevisionMismatch
+    ├── NotFound             in customer_errors
+    ├── AlreadyExists        in customer_errors
+    ├── FailedPrecondition   in customer_errors, verification_errors
+    ├── Aborted              in customer_errors
     ├── Unauthenticated
-    ├── PermissionDenied     MethodNotPermitted, PartnerMismatch
-    ├── ResourceExhausted    Overloaded
-    ├── Unavailable          StorageUnavailable, RevisionNotReached
+    ├── PermissionDenied     MethodNotPermitted, PartnerMismatch; in verification_errors
+    ├── ResourceExhausted    Overloaded; in verification_errors
+    ├── Unavailable          StorageUnavailable, RevisionNotReached; in verification_errors
     ├── Internal             InternalError, OutcomeUnknown
     └── Cancelled            CallerCancelled
 
-Errors of verification codes are in `verification_errors`. A StartupError keeps the server from starting: it answers no
-call and is not part of this tree.
+A StartupError keeps the server from starting: it answers no call and is not part of this tree.
 """
 
 from dataclasses import dataclass
@@ -140,55 +139,6 @@ class PageTokenInvalid(InvalidRequest):
     reason = "PAGE_TOKEN_INVALID"
     field = "page_token"
     template = "The page_token is not one of this listing with these filters: start again without one."
-
-
-class CustomerNotFound(NotFound):
-    """No such customer."""
-
-    reason = "CUSTOMER_NOT_FOUND"
-    template = "Customer {customer_id} is not associated with any partner."
-
-
-class PartnerNotFound(NotFound):
-    """No such partner."""
-
-    reason = "PARTNER_NOT_FOUND"
-    template = "Partner {partner_id} is not known: a partner exists from its first customer or update on."
-
-
-class CustomerAlreadyAssociated(AlreadyExists):
-    """The customer has a partner already."""
-
-    reason = "CUSTOMER_ALREADY_ASSOCIATED"
-    template = "Customer {customer_id} is already associated with a partner."
-
-
-class AlreadyFrozen(FailedPrecondition):
-    """What was to be frozen is frozen."""
-
-    reason = "ALREADY_FROZEN"
-    template = "Customer {customer_id} is already frozen: its state is {freeze_state}."
-
-
-class NotFrozen(FailedPrecondition):
-    """Nothing is frozen."""
-
-    reason = "NOT_FROZEN"
-    template = "Customer {customer_id} is not frozen."
-
-
-class ScopeMismatch(FailedPrecondition):
-    """Another scope is frozen than was to be unfrozen."""
-
-    reason = "SCOPE_MISMATCH"
-    template = "Customer {customer_id} is frozen with scope {frozen_scope}: it cannot be unfrozen with scope {scope}."
-
-
-class RevisionMismatch(Aborted):
-    """The customer is at another revision than the caller expects."""
-
-    reason = "REVISION_MISMATCH"
-    template = "Customer {customer_id} is at revision {revision}, not at the expected_revision {expected_revision}."
 
 
 class Unauthenticated(FrostgateError):

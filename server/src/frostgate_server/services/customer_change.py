@@ -7,16 +7,18 @@ from datetime import datetime, timedelta
 from frostgate_server.domain import customer as transitions
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.customer import Customer, FreezeEvent, Moment
+from frostgate_server.domain.customer_errors import (
+    CustomerNotFound,
+    RevisionMismatch,
+)
 from frostgate_server.domain.enums import FreezeEventAction, FreezeState
 from frostgate_server.domain.errors import (
-    CustomerNotFound,
     FailedPrecondition,
     FieldViolation,
     FrostgateError,
     InvalidFields,
     NotFound,
     PartnerMismatch,
-    RevisionMismatch,
 )
 from frostgate_server.domain.verification_code import Purpose
 from frostgate_server.storage.interface import Transaction

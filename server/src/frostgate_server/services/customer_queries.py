@@ -7,8 +7,11 @@ from datetime import datetime
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
 from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.customer_errors import (
+    CustomerNotFound,
+    PartnerNotFound,
+)
 from frostgate_server.domain.enums import FreezeState
-from frostgate_server.domain.errors import CustomerNotFound, PartnerNotFound
 from frostgate_server.storage.interface import Store
 from frostgate_server.storage.queries import CustomerFilter, EventFilter
 

@@ -10,8 +10,13 @@ from functools import partial
 from frostgate_server.domain.audit_entry import AuditNote
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
+from frostgate_server.domain.customer_errors import (
+    PartnerNotFound,
+)
 from frostgate_server.domain.enums import VerificationAction
-from frostgate_server.domain.errors import Overloaded, PartnerNotFound
+from frostgate_server.domain.errors import (
+    Overloaded,
+)
 from frostgate_server.domain.partner import Partner, PartnerUpdate, mask_contact, updated
 from frostgate_server.domain.verification_code import Purpose
 from frostgate_server.domain.verification_errors import (

@@ -12,15 +12,17 @@ from typing import Any
 
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.customer import Customer
-from frostgate_server.domain.enums import FreezeState
-from frostgate_server.domain.errors import (
+from frostgate_server.domain.customer_errors import (
     AlreadyFrozen,
     CustomerNotFound,
-    FrostgateError,
     NotFrozen,
+    ScopeMismatch,
+)
+from frostgate_server.domain.enums import FreezeState
+from frostgate_server.domain.errors import (
+    FrostgateError,
     PartnerMismatch,
     RequestIdReused,
-    ScopeMismatch,
 )
 from frostgate_server.storage.interface import Transaction
 from frostgate_server.storage.queries import RequestKey, StoredResponse
