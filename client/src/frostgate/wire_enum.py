@@ -25,8 +25,8 @@ class WireEnum(StrEnum):
     @property
     def number(self) -> int:
         """The number on the wire."""
-        unknown = _unknown_number(self.value)
-        return _members(type(self))[0][self] if unknown is None else unknown
+        number = _members(type(self))[0].get(self)
+        return int(self.removeprefix(_UNRECOGNIZED)) if number is None else number
 
     @classmethod
     def from_number(cls, number: int) -> Self:
