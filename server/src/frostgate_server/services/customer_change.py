@@ -1,16 +1,13 @@
-"""Plans a change: the transition of each customer, and the verification code that the transitions need."""
+"""Plans a change: its events, its result, and the verification code that it needs. Pure: reads and writes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from frostgate_server.domain import customer as transitions
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.customer import Customer, FreezeEvent, Moment
-from frostgate_server.domain.customer_errors import (
-    CustomerNotFound,
-    RevisionMismatch,
-)
+from frostgate_server.domain.customer_errors import CustomerNotFound, RevisionMismatch
 from frostgate_server.domain.enums import FreezeEventAction, FreezeState
 from frostgate_server.domain.errors import (
     FailedPrecondition,
@@ -20,15 +17,36 @@ from frostgate_server.domain.errors import (
     NotFound,
     PartnerMismatch,
 )
+from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import Purpose
-from frostgate_server.storage.interface import Transaction
 
 from .commands import AssociateCommand, ChangeCommand, FreezeCommand, UnfreezeCommand
 from .stored_responses import BatchChangeResult, ChangeResult
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerTransition:
+class PresentState:
+    """The state that a change starts from: the command's customers in the order asked (None: unknown), their partners
+    as far as the caller may see them, the last revision, and the time, UTC."""
+
+    customers: Mapping[str, Customer | None]
+    partners: Mapping[str, Partner | None]
+    revision: int
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """The events of a change in order, each with the customer afterwards; the result; and the purpose that a
+    verification code must be sent for (None: the change needs no code)."""
+
+    events: tuple[tuple[FreezeEvent, Customer | None], ...]
+    result: ChangeResult | BatchChangeResult
+    purpose: Purpose | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Transition:
     """The change of one customer. `before` or `after` is None where the customer is unknown."""
 
     customer_id: str
@@ -38,89 +56,40 @@ class CustomerTransition:
     at: Moment
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedChange:
-    """The outcome of each customer of a command, in the order asked: a transition or, in a batch, a refusal.
-
-    `partner_ids` are the partners of these customers, as far as the caller may know them. `revision` is that of the
-    store before the change.
-    """
-
-    outcomes: tuple[CustomerTransition | FrostgateError, ...]
-    partner_ids: tuple[str, ...]
-    revision: int
-
-    @property
-    def transitions(self) -> list[CustomerTransition]:
-        """The outcomes that are transitions."""
-        return [outcome for outcome in self.outcomes if isinstance(outcome, CustomerTransition)]
-
-    def result(self, command: ChangeCommand, revision: int) -> ChangeResult | BatchChangeResult:
-        """The result of the command, with the last revision that it made, or the current one."""
-        if not command.is_batch:
-            (transition,) = self.transitions
-            return ChangeResult(transition.after, revision, transition.partner_id)
-        results = zip(command.customer_ids, map(_result, self.outcomes), strict=True)
-        return BatchChangeResult(tuple(results), revision, self.partner_ids)
+def visible_partners(caller: Caller, customers: Iterable[Customer | None]) -> list[str]:
+    """The partners of these customers, as far as the caller may know them."""
+    found = {customer.partner_id for customer in customers if customer is not None}
+    return sorted(filter(caller.may_see, found))
 
 
 def plan_change(
-    transaction: Transaction, caller: Caller, command: ChangeCommand, retention_period: timedelta, now: datetime
+    caller: Caller, command: ChangeCommand, present: PresentState, retention_period: timedelta
 ) -> PlannedChange:
-    """Plans each customer's transition, from the present revision on; changes nothing.
+    """Plans the transition of each customer, in the order asked.
 
     Each is checked for its partner and existence, then for the expected revision, then for the transition. Raises the
-    refusal of a single customer. Raises InvalidFields for a batch over several partners of which one needs codes.
+    refusal of a single customer; in a batch it is the customer's result. Raises InvalidFields for a batch over several
+    partners of which one needs codes.
     """
-    customers = {customer_id: transaction.get_customer(customer_id) for customer_id in command.customer_ids}
-    partner_ids = _visible_partners(caller, customers.values())
     if command.is_batch:
-        _ensure_one_partner_with_codes(transaction, partner_ids)
-    first = revision = transaction.get_revision()
-    outcomes: list[CustomerTransition | FrostgateError] = []
-    for customer_id, before in customers.items():
-        at = Moment(first if command.validate_only else revision + 1, now)
+        _ensure_one_partner_with_codes(present.partners)
+    outcomes: list[_Transition | FrostgateError] = []
+    revision = present.revision
+    for customer_id, before in present.customers.items():
+        at = Moment(present.revision if command.validate_only else revision + 1, present.time)
         try:
             outcomes.append(_plan_transition(caller, command, customer_id, before, at, retention_period))
-            revision += 1
+            revision = at.revision
         except (NotFound, PartnerMismatch, FailedPrecondition) as refusal:
             if not command.is_batch:
                 raise
             outcomes.append(refusal)
-    return PlannedChange(tuple(outcomes), tuple(partner_ids), first)
-
-
-def find_purpose(transaction: Transaction, command: ChangeCommand, planned: PlannedChange) -> Purpose | None:
-    """The purpose that a verification code must be sent for, so that the change may be made; None: it needs no code."""
-    action, transitions = command.verification_action, planned.transitions
-    if action is None or not any(_requires_code(command, transition) for transition in transitions):
-        return None
-    partner = transaction.get_partner(transitions[0].partner_id)
-    if partner is None or not partner.verification_code_enabled:
-        return None
-    return Purpose.of(partner.partner_id, action, command.customer_ids, command.scope)
-
-
-def append_transition(
-    transaction: Transaction, caller: Caller, command: ChangeCommand, transition: CustomerTransition
-) -> None:
-    """Makes a transition: appends its event and saves the customer."""
-    before, after = transition.before, transition.after
-    event = FreezeEvent(
-        revision=transition.at.revision,
-        customer_id=transition.customer_id,
-        partner_id=transition.partner_id,
-        action=command.action,
-        scope=command.scope,
-        state_before=None if before is None else before.freeze_state,
-        state_after=None if after is None else after.freeze_state,
-        reason=command.reason,
-        actor=caller.principal,
-        request_id=command.request_id,
-        event_time=transition.at.time,
-        retention_expire_time=None if after is None else after.retention_expire_time,
+    planned = [outcome for outcome in outcomes if isinstance(outcome, _Transition)]
+    return PlannedChange(
+        events=tuple((_event(caller, command, transition), transition.after) for transition in planned),
+        result=_result(command, present, outcomes, revision),
+        purpose=_find_purpose(command, present, planned),
     )
-    transaction.append_event(event, after)
 
 
 def _plan_transition(
@@ -130,7 +99,7 @@ def _plan_transition(
     before: Customer | None,
     at: Moment,
     retention_period: timedelta,
-) -> CustomerTransition:
+) -> _Transition:
     if isinstance(command, AssociateCommand):
         caller.ensure_sees(command.partner_id)
     else:
@@ -139,7 +108,7 @@ def _plan_transition(
     after = _apply(command, customer_id, before, at, retention_period)
     either = after or before
     assert either is not None, "a transition begins or ends with a customer"
-    return CustomerTransition(customer_id, either.partner_id, before, after, at)
+    return _Transition(customer_id, either.partner_id, before, after, at)
 
 
 def _apply(
@@ -171,30 +140,63 @@ def _ensure_expected_revision(command: ChangeCommand, customer_id: str, before: 
         )
 
 
-def _requires_code(command: ChangeCommand, transition: CustomerTransition) -> bool:
-    """Whether a code protects this transition: the end of an association loses nothing where nothing is frozen."""
-    is_normal = transition.before is not None and transition.before.freeze_state is FreezeState.NORMAL
-    return not (command.action is FreezeEventAction.DISASSOCIATED and is_normal)
-
-
-def _visible_partners(caller: Caller, customers: Iterable[Customer | None]) -> list[str]:
-    """The partners of these customers, as far as the caller may know them."""
-    found = {customer.partner_id for customer in customers if customer is not None}
-    return sorted(filter(caller.may_see, found))
-
-
-def _ensure_one_partner_with_codes(transaction: Transaction, partner_ids: list[str]) -> None:
+def _ensure_one_partner_with_codes(partners: Mapping[str, Partner | None]) -> None:
     """One code speaks for one partner. Raises InvalidFields for several partners of which one has codes enabled."""
-    if len(partner_ids) < 2:
+    if len(partners) < 2:
         return
-    for partner_id in partner_ids:
-        partner = transaction.get_partner(partner_id)
+    for partner_id, partner in partners.items():
         if partner and partner.verification_code_enabled:
             problem = f"must be customers of one partner, since {partner_id} has enabled verification codes"
             raise InvalidFields([FieldViolation("customer_ids", problem)])
 
 
-def _result(outcome: CustomerTransition | FrostgateError) -> Customer | FrostgateError:
+def _find_purpose(command: ChangeCommand, present: PresentState, planned: list[_Transition]) -> Purpose | None:
+    action = command.verification_action
+    if action is None or not any(_requires_code(command, transition) for transition in planned):
+        return None
+    partner = present.partners[planned[0].partner_id]
+    if partner is None or not partner.verification_code_enabled:
+        return None
+    return Purpose.of(partner.partner_id, action, command.customer_ids, command.scope)
+
+
+def _requires_code(command: ChangeCommand, transition: _Transition) -> bool:
+    """Whether a code protects this transition: the end of an association loses nothing where nothing is frozen."""
+    is_normal = transition.before is not None and transition.before.freeze_state is FreezeState.NORMAL
+    return not (command.action is FreezeEventAction.DISASSOCIATED and is_normal)
+
+
+def _event(caller: Caller, command: ChangeCommand, transition: _Transition) -> FreezeEvent:
+    before, after = transition.before, transition.after
+    return FreezeEvent(
+        revision=transition.at.revision,
+        customer_id=transition.customer_id,
+        partner_id=transition.partner_id,
+        action=command.action,
+        scope=command.scope,
+        state_before=None if before is None else before.freeze_state,
+        state_after=None if after is None else after.freeze_state,
+        reason=command.reason,
+        actor=caller.principal,
+        request_id=command.request_id,
+        event_time=transition.at.time,
+        retention_expire_time=None if after is None else after.retention_expire_time,
+    )
+
+
+def _result(
+    command: ChangeCommand, present: PresentState, outcomes: list[_Transition | FrostgateError], revision: int
+) -> ChangeResult | BatchChangeResult:
+    """The result, at the last revision that the change makes, or at the present one if it makes none."""
+    if not command.is_batch:
+        (transition,) = outcomes
+        assert isinstance(transition, _Transition), "the refusal of a single customer is raised"
+        return ChangeResult(transition.after, revision, transition.partner_id)
+    results = zip(command.customer_ids, map(_batch_result, outcomes), strict=True)
+    return BatchChangeResult(tuple(results), revision, tuple(present.partners))
+
+
+def _batch_result(outcome: _Transition | FrostgateError) -> Customer | FrostgateError:
     if isinstance(outcome, FrostgateError):
         return outcome
     assert outcome.after is not None, "freezing and unfreezing leave a customer"

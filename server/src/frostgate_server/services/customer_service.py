@@ -12,8 +12,8 @@ from frostgate_server.storage.interface import Store, Transaction
 
 from .code_verifier import CodeAttempt, CodeVerifier
 from .commands import ChangeCommand
-from .customer_change import append_transition, find_purpose, plan_change
-from .stored_responses import BatchChangeResult, ChangeResult, find_response, save_response
+from .customer_change import PresentState, plan_change, visible_partners
+from .stored_responses import BatchChangeResult, ChangeResult, make_response, replay_response, request_key
 
 
 class RefusalRecorder(Protocol):
@@ -72,19 +72,23 @@ class CustomerService:
         """
         caller.ensure_waits()
         now = self._clock()
-        if not command.validate_only and (earlier := find_response(transaction, caller, command)):
-            return earlier
-        planned = plan_change(transaction, caller, command, self._retention_period, now)
-        purpose = find_purpose(transaction, command, planned)
+        key = request_key(caller, command)
+        if key and (stored := transaction.get_response(key)):
+            return replay_response(stored, caller, command)
+        customers = {customer_id: transaction.get_customer(customer_id) for customer_id in command.customer_ids}
+        partner_ids = visible_partners(caller, customers.values())
+        partners = {partner_id: transaction.get_partner(partner_id) for partner_id in partner_ids}
+        present = PresentState(customers, partners, transaction.get_revision(), now)
+        planned = plan_change(caller, command, present, self._retention_period)
         if command.validate_only:
-            self._code_verifier.ensure_given(purpose, command.verification_code)
-            return planned.result(command, planned.revision)
-        if purpose is not None:
+            self._code_verifier.ensure_given(planned.purpose, command.verification_code)
+            return planned.result
+        if planned.purpose is not None:
             if attempt is None:
-                return self._code_verifier.begin_attempt(transaction, purpose, command.verification_code)
-            self._code_verifier.spend(transaction, purpose, attempt)
-        for transition in planned.transitions:
-            append_transition(transaction, caller, command, transition)
-        result = planned.result(command, transaction.get_revision())
-        save_response(transaction, caller, command, result, now)
-        return result
+                return self._code_verifier.begin_attempt(transaction, planned.purpose, command.verification_code)
+            self._code_verifier.spend(transaction, planned.purpose, attempt)
+        for event, customer in planned.events:
+            transaction.append_event(event, customer)
+        if key:
+            transaction.save_response(key, make_response(command, planned.result), now)
+        return planned.result

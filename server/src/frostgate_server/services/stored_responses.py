@@ -24,7 +24,6 @@ from frostgate_server.domain.errors import (
     PartnerMismatch,
     RequestIdReused,
 )
-from frostgate_server.storage.interface import Transaction
 from frostgate_server.storage.queries import RequestKey, StoredResponse
 
 from .commands import AssociateCommand, ChangeCommand
@@ -66,41 +65,29 @@ _REFUSALS = {
 }
 
 
-def find_response(
-    transaction: Transaction, caller: Caller, command: ChangeCommand
-) -> ChangeResult | BatchChangeResult | None:
-    """The result of the first call with this request_id; None: there was none, or the request has no id.
+def request_key(caller: Caller, command: ChangeCommand) -> RequestKey | None:
+    """The key that the response is stored under; None: the request has no id, or only validates."""
+    if not command.request_id or command.validate_only:
+        return None
+    return RequestKey(caller.principal, command.method, command.request_id)
 
-    Raises RequestIdReused if the content was another one, and PartnerMismatch if the caller may not know the result
-    any more.
+
+def make_response(command: ChangeCommand, result: ChangeResult | BatchChangeResult) -> StoredResponse:
+    """The response as it is stored for a repeated request."""
+    return StoredResponse(_fingerprint(command), serialize_response(result))
+
+
+def replay_response(stored: StoredResponse, caller: Caller, command: ChangeCommand) -> ChangeResult | BatchChangeResult:
+    """The result of the first request with this id.
+
+    Raises RequestIdReused if its content was another one, and PartnerMismatch if the caller may not know the result any
+    more.
     """
-    if not command.request_id:
-        return None
-    stored = transaction.get_response(_request_key(caller, command))
-    if stored is None:
-        return None
     if stored.fingerprint != _fingerprint(command):
         raise RequestIdReused(request_id=command.request_id)
     result = parse_batch_result(stored.answer) if command.is_batch else parse_change_result(stored.answer)
     ensure_may_be_told(caller, result)
     return result
-
-
-def save_response(
-    transaction: Transaction,
-    caller: Caller,
-    command: ChangeCommand,
-    result: ChangeResult | BatchChangeResult,
-    now: datetime,
-) -> None:
-    """Saves the result for a repeated request, if the request has an id."""
-    if command.request_id:
-        response = StoredResponse(_fingerprint(command), serialize_response(result))
-        transaction.save_response(_request_key(caller, command), response, now)
-
-
-def _request_key(caller: Caller, command: ChangeCommand) -> RequestKey:
-    return RequestKey(caller.principal, command.method, command.request_id)
 
 
 def _content(command: ChangeCommand) -> list[object]:

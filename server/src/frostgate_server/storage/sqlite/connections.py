@@ -32,7 +32,6 @@ class Connections:
         """Takes the path of an existing database, and which file it was when it was found sound."""
         self._path = path
         self._file = file
-        self._mine = threading.local()
         self._opened: list[sqlite3.Connection] = []
 
     def open(self) -> sqlite3.Connection:
@@ -47,19 +46,19 @@ class Connections:
         if identity(self._path) != self._file:
             raise OSError(f"{self._path} was replaced while it was served")
 
-    def mine(self) -> sqlite3.Connection:
-        """The calling thread's own connection, for reading."""
-        mine: sqlite3.Connection | None = getattr(self._mine, "connection", None)
-        if mine is None:
-            mine = self.open()
-            mine.execute("PRAGMA query_only = ON")
-            self._mine.connection = mine
-        return mine
-
     def close(self) -> None:
         """Closes them all. No thread may be using one."""
         for connection in self._opened:
             connection.close()
+
+
+class ReadingConnection(threading.local):
+    """The calling thread's own `connection`, for reading: opened when the thread first asks for it."""
+
+    def __init__(self, connections: Connections) -> None:
+        """Runs in each thread. Raises sqlite3.Error, OSError."""
+        self.connection = connections.open()
+        self.connection.execute("PRAGMA query_only = ON")
 
 
 def identity(path: Path) -> FileIdentity:

@@ -12,12 +12,11 @@ from frostgate_server.domain.partner import Partner
 from frostgate_server.storage.interface import Transaction
 from frostgate_server.storage.queries import CustomerFilter, EventFilter
 
-from .connections import Connections
+from .connections import Connections, ReadingConnection
 from .driver import sqlite3
 from .error_mapping import mapped_errors
 from .group_commit import GroupCommit
 from .head_file import HeadFile
-from .partner_tables import read_partner
 from .row_mapping import (
     CUSTOMER_COLUMNS,
     EVENT_COLUMNS,
@@ -27,7 +26,7 @@ from .row_mapping import (
     to_microseconds,
     verify_state,
 )
-from .transaction import read_customer
+from .transaction import read_customer, read_partner
 
 _Result = TypeVar("_Result")
 
@@ -49,13 +48,14 @@ class SqliteStore:
     ) -> None:
         """Takes connections to a database, and its head file. For `around_group` see GroupCommit."""
         self._connections = connections
+        self._reading = ReadingConnection(connections)
         self._group_commit = GroupCommit(self._connections, head_file, around_group)
 
     def get_freeze_state(self, customer_id: str) -> tuple[FreezeState | None, int]:
         try:
-            ((revision, state, changed, checksum),) = (
-                self._connections.mine().execute(_STATE, (customer_id,)).fetchall()
-            )
+            ((revision, state, changed, checksum),) = self._reading.connection.execute(
+                _STATE, (customer_id,)
+            ).fetchall()
         except (sqlite3.Error, OSError) as error:
             raise StorageUnavailable(str(error)) from error
         if state is None:
@@ -75,11 +75,11 @@ class SqliteStore:
 
     def get_customer(self, customer_id: str) -> Customer | None:
         with mapped_errors():
-            return read_customer(self._connections.mine(), customer_id)
+            return read_customer(self._reading.connection, customer_id)
 
     def get_partner(self, partner_id: str) -> Partner | None:
         with mapped_errors():
-            return read_partner(self._connections.mine(), partner_id)
+            return read_partner(self._reading.connection, partner_id)
 
     def list_customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
         conditions = ["partner_id = ?", "customer_id > ?"]
@@ -122,7 +122,7 @@ class SqliteStore:
 
     def _read(self, sql: str, values: list[object]) -> list[Row]:
         with mapped_errors():
-            rows: list[Row] = self._connections.mine().execute(sql, values).fetchall()
+            rows: list[Row] = self._reading.connection.execute(sql, values).fetchall()
             return rows
 
 

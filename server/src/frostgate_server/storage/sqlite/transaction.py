@@ -8,19 +8,26 @@ from datetime import datetime, timedelta
 from frostgate_server.domain.audit_entry import AuditEntry, AuditNote
 from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.hash_chain import hash_audit_entry, hash_event
-from frostgate_server.storage.queries import RequestKey, StoredResponse
+from frostgate_server.domain.partner import Partner
+from frostgate_server.domain.verification_code import WINDOW, SentCode
+from frostgate_server.storage.queries import CountKind, RequestKey, StoredResponse
 
 from .driver import sqlite3
 from .head_file import Head
-from .partner_tables import PartnerTables
 from .row_mapping import (
+    CODE_COLUMNS,
     CUSTOMER_COLUMNS,
     ENTRY_COLUMNS,
     EVENT_COLUMNS,
+    PARTNER_COLUMNS,
+    from_microseconds,
     make_customer_row,
     make_entry_row,
     make_event_row,
+    make_partner_row,
+    read_code_row,
     read_customer_row,
+    read_partner_row,
     to_microseconds,
 )
 
@@ -35,6 +42,7 @@ _PUT_CUSTOMER = (
     f"INSERT INTO customers ({CUSTOMER_COLUMNS}) VALUES ({', '.join('?' * 10)}) ON CONFLICT DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in CUSTOMER_COLUMNS.split(", ")[1:])
 )
+_PARTNER = f"SELECT {PARTNER_COLUMNS} FROM partners WHERE partner_id = ?"
 _APPEND_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}, hash) VALUES ({', '.join('?' * 13)})"
 _APPEND_ENTRY = f"INSERT INTO audit_entries ({ENTRY_COLUMNS}, hash) VALUES ({', '.join('?' * 11)})"
 _DROP_OLD_ANSWERS = (
@@ -56,7 +64,13 @@ def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer 
     return read_customer_row(rows[0]) if rows else None
 
 
-class SqliteTransaction(PartnerTables):
+def read_partner(connection: sqlite3.Connection, partner_id: str) -> Partner | None:
+    """The partner, or None."""
+    rows = connection.execute(_PARTNER, (partner_id,)).fetchall()
+    return read_partner_row(rows[0]) if rows else None
+
+
+class SqliteTransaction:
     """Keeps the promises of interface.Transaction, for one change after the other.
 
     `head` is where the history stands, this transaction included. The database has it once `finish` is called. `intact`
@@ -65,7 +79,7 @@ class SqliteTransaction(PartnerTables):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Takes a connection on which a transaction has begun."""
-        super().__init__(connection)
+        self._connection = connection
         self._committed = self.head = read_head(connection)
         self.intact = True
         self._remembered: list[datetime] = []
@@ -118,6 +132,44 @@ class SqliteTransaction(PartnerTables):
             if event.state_before is None:
                 execute("INSERT OR IGNORE INTO partners (partner_id) VALUES (?)", (customer.partner_id,))
             execute(_PUT_CUSTOMER, make_customer_row(customer))
+
+    def get_partner(self, partner_id: str) -> Partner | None:
+        return read_partner(self._connection, partner_id)
+
+    def save_partner(self, partner: Partner) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO partners VALUES (?, ?, ?)", make_partner_row(partner))
+
+    def get_code(self, partner_id: str) -> SentCode | None:
+        sql = f"SELECT {CODE_COLUMNS} FROM verification_codes WHERE partner_id = ?"
+        rows = self._connection.execute(sql, (partner_id,)).fetchall()
+        return read_code_row(rows[0]) if rows else None
+
+    def save_code(self, partner_id: str, code: SentCode) -> None:
+        row = (partner_id, code.code_id, code.digest, to_microseconds(code.expire_time), code.tries)
+        self._connection.execute("INSERT OR REPLACE INTO verification_codes VALUES (?, ?, ?, ?, ?)", row)
+
+    def delete_code(self, partner_id: str) -> None:
+        self._connection.execute("DELETE FROM verification_codes WHERE partner_id = ?", (partner_id,))
+
+    def list_counts(self, whom: str, kind: CountKind, since: datetime) -> list[datetime]:
+        sql = (
+            "SELECT count_time FROM verification_counts "
+            "WHERE whom = ? AND kind = ? AND count_time > ? ORDER BY count_time"
+        )
+        rows = self._connection.execute(sql, (whom, kind, to_microseconds(since))).fetchall()
+        return [from_microseconds(time) for (time,) in rows]
+
+    def add_count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
+        execute = self._connection.execute
+        over = "DELETE FROM verification_counts WHERE whom = ? AND kind = ? AND count_time <= ?"
+        execute(over, (whom, kind, to_microseconds(at - WINDOW)))
+        execute("INSERT INTO verification_counts VALUES (?, ?, ?, ?)", (whom, kind, count_id, to_microseconds(at)))
+
+    def delete_count(self, whom: str, kind: CountKind, count_id: str) -> None:
+        self._connection.execute(
+            "DELETE FROM verification_counts WHERE whom = ? AND kind = ? AND count_id = ?",
+            (whom, kind, count_id),
+        )
 
     def append_audit_note(self, note: AuditNote) -> None:
         entry = AuditEntry(self.head.audit_sequence + 1, note)
