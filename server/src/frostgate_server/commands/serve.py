@@ -11,10 +11,10 @@ from pathlib import Path
 from time import sleep
 
 from frostgate_server.auth.reloadable_file import Contents
+from frostgate_server.config.addresses import is_unix
 from frostgate_server.config.code_key_file import code_key
 from frostgate_server.config.configuration import Configuration
-from frostgate_server.config.settings import Settings
-from frostgate_server.config.types import MOST_WORKERS, is_unix
+from frostgate_server.config.settings import MOST_WORKERS, Settings
 from frostgate_server.config.validation import ensure_sound
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.mail.smtp import ensure_mail

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from frostgate_server.domain.errors import StartupError
 
+from .addresses import is_loopback
 from .configuration import Configuration
 from .settings import Settings
-from .types import is_loopback
 
 
 def ensure_sound(configuration: Configuration) -> None:

@@ -12,8 +12,8 @@ from email.utils import formatdate, make_msgid
 from socket import SHUT_RDWR, gethostname, socket
 from threading import Timer
 
+from frostgate_server.config.addresses import is_loopback
 from frostgate_server.config.settings import Settings
-from frostgate_server.config.types import is_loopback
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import Purpose
 from frostgate_server.mail.message import body
