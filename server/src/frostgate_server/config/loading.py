@@ -12,8 +12,7 @@ from .configuration import Configuration
 from .definition import Setting
 from .kinds import Switch
 from .settings import Settings, all_settings
-
-_NO_ADDRESS = "must be HOST:PORT with a port from 0 to 65535, or unix:/path, where there is no mtls_listen"
+from .validation import problems_of_addresses
 
 
 def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None) -> Configuration:
@@ -35,8 +34,7 @@ def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Pa
             except ValueError as error:
                 problems.append(f"{one.name} (from {origins[one.name]}) {error}, but is {text!r}")
     settings = Settings(**chosen)
-    if not settings.listen and not settings.mtls_listen:
-        problems.append(f"listen (from {origins['listen']}) {_NO_ADDRESS}, but is ''")
+    problems += problems_of_addresses(settings, origins)
     callers: Callers = {}
     try:
         callers = parse_callers(tables) if tables is not None else {}
