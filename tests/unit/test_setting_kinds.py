@@ -28,7 +28,7 @@ from frostgate_server.config.kinds import (
 )
 from frostgate_server.config.settings import Settings, all_settings
 from frostgate_server.domain.enums import Decision
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 CONTRIBUTING = Path(__file__).parent.parent.parent / "CONTRIBUTING.md"
@@ -136,6 +136,7 @@ def test_a_fraction_of_a_millisecond_cannot_be_shown() -> None:
         Duration(most=HOUR).show(timedelta(microseconds=1))
 
 
+@example('\x7f \0 \r\n \t " \\ ü')
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_every_text_can_be_quoted(text: str) -> None:
     assert toml_value(Text().quote(text)) == text
