@@ -17,7 +17,7 @@ RAW_RESULT = --override-ini=junit_logging=all \
 PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run demo certificates test test-long lint proto check-proto check-breaking \
+.PHONY: help setup tools run demo certificates test test-long docs lint proto check-proto check-breaking \
     bench compare freshness profile campaign-bench campaign-compare campaign-freshness campaign-profile campaign-chaos campaign-damage \
     campaign-soak clean
 
@@ -46,6 +46,9 @@ test: setup ## Run every kind of test in its short form: at most 5 minutes
 test-long: setup ## Run kills, durability and fuzz in their long form: at most 25 minutes
 	$(GRPCURL_WITH_GO)
 	$(PYTEST) --long -m long $(PYTEST_OPTIONS)
+
+docs: setup ## Write the tables and blocks of the pages that are generated from the code
+	$(BIN)/python docs/generate.py
 
 lint: setup ## Check style, types, import directions and protos
 	$(BIN)/ruff check .

@@ -14,9 +14,10 @@ from frostgate_server.auth.credential_files import CredentialFiles
 from frostgate_server.auth.jwt_verifier import JwtRules, JwtVerifier
 from frostgate_server.config.configuration import Configuration
 from frostgate_server.config.loading import configure
-from frostgate_server.config.validation import ensure_sound
+from frostgate_server.config.validation import ensure_valid
 from frostgate_server.domain.roles import Role
 from frostgate_server.rpc import methods
+from frostgate_server.storage.sqlite.paths import FILE_ENDINGS
 from support.every_call import ADMITTED, METHODS, REQUESTS, outcome
 from support.server_process import Connection
 from support.trial import TRIAL, make_trial, serve_trial
@@ -64,7 +65,7 @@ def test_nobody_else_may_read_what_is_secret(directory: Path) -> None:
 
 
 def test_the_settings_are_sound_and_give_each_caller_its_role_by_both_names(configuration: Configuration) -> None:
-    ensure_sound(configuration)
+    ensure_valid(configuration, FILE_ENDINGS)
     CredentialFiles(configuration.settings, configuration.file)
     by_certificate = {f"spiffe://example.org/{name}": role for name, role in ROLES.items()}
     by_token = {f"sub:{name}": role for name, role in ROLES.items()}

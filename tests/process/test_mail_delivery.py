@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 from frostgate_server.config.code_key_file import code_key
+from frostgate_server.config.configuration import Configuration
 from frostgate_server.config.loading import configure
 from frostgate_server.config.settings import Settings
+from frostgate_server.config.validation import ensure_valid
 from frostgate_server.domain.enums import FreezeScope, VerificationAction
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import CodeKey, Purpose
 from frostgate_server.mail.message import body
-from frostgate_server.mail.smtp import LogMailer, SmtpMailer, create_mailer, ensure_mail
+from frostgate_server.mail.smtp import LogMailer, SmtpMailer, create_mailer, ensure_mail_files
 from frostgate_server.services.mailer import DeliveryUnknown
+from frostgate_server.storage.sqlite.paths import FILE_ENDINGS
 from support.credentials import Authority
 from support.mail_server import MailServer, code_in
 from support.processes import PATIENCE
@@ -28,10 +31,21 @@ EXPIRES = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PURPOSE = Purpose.of("p-1", VerificationAction.FREEZE, ["b", "a"], FreezeScope.ACCOUNT)
 
 
-def settings_of(*flags: str) -> Settings:
+def configuration_of(*flags: str) -> Configuration:
     """Of flags as --a-setting=value."""
     split = [flag.removeprefix("--").split("=", 1) for flag in flags]
-    return configure({name.replace("-", "_"): value for name, value in split}, {}, None).settings
+    return configure({name.replace("-", "_"): value for name, value in split}, {}, None)
+
+
+def settings_of(*flags: str) -> Settings:
+    """Of flags as --a-setting=value."""
+    return configuration_of(*flags).settings
+
+
+def ensure_mail(configuration: Configuration) -> None:
+    """As serve does it."""
+    ensure_valid(configuration, FILE_ENDINGS)
+    ensure_mail_files(configuration.settings)
 
 
 def test_a_mail_says_what_its_code_is_for(tmp_path: Path) -> None:
@@ -150,7 +164,10 @@ def test_a_mail_server_is_none_the_log_or_a_real_one() -> None:
 @pytest.mark.parametrize(
     ("flags", "why"),
     [
-        (["--mail-server=log", "--listen=192.0.2.1:1"], "others can reach 192.0.2.1:1: mail_server = log is for"),
+        (
+            ["--mail-server=log", "--listen=192.0.2.1:1", "--insecure=true"],
+            "others can reach 192.0.2.1:1: mail_server = log is for",
+        ),
         (["--mail-server=a:25"], "mail_server needs mail_sender"),
         (
             ["--mail-server=a:25", "--mail-sender=b@c", "--mail-user=d"],
@@ -171,7 +188,7 @@ def test_a_mail_server_is_none_the_log_or_a_real_one() -> None:
 )
 def test_mail_that_cannot_go_or_could_be_read_keeps_a_server_from_starting(flags: list[str], why: str) -> None:
     with pytest.raises(StartupError, match=why):
-        ensure_mail(settings_of(*flags))
+        ensure_mail(configuration_of(*flags))
 
 
 @pytest.mark.parametrize(

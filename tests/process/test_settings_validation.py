@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 from frostgate_server.config.loading import configure
-from frostgate_server.config.validation import ensure_sound
+from frostgate_server.config.validation import ensure_valid
 from frostgate_server.domain.errors import StartupError
+from frostgate_server.storage.sqlite.paths import FILE_ENDINGS
 
 TLS = {"tls_certificate": "c", "tls_key": "k"}
 MTLS = {**TLS, "mtls_listen": "localhost:2", "client_ca": "a"}
 TOKENS = {**TLS, "token_issuer": "i", "token_audience": "a", "token_keys": "k"}
 OPEN = "0.0.0.0:1"
+MAIL = {"mail_server": "mail.example:25", "mail_sender": "codes@frostgate.test"}
 
 
 def problem_of(flags: dict[str, str], has_callers: bool, directory: Path) -> str:
@@ -18,7 +20,7 @@ def problem_of(flags: dict[str, str], has_callers: bool, directory: Path) -> str
     file = directory / "frostgate.toml"
     file.write_text('[[callers]]\nprincipal = "sub:a"\nrole = "operator"\n' if has_callers else "")
     try:
-        ensure_sound(configure(flags, {}, file))
+        ensure_valid(configure(flags, {}, file), FILE_ENDINGS)
     except StartupError as error:
         return str(error)
     return ""
@@ -37,10 +39,18 @@ def problem_of(flags: dict[str, str], has_callers: bool, directory: Path) -> str
         ({**TOKENS, "listen": OPEN}, True),
         ({**TOKENS, **MTLS}, True),
         ({**TOKENS, "listen": "unix:/tmp/s"}, True),
+        ({"mail_server": "log"}, False),
+        (MAIL, False),
+        ({**MAIL, "mail_user": "u", "mail_password_file": "p"}, False),
+        ({**MAIL, "mail_server": "localhost:25", "mail_security": "none"}, False),
+        ({"listen": "unix:/tmp/s", "workers": "1"}, False),
+        ({"database": "d.db", "head_export": "heads.jsonl"}, False),
+        ({"head_export": "-"}, False),
     ],
     ids=[
         *("defaults", "TLS", "insecure", "insecure TLS", "mTLS", "mTLS only", "open mTLS"),
-        *("open tokens", "tokens and mTLS", "tokens over a socket"),
+        *("open tokens", "tokens and mTLS", "tokens over a socket", "mail in the log", "mail", "mail with a login"),
+        *("mail on loopback", "one worker on a socket", "exported heads", "heads on stdout"),
     ],
 )
 def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path) -> None:
@@ -107,16 +117,78 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
             False,
             "others can reach 0.0.0.0:1, and there are no callers: listen on 127.0.0.1, or pass --insecure",
         ),
+        (
+            {"listen": OPEN, "insecure": "true", "mail_server": "log"},
+            False,
+            "others can reach 0.0.0.0:1: mail_server = log is for loopback only",
+        ),
+        (
+            {**MTLS, "listen": "", "mtls_listen": OPEN, "mail_server": "log"},
+            True,
+            "others can reach 0.0.0.0:1: mail_server = log is for loopback only",
+        ),
+        ({**MAIL, "mail_sender": ""}, False, "mail_server needs mail_sender: the address that codes come from"),
+        (
+            {**MAIL, "mail_user": "u"},
+            False,
+            "mail_user and mail_password_file need each other: whom to log in as, and with what",
+        ),
+        (
+            {**MAIL, "mail_user": "ä", "mail_password_file": "p"},
+            False,
+            "mail_user must be ASCII, but is 'ä'",
+        ),
+        (
+            {**MAIL, "mail_security": "none"},
+            False,
+            "others can read what is mailed through mail.example:25 with mail_security = none: take starttls",
+        ),
+        (
+            {"database": "d.db", "head_export": "./d.db-head"},
+            False,
+            "head_export must not be a file of the database itself, but is d.db-head",
+        ),
+        (
+            {"listen": "unix:/tmp/s", "workers": "2"},
+            False,
+            "2 workers cannot share unix:/tmp/s: take --workers 1, or a port",
+        ),
+        (
+            {**MTLS, "mtls_listen": "unix:/tmp/s", "workers": "64"},
+            True,
+            "64 workers cannot share unix:/tmp/s: take --workers 1, or a port",
+        ),
     ],
     ids=[
         *("certificate without key", "key without certificate", "mTLS without certificate", "mTLS without authority"),
         *("authority without mTLS", "incomplete token settings", "tokens without address", "tokens without TLS"),
         *("mTLS without callers", "tokens without callers", "plaintext with callers", "TLS with callers"),
-        *("open plaintext", "open TLS without callers"),
+        *("open plaintext", "open TLS without callers", "open with mail in the log", "open mTLS with mail in the log"),
+        *("mail without sender", "user without password", "user not ASCII", "mail that others can read"),
+        *("heads into the database", "workers on a socket", "workers on a socket for mTLS"),
     ],
 )
 def test_unsound_settings(flags: dict[str, str], has_callers: bool, said: str, tmp_path: Path) -> None:
     assert problem_of(flags, has_callers, tmp_path) == said
+
+
+def test_problems_come_in_the_order_of_the_rules(tmp_path: Path) -> None:
+    """Each step mends what the server names first."""
+    flags = {"tls_certificate": "c", "token_issuer": "i", "listen": OPEN, "mail_server": "a:1", "workers": "2"}
+    flags |= {"mtls_listen": "unix:/tmp/s", "database": "d.db", "head_export": "d.db"}
+    mended: list[tuple[str, dict[str, str]]] = [
+        ("tls_certificate is of no use", {"tls_key": "k", "client_ca": "a"}),
+        ("tokens cannot be verified", {"token_issuer": ""}),
+        ("mtls_listen set, but nobody", {"mtls_listen": "", "client_ca": ""}),
+        ("others can reach 0.0.0.0:1", {"listen": "unix:/tmp/s"}),
+        ("mail_server needs mail_sender", {"mail_sender": "a@b"}),
+        ("head_export must not be", {"head_export": ""}),
+        ("2 workers cannot share unix:/tmp/s", {"workers": "auto"}),
+    ]
+    for said, mend in mended:
+        assert problem_of(flags, False, tmp_path).startswith(said)
+        flags |= mend
+    assert problem_of(flags, False, tmp_path) == ""
 
 
 @pytest.mark.parametrize(

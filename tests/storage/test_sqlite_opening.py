@@ -156,12 +156,14 @@ import sys
 from pathlib import Path
 from frostgate_server.domain.caller import Caller
 from datetime import timedelta
+from frostgate_server.services.commands import AssociateCommand
 from frostgate_server.storage.sqlite.opening import open_store
 sys.path.insert(0, sys.argv[3])
 from support.subjects import freeze_service
 store = open_store(Path(sys.argv[1]), create=True)
 caller = Caller(waits=lambda: True)
-print(freeze_service(store, timedelta(days=1)).associate(caller, sys.argv[2], "p", "").revision)
+command = AssociateCommand(customer_ids=(sys.argv[2],), partner_id="p")
+print(freeze_service(store, timedelta(days=1)).change_customer(caller, command).revision)
 """
 
 

@@ -10,7 +10,7 @@ from frostgate_server.auth import jwt_verifier
 from frostgate_server.auth.credential import BadCredential, Credential
 from frostgate_server.auth.jwks import token_keys
 from frostgate_server.auth.jwt_verifier import LONGEST_TOKEN, JwtRules, JwtVerifier, bearer_token
-from frostgate_server.config.types import TOKEN_ALGORITHMS
+from frostgate_server.config.settings import TOKEN_ALGORITHMS
 from frostgate_server.domain.errors import StartupError
 from support.credentials import AUDIENCE, ISSUER, SigningKey, jwk, jwks, signing_key, token
 

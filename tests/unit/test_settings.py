@@ -5,9 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from frostgate_server.config.addresses import is_loopback
+from frostgate_server.config.kinds import Duration
 from frostgate_server.config.loading import configure
 from frostgate_server.config.settings import Settings, all_settings
-from frostgate_server.config.types import is_loopback, retention_period, shown_duration
 from frostgate_server.domain.enums import Decision
 from frostgate_server.domain.errors import StartupError
 from hypothesis import given
@@ -128,7 +129,8 @@ def test_switches_can_be_put_off_again() -> None:
 
 @given(st.integers(0, 10**9).map(lambda milliseconds: timedelta(milliseconds=milliseconds)))
 def test_durations_are_read_as_they_are_shown(duration: timedelta) -> None:
-    assert retention_period(shown_duration(duration)) == duration
+    kind = Duration(most=timedelta(days=3650))
+    assert kind.read(kind.show(duration)) == duration
 
 
 @pytest.mark.parametrize(

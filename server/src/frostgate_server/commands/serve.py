@@ -11,13 +11,12 @@ from pathlib import Path
 from time import sleep
 
 from frostgate_server.auth.reloadable_file import Contents
+from frostgate_server.config.addresses import is_unix
 from frostgate_server.config.code_key_file import code_key
 from frostgate_server.config.configuration import Configuration
-from frostgate_server.config.settings import Settings
-from frostgate_server.config.types import MOST_WORKERS, is_unix
-from frostgate_server.config.validation import ensure_sound
-from frostgate_server.domain.errors import StartupError
-from frostgate_server.mail.smtp import ensure_mail
+from frostgate_server.config.settings import MOST_WORKERS, Settings
+from frostgate_server.config.validation import ensure_valid
+from frostgate_server.mail.smtp import ensure_mail_files
 from frostgate_server.observability.logging_setup import log_to_stderr
 from frostgate_server.policy import loader
 from frostgate_server.process.head_exporter import HeadExporter, append_line
@@ -74,9 +73,8 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
     settings = configuration.settings
     stop = ShutdownSignals()
     log_to_stderr(settings.log_level, "supervisor")
-    ensure_sound(configuration)
-    ensure_mail(settings)
-    _ensure_exported_elsewhere(settings)
+    ensure_valid(configuration, FILE_ENDINGS)
+    ensure_mail_files(settings)
     policy = loader.load(settings.policy, settings.unknown_customer)
     count = _worker_count(settings)
     with ExitStack() as held:
@@ -142,12 +140,6 @@ def _addresses(port: PortReservation, mtls_port: PortReservation) -> str:
     return ", ".join([port.address, *mtls] if port.address else mtls)
 
 
-def _ensure_exported_elsewhere(settings: Settings) -> None:
-    own = {settings.database.resolve().with_name(settings.database.name + end) for end in FILE_ENDINGS}
-    if Path(settings.head_export).resolve() in own:
-        raise StartupError(f"head_export must not be a file of the database itself, but is {settings.head_export}")
-
-
 def _head_exports(
     settings: Settings, database: PreparedDatabase, write_line: Callable[[str], None]
 ) -> list[HeadExporter]:
@@ -160,13 +152,10 @@ def _head_exports(
 
 
 def _worker_count(settings: Settings) -> int:
-    """How many workers serve. Raises StartupError for more than one on a unix socket, which has one listener."""
-    sockets = [address for address in (settings.listen, settings.mtls_listen) if is_unix(address)]
-    if not sockets:
-        return settings.workers or _core_count()
-    if settings.workers not in {None, 1}:
-        raise StartupError(f"{settings.workers} workers cannot share {sockets[0]}: take --workers 1, or a port")
-    return 1
+    """How many workers serve: one on a unix socket, which has one listener."""
+    if is_unix(settings.listen) or is_unix(settings.mtls_listen):
+        return 1
+    return settings.workers or _core_count()
 
 
 def _core_count() -> int:

@@ -1,13 +1,14 @@
 """The configuration in force: settings, their origins, and the callers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from frostgate_server.domain.roles import Role
 
 from .callers_table import Callers, KnownCaller
-from .settings import Settings
+from .kinds.kind import quote_text
+from .settings import Settings, all_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +39,15 @@ class Configuration:
         A database that the file names is no longer the default one: where it is missing, it is made with `create` only.
         """
         lines = []
-        for one in fields(Settings):
-            text = one.metadata["shown"](getattr(self.settings, one.name))
-            toml = text if type(one.default) in {bool, int} else _quoted(text)
-            lines.append(f"{one.name} = {toml}  # {self.origins[one.name]}\n")
+        for one in all_settings():
+            value = one.kind.quote(getattr(self.settings, one.name))
+            lines.append(f"{one.name} = {value}  # {self.origins[one.name]}\n")
         return "".join([*lines, *map(_shown_caller, self.callers.values())])
 
 
 def _shown_caller(caller: KnownCaller) -> str:
     """As a table of the file."""
-    lines = [f"principal = {_quoted(caller.principal)}", f"role = {_quoted(caller.role)}"]
+    lines = [f"principal = {quote_text(caller.principal)}", f"role = {quote_text(caller.role)}"]
     if caller.role is Role.PARTNER_CENTER:
         lines.append(f"partners = {sorted(caller.partners)}" if caller.partners else 'partners = "all"')
     return "\n".join(["", "[[callers]]", *lines, ""])
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

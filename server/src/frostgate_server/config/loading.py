@@ -2,18 +2,17 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from frostgate_server.domain.errors import StartupError
 
-from . import types
 from .callers_table import Callers, CallersError, parse_callers
 from .configuration import Configuration
-from .settings import Setting, Settings, all_settings
-
-_NO_ADDRESS = "must be HOST:PORT with a port from 0 to 65535, or unix:/path, where there is no mtls_listen"
+from .definition import Setting
+from .kinds import Switch
+from .settings import Settings, all_settings
+from .validation import problems_of_addresses
 
 
 def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None) -> Configuration:
@@ -23,20 +22,19 @@ def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Pa
     """
     document = _read_file(file) if file else {}
     tables = document.pop("callers", None)
-    in_file = {key: types.text_of(value) for key, value in document.items()}
+    in_file = {key: _text_of(value) for key, value in document.items()}
     chosen: dict[str, Any] = {}
     origins: dict[str, str] = {}
     problems = [f"{file}: unknown setting {key}" for key in in_file if key not in Settings.__slots__]
-    for one, setting in zip(fields(Settings), all_settings(), strict=True):
-        text, origins[one.name] = _given(setting, flags, environment, in_file, str(file))
+    for one in all_settings():
+        text, origins[one.name] = _given(one, flags, environment, in_file, str(file))
         if text is not None:
             try:
-                chosen[one.name] = one.metadata["read"](text)
+                chosen[one.name] = one.kind.read(text)
             except ValueError as error:
                 problems.append(f"{one.name} (from {origins[one.name]}) {error}, but is {text!r}")
     settings = Settings(**chosen)
-    if not settings.listen and not settings.mtls_listen:
-        problems.append(f"listen (from {origins['listen']}) {_NO_ADDRESS}, but is ''")
+    problems += problems_of_addresses(settings, origins)
     callers: Callers = {}
     try:
         callers = parse_callers(tables) if tables is not None else {}
@@ -58,6 +56,11 @@ def _given(
     if setting.name in in_file:
         return in_file[setting.name], file
     return None, "default"
+
+
+def _text_of(value: object) -> str:
+    """A value of a TOML file as the text that a flag would give."""
+    return Switch().show(value) if isinstance(value, bool) else str(value)
 
 
 def _read_file(file: Path) -> dict[str, Any]:

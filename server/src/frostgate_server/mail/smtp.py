@@ -12,17 +12,13 @@ from email.utils import formatdate, make_msgid
 from socket import SHUT_RDWR, gethostname, socket
 from threading import Timer
 
-from frostgate_server.config.settings import Settings
-from frostgate_server.config.types import is_loopback
+from frostgate_server.config.settings import LOG_MAIL, Settings
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import Purpose
 from frostgate_server.mail.message import body
 from frostgate_server.services.mailer import DeliveryUnknown, Mailer
 
 _log = logging.getLogger(__name__)
-
-LOG = "log"
-"""The mail server that is none: what would be mailed is logged."""
 
 TIMEOUT = 5.0
 """Seconds that each step of a conversation with the mail server may take."""
@@ -35,26 +31,13 @@ def create_mailer(settings: Settings) -> Mailer | None:
     """The mailer that the settings tell of, or none."""
     if not settings.mail_server:
         return None
-    return LogMailer() if settings.mail_server == LOG else SmtpMailer(settings)
+    return LogMailer() if settings.mail_server == LOG_MAIL else SmtpMailer(settings)
 
 
-def ensure_mail(settings: Settings) -> None:
-    """Raises StartupError if codes could not be mailed as the settings say, or would be read by others."""
-    for address in (settings.listen, settings.mtls_listen):
-        if settings.mail_server == LOG and address and not is_loopback(address):
-            raise StartupError(f"others can reach {address}: mail_server = log is for loopback only")
-    if settings.mail_server in {"", LOG}:
+def ensure_mail_files(settings: Settings) -> None:
+    """Raises StartupError if the files that mail needs, for certificates and the password, cannot be used."""
+    if settings.mail_server in {"", LOG_MAIL}:
         return
-    if not settings.mail_sender:
-        raise StartupError("mail_server needs mail_sender: the address that codes come from")
-    if bool(settings.mail_user) != bool(settings.mail_password_file):
-        raise StartupError("mail_user and mail_password_file need each other: whom to log in as, and with what")
-    if not settings.mail_user.isascii():
-        raise StartupError(f"mail_user must be ASCII, but is {settings.mail_user!r}")
-    if settings.mail_security == "none" and not is_loopback(settings.mail_server):
-        raise StartupError(
-            f"others can read what is mailed through {settings.mail_server} with mail_security = none: take starttls"
-        )
     try:
         _trusted(settings)
         _password(settings).encode("ascii")

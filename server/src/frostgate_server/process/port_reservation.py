@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from frostgate_server.config.types import is_unix
+from frostgate_server.config.addresses import is_unix
 from frostgate_server.domain.errors import StartupError
 
 
