@@ -36,6 +36,9 @@ PACKAGES = "server/src/frostgate_server"
 
 HELP_COLUMNS = 100
 
+PICTURE_WIDTH = 41
+"""Characters between the edges of the picture of the layers."""
+
 REPEAT = {
     "INVALID_ARGUMENT": "no: mend the request",
     "NOT_FOUND": "no",
@@ -122,16 +125,28 @@ def roles() -> str:
     return table(("method", *(f"`{role}`" for role in Role)), rows)
 
 
-def packages() -> str:
-    """The packages of the server with their docstrings, by the layers of the import contract, from the top down."""
+def layers_of_packages() -> list[list[str]]:
+    """The packages of the server, layer by layer, from the top down: as in the import contract."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    return [layer.split(" | ") for layer in layers if layer != "__main__"]
+
+
+def layers() -> str:
+    """A picture of the layers."""
+    edge = "+" + "-" * PICTURE_WIDTH + "+\n"
+    rows = ["|" + " | ".join(names).center(PICTURE_WIDTH) + "|\n" for names in layers_of_packages()]
+    return f"```text\n{edge}{edge.join(rows)}{edge}```\n"
+
+
+def packages() -> str:
+    """The packages of the server with their docstrings, by layer."""
     rows = []
-    for number, layer in enumerate((layer for layer in layers if layer != "__main__"), start=1):
-        for name in layer.split(" | "):
+    for number, names in enumerate(layers_of_packages(), start=1):
+        for name in names:
             source = (ROOT / PACKAGES / name / "__init__.py").read_text()
             holds = (ast.get_docstring(ast.parse(source)) or "").replace("\n", " ")
-            rows.append((str(number), f"[{name}]({PACKAGES}/{name})", holds))
+            rows.append((str(number), f"[{name}](../{PACKAGES}/{name})", holds))
     return table(("layer", "package", "holds"), rows)
 
 
@@ -139,6 +154,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "code-limits": code_limits,
     "commands": commands,
     "errors": errors,
+    "layers": layers,
     "packages": packages,
     "roles": roles,
     "rules": lambda: as_text(load(None, Decision.DENY)),
