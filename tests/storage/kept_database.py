@@ -10,10 +10,10 @@ from frostgate_server.domain.audit_entry import AuditNote
 from frostgate_server.domain.enums import FreezeScope
 from frostgate_server.domain.errors import FrostgateError
 from frostgate_server.domain.partner import Partner
+from frostgate_server.storage.head import Head
 from frostgate_server.storage.interface import Transaction
 from frostgate_server.storage.sqlite.admin.backup import backup
 from frostgate_server.storage.sqlite.admin.exported_heads import read_head_file
-from frostgate_server.storage.sqlite.head_file import Head
 from frostgate_server.storage.sqlite.opening import open_store
 from support.subjects import ServiceSubject
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from frostgate_server.domain.enums import FreezeState
 from frostgate_server.domain.errors import OutcomeUnknown, StartupError, StorageUnavailable
+from frostgate_server.storage.head import Head
 from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite.driver import ensure_sound
-from frostgate_server.storage.sqlite.head_file import SLOT_SIZE, Head, HeadFile, HeadFileDamaged
+from frostgate_server.storage.sqlite.head_file import SLOT_SIZE, HeadFile, HeadFileDamaged
 from frostgate_server.storage.sqlite.opening import open_store
 from support.calls import Calls
 from support.processes import output

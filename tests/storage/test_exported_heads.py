@@ -12,10 +12,10 @@ import pytest
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.hash_chain import GENESIS
 from frostgate_server.process.head_exporter import append_line
-from frostgate_server.storage.sqlite.admin.exported_heads import DatabaseInconsistent, read_heads
+from frostgate_server.storage.backend import DatabaseInconsistent
+from frostgate_server.storage.head import Head, read_heads
 from frostgate_server.storage.sqlite.admin.verify import verify
 from frostgate_server.storage.sqlite.driver import sqlite3
-from frostgate_server.storage.sqlite.head_file import Head
 from storage.kept_database import Kept, head_path
 from support.calls import Calls
 from support.processes import PATIENCE, run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from frostgate_server.domain.errors import StartupError
-from frostgate_server.storage.sqlite.admin.exported_heads import DatabaseInconsistent
+from frostgate_server.storage.backend import DatabaseInconsistent
 from frostgate_server.storage.sqlite.admin.verify import verify
 from frostgate_server.storage.sqlite.driver import sqlite3
 from frostgate_server.storage.sqlite.head_file import HeadFile

@@ -1,18 +1,14 @@
 """Commands on a database: audit, backup, verify, disable-codes, recover."""
 
 import argparse
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from frostgate_server.domain.audit_entry import as_json
 from frostgate_server.domain.errors import FrostgateError, StartupError
 from frostgate_server.services.partner_service import disable_codes
-from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
-from frostgate_server.storage.sqlite.admin.backup import backup
-from frostgate_server.storage.sqlite.admin.exported_heads import read_heads
-from frostgate_server.storage.sqlite.admin.recover import recover
-from frostgate_server.storage.sqlite.admin.verify import verify
-from frostgate_server.storage.sqlite.opening import ensure_exists, lock_database, open_store
+from frostgate_server.storage.backends import find_backend
+from frostgate_server.storage.head import read_heads
 
 from .options import Subcommands, add_command, add_settings, read_configuration
 
@@ -44,19 +40,19 @@ def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> N
 
 
 def _audit(options: argparse.Namespace) -> None:
-    for entry in audit_entries(_database(options), options.after):
+    for entry in find_backend(_database(options)).list_audit_entries(options.after):
         print(as_json(entry))
 
 
 def _backup(options: argparse.Namespace) -> None:
-    revision = backup(_database(options), options.to)
+    revision = find_backend(_database(options)).back_up(options.to)
     print(f"{options.to} holds the database as it was at revision {revision}")
 
 
 def _verify(options: argparse.Namespace) -> None:
     database = _database(options)
     exported = read_heads(options.heads) if options.heads else []
-    verified = verify(database, exported)
+    verified = find_backend(database).verify(exported)
     print(
         f"{database} fits: {verified.customers} customers, {verified.events} events up to revision "
         f"{verified.head.revision}, {verified.audit_entries} audit entries, and {verified.known_heads} known heads "
@@ -66,7 +62,7 @@ def _verify(options: argparse.Namespace) -> None:
 
 def _recover(options: argparse.Namespace) -> None:
     database = _database(options)
-    recovered = recover(database)
+    recovered = find_backend(database).recover()
     print(
         f"{database} holds {recovered.customers} customers and {recovered.events} events "
         f"up to revision {recovered.last_revision}, and goes on from revision {recovered.floor}"
@@ -74,9 +70,12 @@ def _recover(options: argparse.Namespace) -> None:
 
 
 def _disable_codes(options: argparse.Namespace) -> None:
-    database = _database(options)
-    ensure_exists(database)
-    with closing(lock_database(database, create=False)), closing(open_store(database, create=False)) as store:
+    backend = find_backend(_database(options))
+    backend.ensure_exists()
+    with (
+        closing(backend.reserve(create=False)),
+        closing(backend.join(backend.prepare(create=False), nullcontext)) as store,
+    ):
         try:
             disable_codes(store, options.partner)
         except FrostgateError as error:

@@ -24,8 +24,8 @@ from frostgate_server.process.port_reservation import PortReservation, reserve_p
 from frostgate_server.process.shutdown_signals import ShutdownSignals
 from frostgate_server.process.supervisor import POLL_SECONDS, Supervisor
 from frostgate_server.process.worker_config import WorkerConfig
-from frostgate_server.storage.sqlite.opening import PreparedDatabase, lock_database, prepare_store
-from frostgate_server.storage.sqlite.paths import FILE_ENDINGS
+from frostgate_server.storage.backends import find_backend
+from frostgate_server.storage.head import Head
 
 from .options import Subcommands, add_command, add_settings, read_configuration
 
@@ -73,7 +73,8 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
     settings = configuration.settings
     stop = ShutdownSignals()
     log_to_stderr(settings.log_level, "supervisor")
-    ensure_valid(configuration, FILE_ENDINGS)
+    backend = find_backend(settings.database)
+    ensure_valid(configuration, backend.file_endings)
     ensure_mail_files(settings)
     policy = loader.load(settings.policy, settings.unknown_customer)
     count = _worker_count(settings)
@@ -81,13 +82,13 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
         last_good = _access(configuration, held)
         port = held.enter_context(reserve_port(settings.listen))
         mtls_port = held.enter_context(reserve_port(settings.mtls_listen))
-        lock = held.enter_context(closing(lock_database(settings.database, create=configuration.may_create)))
+        lock = held.enter_context(closing(backend.reserve(create=configuration.may_create)))
         inherited = [*port.descriptors, *mtls_port.descriptors, lock.fileno()]
         workers = Supervisor(count, inherited, settings.drain_period, settings.worker_patience)
         stop.at_once = workers.end
         held.enter_context(workers)
-        database = prepare_store(settings.database, create=configuration.may_create)
-        key = code_key(settings.verification_key, database.path)
+        database = backend.prepare(create=configuration.may_create)
+        key = code_key(settings.verification_key, backend.default_key_file)
 
         def worker_config(number: int) -> WorkerConfig:
             """For a worker that starts now, with what is good now."""
@@ -110,7 +111,7 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
                 f"at revision {database.revision}, policy {policy.version}, "
                 f"unknown customers: {policy.unknown_customer.name}, workers: {count}"
             )
-        exports = _head_exports(settings, database, write_line)
+        exports = _head_exports(settings, partial(backend.get_current_head, database), write_line)
         while not stop.asked:
             sleep(POLL_SECONDS)
             workers.supervise()
@@ -141,14 +142,14 @@ def _addresses(port: PortReservation, mtls_port: PortReservation) -> str:
 
 
 def _head_exports(
-    settings: Settings, database: PreparedDatabase, write_line: Callable[[str], None]
+    settings: Settings, get_head: Callable[[], Head], write_line: Callable[[str], None]
 ) -> list[HeadExporter]:
     """One, or none if none is asked for."""
     to = settings.head_export
     if not to:
         return []
     write = write_line if to == "-" else partial(append_line, Path(to))
-    return [HeadExporter(database, write, settings.head_export_period)]
+    return [HeadExporter(get_head, write, settings.head_export_period)]
 
 
 def _worker_count(settings: Settings) -> int:

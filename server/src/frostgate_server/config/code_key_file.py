@@ -11,12 +11,12 @@ from frostgate_server.domain.verification_code import CodeKey
 LEAST_BYTES = 32
 
 
-def code_key(named: Path | None, database: Path) -> CodeKey:
-    """The key in the file that is named, or else in the one beside the database, which is made if there is none.
+def code_key(named: Path | None, default: Path) -> CodeKey:
+    """The key in the file that is named, or else in the default one, which is made if there is none.
 
     Raises StartupError.
     """
-    path = named or database.with_name(database.name + "-key")
+    path = named or default
     try:
         if named is None and not path.exists():
             _make(path)

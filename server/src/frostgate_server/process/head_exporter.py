@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
-from frostgate_server.storage.sqlite.admin.exported_heads import current_head
-from frostgate_server.storage.sqlite.opening import PreparedDatabase
-from frostgate_server.storage.sqlite.paths import make_name_durable
+from frostgate_server.storage.durable_names import make_name_durable
+from frostgate_server.storage.head import Head
 
 _log = logging.getLogger(__name__)
 
@@ -22,9 +21,9 @@ LAST_EXPORT = 5.0
 class HeadExporter:
     """Writes the head as a line of JSON, in a thread of its own: a place that blocks must not stop anything else."""
 
-    def __init__(self, database: PreparedDatabase, write: Callable[[str], None], period: timedelta) -> None:
+    def __init__(self, get_head: Callable[[], Head], write: Callable[[str], None], period: timedelta) -> None:
         """Exports at once, then once in a period, and a last time when it is ended."""
-        self._database = database
+        self._get_head = get_head
         self._write = write
         self._period = period.total_seconds()
         self._ended = threading.Event()
@@ -47,7 +46,7 @@ class HeadExporter:
     def _export(self) -> None:
         """What fails is logged, and tried again with the next period."""
         try:
-            head = current_head(self._database)
+            head = self._get_head()
             self._write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), **head.fields()}))
         except (OSError, StartupError) as error:
             _log.error("the head cannot be exported: %s", error)

@@ -8,7 +8,7 @@ from frostgate_server.auth.reloadable_file import Contents
 from frostgate_server.config.settings import Settings
 from frostgate_server.domain.verification_code import CodeKey
 from frostgate_server.policy.rules import Policy
-from frostgate_server.storage.sqlite.opening import PreparedDatabase
+from frostgate_server.storage.backend import PreparedDatabase
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ from frostgate_server.services.customer_service import CustomerService
 from frostgate_server.services.decision_service import DecisionService
 from frostgate_server.services.partner_service import PartnerService
 from frostgate_server.services.refusal_audit import RefusalAudit
+from frostgate_server.storage.backends import find_backend
 from frostgate_server.storage.interface import Store
-from frostgate_server.storage.sqlite.opening import join_store
 
 from .worker_config import WorkerConfig
 
@@ -76,7 +76,7 @@ def start_server(config: WorkerConfig) -> WorkerServer:
     """Builds the server, joins its database and listens. Raises StartupError with one line that says why not."""
     with ExitStack() as parts:
         pools = open_thread_pools(config.settings.check_threads)
-        store = join_store(config.database, around_group=pools["checks"].throttled)
+        store = find_backend(config.settings.database).join(config.database, pools["checks"].throttled)
         parts.callback(store.close)
         files = CredentialFiles(config.settings, config.callers_file, config.last_good)
         watch = FileWatcher(files, lambda _, line: _log.debug(line))

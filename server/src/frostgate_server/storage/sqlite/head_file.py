@@ -11,52 +11,14 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from frostgate_server.domain.hash_chain import GENESIS
+from frostgate_server.storage.head import Head
 
 SLOT_SIZE = 512
 
 REVISION_JUMP = 10**9
 """How far ahead a history is taken up after a loss: no revision that was given out before is ever used again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where a history stands: of which database, at which revision, with which hash of the last event; and the same of
-    its audit log."""
-
-    database_id: str
-    revision: int
-    hash: str
-    audit_sequence: int = 0
-    audit_hash: str = GENESIS
-
-    @classmethod
-    def from_fields(cls, fields: dict[str, Any]) -> "Head":
-        """A head from its `fields`. Raises KeyError for a missing one, TypeError for one of another type."""
-        names = ("database_id", "revision", "hash", "audit_sequence", "audit_hash")
-        head = cls(*(fields[name] for name in names))
-        if [type(value) for value in head.fields().values()] != [str, int, str, int, str]:
-            raise TypeError("not the fields of a head")
-        return head
-
-    def fields(self) -> dict[str, str | int]:
-        """The fields as they stand in files. Names and order are for ever: the checksum of a line is over them."""
-        return {
-            "database_id": self.database_id,
-            "revision": self.revision,
-            "hash": self.hash,
-            "audit_sequence": self.audit_sequence,
-            "audit_hash": self.audit_hash,
-        }
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Grows with every change."""
-        return self.revision, self.audit_sequence
 
 
 class HeadFileDamaged(OSError):

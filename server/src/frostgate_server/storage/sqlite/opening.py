@@ -12,26 +12,28 @@ from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.hash_chain import hash_audit_entry, hash_event
-from frostgate_server.storage.sqlite.paths import head_path, make_name_durable
+from frostgate_server.storage.backend import PreparedDatabase
+from frostgate_server.storage.durable_names import make_name_durable
+from frostgate_server.storage.head import Head
 
 from .connections import Connections, FileIdentity, connect, identity
 from .driver import ensure_sound, sqlite3
-from .head_file import Head, HeadFile, HeadFileDamaged
+from .head_file import HeadFile, HeadFileDamaged
 from .lock_file import DatabaseLock
 from .migrations import APPLICATION_ID, migrate
+from .paths import head_path
 from .row_mapping import ENTRY_COLUMNS, EVENT_COLUMNS, read_entry_row, read_event_row
 from .store import SqliteStore
 from .transaction import read_head
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedDatabase:
-    """A database that was found sound at some revision: which file it was, and which its head file."""
+class PreparedSqliteDatabase(PreparedDatabase):
+    """An SQLite file that was found sound, and the identities of it and of its head file."""
 
     path: Path
     file: FileIdentity
     head_file: FileIdentity
-    revision: int
 
 
 def ensure_exists(path: Path) -> None:
@@ -62,7 +64,7 @@ def open_store(path: Path, *, create: bool) -> SqliteStore:
     return join_store(prepare_store(path, create=create))
 
 
-def prepare_store(path: Path, *, create: bool) -> PreparedDatabase:
+def prepare_store(path: Path, *, create: bool) -> PreparedSqliteDatabase:
     """Brings the database's schema up to date, and holds it against its head file.
 
     With `create`, makes a new one if there is neither a database nor a head file. Several processes may do this at
@@ -78,11 +80,11 @@ def prepare_store(path: Path, *, create: bool) -> PreparedDatabase:
                 _create(path)
             head = _verified(path, head_file)
         make_name_durable(head_path(path))
-        return PreparedDatabase(path, identity(path), identity(head_path(path)), head.revision)
+        return PreparedSqliteDatabase(head.revision, path, identity(path), identity(head_path(path)))
 
 
 def join_store(
-    prepared: PreparedDatabase, around_group: Callable[[], AbstractContextManager[None]] = nullcontext
+    prepared: PreparedSqliteDatabase, around_group: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> SqliteStore:
     """Opens a database that was prepared, also while other processes serve it. Raises StartupError.
 

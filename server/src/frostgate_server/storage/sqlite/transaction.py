@@ -10,10 +10,10 @@ from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.hash_chain import hash_audit_entry, hash_event
 from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import WINDOW, SentCode
+from frostgate_server.storage.head import Head
 from frostgate_server.storage.queries import CountKind, RequestKey, StoredResponse
 
 from .driver import sqlite3
-from .head_file import Head
 from .row_mapping import (
     CODE_COLUMNS,
     CUSTOMER_COLUMNS,

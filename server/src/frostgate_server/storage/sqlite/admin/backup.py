@@ -5,10 +5,10 @@ from contextlib import closing
 from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
+from frostgate_server.storage.durable_names import make_name_durable
 from frostgate_server.storage.sqlite.connections import connect
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
 from frostgate_server.storage.sqlite.opening import ensure_exists, ensure_frostgate_database
-from frostgate_server.storage.sqlite.paths import make_name_durable
 from frostgate_server.storage.sqlite.transaction import read_head
 
 

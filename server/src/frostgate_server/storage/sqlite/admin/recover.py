@@ -5,29 +5,21 @@ none is ever used twice.
 """
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
+from frostgate_server.storage.backend import DatabaseInconsistent, RecoverResult
+from frostgate_server.storage.durable_names import make_name_durable
+from frostgate_server.storage.head import Head
 from frostgate_server.storage.sqlite.connections import connect
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
-from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, Head, HeadFile, HeadFileDamaged
+from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, HeadFile, HeadFileDamaged
 from frostgate_server.storage.sqlite.migrations import migrate
 from frostgate_server.storage.sqlite.opening import ensure_frostgate_database, lock_database
-from frostgate_server.storage.sqlite.paths import head_path, make_name_durable
+from frostgate_server.storage.sqlite.paths import head_path
 
-from .exported_heads import DatabaseInconsistent
 from .verify import verify_content
-
-
-@dataclass(frozen=True, slots=True)
-class RecoverResult:
-    """What a database holds, the last revision of its history, and the one from which it goes on."""
-
-    customers: int
-    events: int
-    last_revision: int
-    floor: int
 
 
 def recover(path: Path) -> RecoverResult:

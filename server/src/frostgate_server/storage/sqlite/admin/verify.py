@@ -8,7 +8,6 @@ place of which they know nothing: it must be found in the history again.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -17,10 +16,12 @@ from frostgate_server.domain.enums import FreezeEventAction
 from frostgate_server.domain.errors import StartupError, StorageUnavailable
 from frostgate_server.domain.hash_chain import GENESIS, hash_audit_entry, hash_event
 from frostgate_server.domain.partner import Partner
-from frostgate_server.storage.sqlite.admin.exported_heads import DatabaseInconsistent, read_head_file
+from frostgate_server.storage.backend import DatabaseInconsistent, VerifyResult
+from frostgate_server.storage.head import Head
+from frostgate_server.storage.sqlite.admin.exported_heads import read_head_file
 from frostgate_server.storage.sqlite.connections import connect
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
-from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, Head
+from frostgate_server.storage.sqlite.head_file import REVISION_JUMP
 from frostgate_server.storage.sqlite.migrations import migrate
 from frostgate_server.storage.sqlite.opening import ensure_exists, ensure_frostgate_database
 from frostgate_server.storage.sqlite.row_mapping import (
@@ -42,17 +43,6 @@ _ENTRIES = f"SELECT hash, {ENTRY_COLUMNS} FROM audit_entries ORDER BY sequence"
 _PARTNERS = f"SELECT {PARTNER_COLUMNS} FROM partners ORDER BY partner_id"
 _CUSTOMERS = f"SELECT {CUSTOMER_COLUMNS} FROM customers ORDER BY customer_id"
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_*' ORDER BY type, name"
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyResult:
-    """What a database was found to hold, and where its history stands."""
-
-    customers: int
-    events: int
-    audit_entries: int
-    head: Head
-    known_heads: int
 
 
 def verify(path: Path, exported: Iterable[Head] = ()) -> VerifyResult:
