@@ -18,7 +18,7 @@ from frostgate_server.config.validation import ensure_valid
 from frostgate_server.domain.roles import Role
 from frostgate_server.rpc import methods
 from frostgate_server.storage.sqlite.paths import FILE_ENDINGS
-from support.every_call import ADMITTED, METHODS, REQUESTS, outcome
+from support.every_call import ADMITTED, EVERY, METHODS, outcome
 from support.server_process import Connection
 from support.trial import TRIAL, make_trial, serve_trial
 
@@ -120,4 +120,4 @@ def test_each_caller_may_call_what_its_role_may_both_ways_and_the_server_is_no_c
                     came = {method: outcome(caller, method, metadata) for method in METHODS}
                 assert {method: outcome == ADMITTED for method, outcome in came.items()} == expected
         with Connection(server.mtls_address, channel("server")) as caller:
-            assert {outcome(caller, method) for method in REQUESTS} == {"UNAVAILABLE"}
+            assert {outcome(caller, method) for method in EVERY} == {"UNAVAILABLE"}

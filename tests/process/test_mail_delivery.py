@@ -199,13 +199,12 @@ def test_values_that_cannot_be_are_refused(tmp_path: Path, flag: str) -> None:
 
 
 def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
-    database = tmp_path / "frostgate.db"
-    digests = [code_key(None, database).digest("id", PURPOSE, "01234567") for _ in range(2)]
-    assert digests[0] == digests[1]
     key = tmp_path / "frostgate.db-key"
+    digests = [code_key(None, key).digest("id", PURPOSE, "01234567") for _ in range(2)]
+    assert digests[0] == digests[1]
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert digests[0] != code_key(None, tmp_path / "other.db").digest("id", PURPOSE, "01234567")
-    assert key.read_text().strip() not in repr(code_key(None, database))
+    assert digests[0] != code_key(None, tmp_path / "other.db-key").digest("id", PURPOSE, "01234567")
+    assert key.read_text().strip() not in repr(code_key(None, key))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +215,7 @@ def test_a_key_that_is_named_must_be_there_and_long_enough(tmp_path: Path, conte
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(StartupError, match=why):
-        code_key(path, tmp_path / "frostgate.db")
+        code_key(path, tmp_path / "frostgate.db-key")
 
 
 def test_a_digest_depends_on_all_that_a_code_is_good_for() -> None:

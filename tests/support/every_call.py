@@ -6,8 +6,8 @@ from typing import Any
 import grpc
 from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1 import policy_decision_service_pb2 as decisions_pb
-from frostgate.v1.partner_pb2 import VERIFICATION_ACTION_UPDATE_PARTNER, Partner
-from frostgate.v1.policy_pb2 import FREEZE_SCOPE_ACCOUNT
+from frostgate.v1.partner_pb2 import VERIFICATION_ACTION_FREEZE, Partner
+from frostgate.v1.policy_pb2 import BILLING_MODE_SPOT, FREEZE_SCOPE_ACCOUNT, OPERATION_VIEW
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
@@ -30,31 +30,30 @@ REFLECTION = "ServerReflectionInfo"
 
 EVERY = [*METHODS, REFLECTION]
 
-_change: dict[str, Any] = {"scope": FREEZE_SCOPE_ACCOUNT, "reason": "why"}
-
-REQUESTS: dict[str, Callable[[], Message]] = {
-    "CheckOperation": lambda: check_of(customer_id="a"),
-    "BatchCheckOperations": lambda: decisions_pb.BatchCheckOperationsRequest(checks=[check_of(customer_id="a")]),
-    "ListRules": decisions_pb.ListRulesRequest,
-    "AssociateCustomer": lambda: pb.AssociateCustomerRequest(customer_id=new_id(), partner_id="partner"),
-    "DisassociateCustomer": lambda: pb.DisassociateCustomerRequest(customer_id="a", reason="why"),
-    "FreezeCustomer": lambda: pb.FreezeCustomerRequest(customer_id="a", **_change),
-    "UnfreezeCustomer": lambda: pb.UnfreezeCustomerRequest(customer_id="a", **_change),
-    "BatchFreezeCustomers": lambda: pb.BatchFreezeCustomersRequest(customer_ids=["a"], **_change),
-    "BatchUnfreezeCustomers": lambda: pb.BatchUnfreezeCustomersRequest(customer_ids=["a"], **_change),
-    "GetCustomer": lambda: pb.GetCustomerRequest(customer_id="a"),
-    "ListCustomers": lambda: pb.ListCustomersRequest(partner_id="partner"),
-    "ListFreezeEvents": lambda: pb.ListFreezeEventsRequest(partner_id="partner"),
-    "GetPartner": lambda: pb.GetPartnerRequest(partner_id="partner"),
-    "UpdatePartner": lambda: pb.UpdatePartnerRequest(
-        partner=Partner(partner_id="partner"), update_mask=FieldMask(paths=["verification_code_enabled"])
-    ),
-    "SendVerificationCode": lambda: pb.SendVerificationCodeRequest(
-        partner_id="partner", action=VERIFICATION_ACTION_UPDATE_PARTNER
-    ),
-    REFLECTION: lambda: ServerReflectionRequest(list_services="*"),
+FIELDS: dict[str, Callable[[], Any]] = {
+    "customer_id": new_id,
+    "customer_ids": lambda: ["a"],
+    "partner_id": lambda: "partner",
+    "partner": lambda: Partner(partner_id="partner"),
+    "scope": lambda: FREEZE_SCOPE_ACCOUNT,
+    "reason": lambda: "why",
+    "operation": lambda: OPERATION_VIEW,
+    "billing_mode": lambda: BILLING_MODE_SPOT,
+    "checks": lambda: [check_of(customer_id="a")],
+    "update_mask": lambda: FieldMask(paths=["verification_code_enabled"]),
+    "action": lambda: VERIFICATION_ACTION_FREEZE,
 }
-"""A well-formed request for each method."""
+"""A well-formed value for each field that a request may need, by its name."""
+
+
+def request_of(method: str) -> Message:
+    """A well-formed request for a method."""
+    if method == REFLECTION:
+        return ServerReflectionRequest(list_services="*")
+    input_type = METHODS[method].input_type
+    fields = {field.name: FIELDS[field.name]() for field in input_type.fields if field.name in FIELDS}
+    return GetMessageClass(input_type)(**fields)
+
 
 ADMITTED = "admitted"
 
@@ -95,18 +94,18 @@ def _call(connection: Connection, method: str, metadata: Any) -> Any:
         stream = connection.channel.stream_stream(
             path, ServerReflectionRequest.SerializeToString, ServerReflectionResponse.FromString
         )
-        return next(stream(iter([REQUESTS[method]()]), metadata=metadata, timeout=PATIENCE))
+        return next(stream(iter([request_of(method)]), metadata=metadata, timeout=PATIENCE))
     descriptor = METHODS[method]
     path = f"/{descriptor.containing_service.full_name}/{method}"
     answer = GetMessageClass(descriptor.output_type)
     serialize = GetMessageClass(descriptor.input_type).SerializeToString
     if descriptor.server_streaming:
         answers = connection.channel.unary_stream(path, serialize, answer.FromString)(
-            REQUESTS[method](), metadata=metadata, timeout=PATIENCE
+            request_of(method), metadata=metadata, timeout=PATIENCE
         )
         first = next(answers)
         answers.cancel()
         return first
     return connection.channel.unary_unary(path, serialize, answer.FromString)(
-        REQUESTS[method](), metadata=metadata, timeout=PATIENCE
+        request_of(method), metadata=metadata, timeout=PATIENCE
     )
