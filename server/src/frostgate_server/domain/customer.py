@@ -66,7 +66,7 @@ class Customer:
 class FreezeEvent:
     """One change of one customer. `state_before` or `state_after` is None where the customer is unknown.
 
-    It tells all that the customer is afterwards, so that `replayed` can make the customer from its events alone.
+    It tells all that the customer is afterwards, so that `replay_event` makes the customer from its events alone.
     """
 
     revision: int
@@ -81,6 +81,13 @@ class FreezeEvent:
     request_id: str
     event_time: datetime
     retention_expire_time: datetime | None = None
+
+
+EVENT_FIELDS = (
+    *("revision", "customer_id", "partner_id", "action", "scope", "state_before", "state_after"),
+    *("reason", "actor", "request_id", "event_time", "retention_expire_time"),
+)
+"""The fields of an event, in the order of its hash and of its stored row. The order never changes."""
 
 
 def associate(customer_id: str, before: Customer | None, partner_id: str, at: Moment) -> Customer:

@@ -2,34 +2,21 @@
 
 import hashlib
 import json
+from datetime import datetime
 
 from .audit_entry import AuditEntry
-from .customer import FreezeEvent
+from .customer import EVENT_FIELDS, FreezeEvent
 
 GENESIS = "0" * 64
 """The hash that the first of each chain is chained to."""
 
 
 def hash_event(previous_hash: str, event: FreezeEvent) -> str:
-    """The hash of an event: SHA-256, in hexadecimal, over the hash of the one before and every field of this one.
+    """The hash of an event: SHA-256, in hexadecimal, over the previous hash and every field of the event.
 
-    The form of this list is for ever: with another one, every chain that exists would be broken.
+    The form of this content never changes: with another one, every chain that exists would be broken.
     """
-    return _hash(
-        previous_hash,
-        event.revision,
-        event.customer_id,
-        event.partner_id,
-        event.action,
-        event.scope,
-        event.state_before,
-        event.state_after,
-        event.reason,
-        event.actor,
-        event.request_id,
-        event.event_time.isoformat(timespec="microseconds"),
-        event.retention_expire_time and event.retention_expire_time.isoformat(timespec="microseconds"),
-    )
+    return _hash(previous_hash, *(_content(getattr(event, name)) for name in EVENT_FIELDS))
 
 
 def hash_audit_entry(previous_hash: str, entry: AuditEntry) -> str:
@@ -47,6 +34,10 @@ def hash_audit_entry(previous_hash: str, entry: AuditEntry) -> str:
         note.omitted,
         partner and [partner.partner_id, partner.verification_code_enabled, partner.verification_contact],
     )
+
+
+def _content(value: object) -> object:
+    return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value
 
 
 def _hash(*content: object) -> str:

@@ -1,11 +1,12 @@
 """Rows to domain, and back. Every customer row that is read is held against its checksum."""
 
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from frostgate_server.domain.audit_entry import AuditEntry, AuditNote
-from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.customer import EVENT_FIELDS, Customer, FreezeEvent
 from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
 from frostgate_server.domain.errors import StorageUnavailable
 from frostgate_server.domain.partner import Partner
@@ -17,10 +18,7 @@ CUSTOMER_COLUMNS = (
     "customer_id, freeze_state, revision, checksum, partner_id, freeze_reason, "
     "freeze_time, retention_expire_time, associate_time, update_time"
 )
-EVENT_COLUMNS = (
-    "revision, customer_id, partner_id, action, scope, state_before, state_after, reason, actor, request_id, "
-    "event_time, retention_expire_time"
-)
+EVENT_COLUMNS = ", ".join(EVENT_FIELDS)
 
 PARTNER_COLUMNS = "partner_id, verification_code_enabled, verification_contact"
 CODE_COLUMNS = "code_id, digest, expire_time, tries"
@@ -53,6 +51,17 @@ def to_microseconds(time: datetime) -> int:
 def from_microseconds(stored: int) -> datetime:
     """A stored time."""
     return _EPOCH + stored * _MICROSECOND
+
+
+_EVENT_CONVERSIONS: dict[str, Callable[[int], object]] = {
+    "action": FreezeEventAction,
+    "scope": FreezeScope,
+    "state_before": FreezeState,
+    "state_after": FreezeState,
+    "event_time": from_microseconds,
+    "retention_expire_time": from_microseconds,
+}
+"""From stored values, for the fields that are stored as another type. None stays None."""
 
 
 def make_customer_row(customer: Customer) -> Row:
@@ -89,39 +98,15 @@ def read_customer_row(row: Row) -> Customer:
 
 def make_event_row(event: FreezeEvent) -> Row:
     """The values of EVENT_COLUMNS."""
-    return (
-        event.revision,
-        event.customer_id,
-        event.partner_id,
-        event.action,
-        event.scope,
-        event.state_before,
-        event.state_after,
-        event.reason,
-        event.actor,
-        event.request_id,
-        to_microseconds(event.event_time),
-        _stored(event.retention_expire_time),
-    )
+    values = [getattr(event, name) for name in EVENT_FIELDS]
+    return tuple(to_microseconds(value) if isinstance(value, datetime) else value for value in values)
 
 
 def read_event_row(row: Row) -> FreezeEvent:
-    """An event from EVENT_COLUMNS."""
-    (revision, customer_id, partner_id, action, scope, before, after, reason, actor, request_id, time, expires) = row
-    return FreezeEvent(
-        revision=revision,
-        customer_id=customer_id,
-        partner_id=partner_id,
-        action=FreezeEventAction(action),
-        scope=None if scope is None else FreezeScope(scope),
-        state_before=None if before is None else FreezeState(before),
-        state_after=None if after is None else FreezeState(after),
-        reason=reason,
-        actor=actor,
-        request_id=request_id,
-        event_time=from_microseconds(time),
-        retention_expire_time=_read(expires),
-    )
+    """An event from EVENT_COLUMNS. Raises ValueError."""
+    stored = dict(zip(EVENT_FIELDS, row, strict=True))
+    read = {name: convert(stored[name]) for name, convert in _EVENT_CONVERSIONS.items() if stored[name] is not None}
+    return FreezeEvent(**{**stored, **read})
 
 
 def read_code_row(row: Row) -> SentCode:
