@@ -25,16 +25,21 @@ def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> N
     copy = add_command(commands, "backup", _backup, "copy the database, also while it is served")
     copy.add_argument("--to", metavar="FILE", required=True, type=Path, help="the copy, a file that does not exist")
     add_settings(copy, _DATABASE)
-    check = add_command(commands, "verify", _verify, "hold all that a database says against all else that it says")
-    check.add_argument("--heads", metavar="FILE", type=Path, help="heads that were exported earlier")
+    check = add_command(commands, "verify", _verify, "check a database for consistency")
+    check.add_argument(
+        "--heads", metavar="FILE", type=Path, help="earlier exported heads, which the history must contain"
+    )
     add_settings(check, _DATABASE)
     disable = add_command(
-        commands, "disable-codes", _disable_codes, "disable a partner's verification codes, while nobody serves"
+        commands, "disable-codes", _disable_codes, "disable the verification codes of a partner, while no server runs"
     )
-    disable.add_argument("--partner", metavar="ID", required=True, help="whose codes reach nobody")
+    disable.add_argument("--partner", metavar="ID", required=True, help="the partner whose codes cannot be received")
     add_settings(disable, _DATABASE)
     take_up = add_command(
-        commands, "recover", _recover, "take up a database after a loss: restored, or short of its tail"
+        commands,
+        "recover",
+        _recover,
+        "make a database usable after a loss: restored from a backup, or without its last changes",
     )
     add_settings(take_up, _DATABASE)
 

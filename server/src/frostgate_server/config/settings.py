@@ -41,25 +41,25 @@ TOKEN_ALGORITHMS = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the server is told. `doc` of each field is its documentation."""
+    """The settings in force. `doc` of each field is its documentation."""
 
     listen: str = setting(
         "127.0.0.1:50051",
         Address(unix=True),
-        "Where to listen: HOST:PORT ([HOST]:PORT for IPv6; port 0 takes a free one) or unix:/path. "
-        "A host that is not loopback needs callers, or --insecure. Empty: only at --mtls-listen.",
+        "The address to listen on: HOST:PORT ([HOST]:PORT for IPv6; port 0 takes a free one) or unix:/path. "
+        "A host that is not loopback needs callers, or --insecure. Empty: listen at --mtls-listen only.",
     )
     insecure: bool = setting(
         False,
         Switch(),
-        "Serve without callers on addresses that are not loopback too: whoever reaches the port can freeze every "
+        "Serve without callers on addresses that are not loopback too: everyone who reaches the port can freeze every "
         "customer.",
     )
     tls_certificate: Path | None = setting(
         None,
         Optional(FilePath()),
-        "The server's certificate, and those between it and the authority's: a PEM file. With it, and --tls-key, "
-        "callers connect by TLS; a replaced file is used for new connections.",
+        "The server's certificate and its intermediate certificates: a PEM file. With it and --tls-key, callers connect "
+        "by TLS. A replaced file is used for new connections.",
     )
     tls_key: Path | None = setting(
         None,
@@ -69,20 +69,20 @@ class Settings:
     mtls_listen: str = setting(
         "",
         Address(unix=True),
-        "A second address, as --listen, where callers show a client certificate. None if empty.",
+        "A second address, as --listen, where callers must show a client certificate. Empty: none.",
     )
     client_ca: Path | None = setting(
         None,
         Optional(FilePath()),
-        "The authorities from which client certificates must come: a PEM file. A replaced file is used for new "
+        "The authorities that client certificates must be issued by: a PEM file. A replaced file is used for new "
         "connections.",
     )
     token_issuer: str = setting(
         "",
         Text(),
-        "The iss that bearer tokens must have. Tokens are taken at --listen, if it speaks TLS. No tokens if empty.",
+        "The iss that bearer tokens must have. Tokens are accepted at --listen, with TLS. Empty: no tokens.",
     )
-    token_audience: str = setting("", Text(), "The aud that bearer tokens must have, or have among others.")
+    token_audience: str = setting("", Text(), "The aud that bearer tokens must contain.")
     token_keys: Path | None = setting(
         None,
         Optional(FilePath()),
@@ -91,17 +91,18 @@ class Settings:
     token_algorithms: tuple[str, ...] = setting(
         ("RS256", "ES256", "EdDSA"),
         Choices(*TOKEN_ALGORITHMS),
-        "What tokens may be signed by, with commas between: RS, PS or ES with 256, 384 or 512, or EdDSA.",
+        "The algorithms that tokens may be signed with, separated by commas: RS, PS or ES with 256, 384 or 512, or EdDSA.",
     )
     token_leeway: timedelta = setting(
         timedelta(seconds=30),
         Duration(most=timedelta(seconds=60)),
-        "How far the issuer's clock may be from the server's: at most 60s.",
+        "The accepted difference between the clocks of issuer and server: at most 60s.",
     )
     reflection: str = setting(
         "callers",
         Choice("anyone", "callers", "off"),
-        "Who may ask what services there are: anyone, callers (those with a role, or all if there are none) or off.",
+        "The callers that may use server reflection: anyone, callers (those with a role; everyone if no callers are "
+        "configured) or off.",
     )
     database: Path = setting(
         DEFAULT_DATABASE,
@@ -111,105 +112,106 @@ class Settings:
     create: bool = setting(
         False,
         Switch(),
-        "Make the database if there is none. Only the default database is made without being asked for.",
+        "Make the database if it does not exist. Without this, only the default database is made.",
     )
     policy: Path | None = setting(
         None,
         Optional(FilePath()),
-        "A TOML file with decisions for cells on which the source is silent, or stricter ones. None if empty.",
+        "A TOML file with decisions for cells on which the source is silent, or stricter ones. Empty: none.",
     )
     retention_period: timedelta = setting(
         timedelta(days=15),
         Duration(most=timedelta(days=3650)),
-        "How long data is retained once resources are frozen, for freezes from now on: such as 15d or 36h.",
+        "The time for which data is retained once resources are frozen, for freezes from now on: such as 15d or 36h.",
     )
     unknown_customer: Decision = setting(
         Decision.DENY,
         MemberChoice(Decision.DENY, Decision.ALLOW),
-        "What a check for a customer of no partner is answered: deny or allow.",
+        "The answer to a check for a customer that is associated with no partner: deny or allow.",
     )
     workers: int | None = setting(
         None,
         Optional(Number(1, MOST_WORKERS), none="auto"),
-        "Worker processes that share port and database, 1 to 64. auto: one for each core that it may use, "
-        "or one on a unix socket.",
+        "Worker processes that share port and database, 1 to 64. auto: one for each core that the server may use; one "
+        "on a unix socket.",
     )
     worker_patience: timedelta = setting(
         timedelta(seconds=10),
         Duration(least=timedelta(seconds=1), most=timedelta(hours=1)),
-        "How long a worker may show no sign of life before it is replaced: 1s to 1h.",
+        "The time without a heartbeat after which a worker is replaced: 1s to 1h.",
     )
     check_threads: int = setting(
         2,
         Number(1, 64),
-        "Threads of each worker for single checks, 1 to 64. More than two share one interpreter lock to no gain.",
+        "Threads of each worker for single checks, 1 to 64. More than two bring no gain: they share one interpreter lock.",
     )
     drain_period: timedelta = setting(
         timedelta(seconds=10),
         Duration(most=timedelta(hours=1)),
-        "How long calls under way may go on after SIGTERM or SIGINT: such as 10s. A second signal ends them at once.",
+        "The time that calls in progress have to end after SIGTERM or SIGINT: such as 10s. A second signal ends them at "
+        "once.",
     )
     head_export: str = setting(
         "",
         OutputFile(),
-        "Where the head of the history is exported to, for frostgate-server verify: a file that lines are appended to, "
-        "or - for stdout. Not at all if empty.",
+        "The target of exported heads of the history, for frostgate-server verify: a file that lines are appended to, "
+        "or - for stdout. Empty: no export.",
     )
     head_export_period: timedelta = setting(
         timedelta(hours=1),
         Duration(least=timedelta(seconds=1), most=timedelta(days=1)),
-        "How often the head is exported, besides at the start and at the end: such as 10m or 1h.",
+        "The period of the export, such as 10m or 1h. The head is also exported at the start and at the end.",
     )
     verification_key: Path | None = setting(
         None,
         Optional(FilePath()),
-        "A file of at least 32 secret bytes, under which verification codes are kept. If empty, a -key file beside the "
-        "database, which is made if need be.",
+        "A file of at least 32 secret bytes, the key for the digests of verification codes. Empty: a -key file beside "
+        "the database, which is made if it does not exist.",
     )
     code_lifetime: timedelta = setting(
         timedelta(minutes=5),
         Duration(least=timedelta(seconds=1), most=timedelta(hours=1)),
-        "How long a verification code is good: 1s to 1h.",
+        "The time for which a verification code is valid: 1s to 1h.",
     )
     code_tries: int = setting(
-        5, Number(1, 100), "How often a verification code may be tried, 1 to 100: then it is good for nothing."
+        5, Number(1, 100), "The number of tries of a verification code, 1 to 100. After that many it is invalid."
     )
     code_failures: int = setting(
         10,
         Number(1, 100),
-        "How many tries of verification codes may fail in an hour, of one partner, 1 to 100.",
+        "The number of tries of verification codes of a partner that may fail in an hour, 1 to 100.",
     )
     code_sendings: int = setting(
-        5, Number(1, 100), "How many verification codes are sent in an hour, to one partner, 1 to 100."
+        5, Number(1, 100), "The number of verification codes that are sent to a partner in an hour, 1 to 100."
     )
     mail_server: str = setting(
         "",
         Address(least_port=1, word=LOG_MAIL),
         "The SMTP server for verification codes, HOST:PORT. For development, on loopback only: log, which writes mails "
-        "to the log. If empty, no partner can enable codes.",
+        "to the log. Empty: no partner can enable codes.",
     )
     mail_security: str = setting(
         "starttls",
         Choice("starttls", "tls", "none"),
-        "How mail is kept from others on its way to the server: starttls, tls (from the first byte), or none (a server "
-        "on loopback only).",
+        "The encryption of the connection to the mail server: starttls, tls (from the first byte), or none (a server on "
+        "loopback only).",
     )
-    mail_sender: str = setting("", EmailAddress(), "The address that verification codes come from.")
-    mail_user: str = setting("", Text(), "Whom to log in as at the mail server. Nobody if empty.")
+    mail_sender: str = setting("", EmailAddress(), "The sender address of verification codes.")
+    mail_user: str = setting("", Text(), "The user name at the mail server. Empty: no login.")
     mail_password_file: Path | None = setting(
         None,
         Optional(FilePath()),
-        "A file with the password for that, read anew for each mail.",
+        "A file with the password of --mail-user. It is read for each mail.",
     )
     mail_ca: Path | None = setting(
         None,
         Optional(FilePath()),
-        "A PEM file of authorities that the mail server's certificate may come from. Those of the system if empty.",
+        "The authorities for the mail server's certificate: a PEM file. Empty: those of the system.",
     )
     log_level: str = setting(
         "info",
         Choice("debug", "info", "warning", "error"),
-        "What goes to the log on stderr: debug (every single check), info, warning or error.",
+        "The level of the log on stderr: debug (every single check), info, warning or error.",
     )
 
 
