@@ -58,8 +58,8 @@ class Settings:
     tls_certificate: Path | None = setting(
         None,
         Optional(FilePath()),
-        "The server's certificate and its intermediate certificates: a PEM file. With it and --tls-key, callers connect "
-        "by TLS. A replaced file is used for new connections.",
+        "The server's certificate and its intermediate certificates: a PEM file. With it and --tls-key, callers "
+        "connect by TLS. A replaced file is used for new connections.",
     )
     tls_key: Path | None = setting(
         None,
@@ -91,7 +91,8 @@ class Settings:
     token_algorithms: tuple[str, ...] = setting(
         ("RS256", "ES256", "EdDSA"),
         Choices(*TOKEN_ALGORITHMS),
-        "The algorithms that tokens may be signed with, separated by commas: RS, PS or ES with 256, 384 or 512, or EdDSA.",
+        "The algorithms that tokens may be signed with, separated by commas: RS, PS or ES with 256, 384 or 512, or "
+        "EdDSA.",
     )
     token_leeway: timedelta = setting(
         timedelta(seconds=30),
@@ -143,13 +144,14 @@ class Settings:
     check_threads: int = setting(
         2,
         Number(1, 64),
-        "Threads of each worker for single checks, 1 to 64. More than two bring no gain: they share one interpreter lock.",
+        "Threads of each worker for single checks, 1 to 64. More than two bring no gain: they share one "
+        "interpreter lock.",
     )
     drain_period: timedelta = setting(
         timedelta(seconds=10),
         Duration(most=timedelta(hours=1)),
-        "The time that calls in progress have to end after SIGTERM or SIGINT: such as 10s. A second signal ends them at "
-        "once.",
+        "The time that calls in progress have to end after SIGTERM or SIGINT: such as 10s. A second signal ends them "
+        "at once.",
     )
     head_export: str = setting(
         "",
@@ -193,8 +195,8 @@ class Settings:
     mail_security: str = setting(
         "starttls",
         Choice("starttls", "tls", "none"),
-        "The encryption of the connection to the mail server: starttls, tls (from the first byte), or none (a server on "
-        "loopback only).",
+        "The encryption of the connection to the mail server: starttls, tls (from the first byte), or none (a server "
+        "on loopback only).",
     )
     mail_sender: str = setting("", EmailAddress(), "The sender address of verification codes.")
     mail_user: str = setting("", Text(), "The user name at the mail server. Empty: no login.")
