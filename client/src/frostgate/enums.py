@@ -87,7 +87,7 @@ class RuleBasis(WireEnum):
     SILENT = "SILENT"
     """The source is silent, and silence denies."""
     OVERRIDE = "OVERRIDE"
-    """The source is silent, and the operator of this deployment decided."""
+    """The operator of this deployment decided: where the source is silent, or more strictly than a sentence of it."""
 
 
 class FreezeEventAction(WireEnum):

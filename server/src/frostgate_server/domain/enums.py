@@ -96,7 +96,7 @@ class RuleBasis(IntEnum):
     SILENT = 3
     """The source is silent, and silence denies."""
     OVERRIDE = 4
-    """The source is silent, and the operator of this deployment decided."""
+    """The operator of this deployment decided: where the source is silent, or more strictly than a sentence of it."""
 
 
 class FreezeEventAction(IntEnum):
