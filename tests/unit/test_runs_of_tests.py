@@ -61,6 +61,19 @@ def test_good(number):
     pass
 """
 
+SLOW_REPORTS = """
+import signal
+import pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.outcome == "failed":
+        signal.raise_signal(signal.SIGALRM)
+        report.sections.append(("a signal came while a report was made", ""))
+    return report
+"""
+
 TALKATIVE = "echo one; echo two; sleep 1000"
 
 LEAVING = """
@@ -102,6 +115,15 @@ def test_tests_that_hang_fail_alone(tmp_path: Path, parallel: list[str]) -> None
     printed = run(*pytest_command(tmp_path, HANGING, *parallel)).stdout
     assert outcomes(printed) == {"failed": 3, "error": 1, "passed": 20}, printed
     assert "outlived the tests" not in printed
+
+
+def test_a_signal_that_comes_while_a_report_is_made_does_no_harm(tmp_path: Path) -> None:
+    command = pytest_command(tmp_path, HANGING)
+    with (tmp_path / "conftest.py").open("a") as conftest:
+        conftest.write(SLOW_REPORTS)
+    printed = run(*command).stdout
+    assert outcomes(printed) == {"failed": 3, "error": 1, "passed": 20}, printed
+    assert printed.count("a signal came while a report was made") == 4
 
 
 def test_a_test_that_no_signal_reaches_fails_alone(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """A pytest plugin: a test that hangs fails alone, and the others go on.
 
 At the timeout of pytest-timeout a signal fails the test. The end of a `with` block can hang in turn, for example when
-it waits for a thread. So the signal comes again, until the test has ended. Code in C that never returns gets no signal:
+it waits for a thread. So the signal comes again, until the test has ended. A signal that comes while pytest itself
+works, for example on a report, does nothing. Code in C that never returns gets no signal:
 then the process ends. pytest-xdist reports the test, and starts another process.
 """
 
@@ -24,6 +25,8 @@ LAST = 8
 
 _STDERR = pytest.StashKey[int]()
 _TIMED_OUT = pytest.StashKey[bool]()
+_IN_PHASE = pytest.StashKey[bool]()
+"""Whether the set-up, the call or the teardown of a test runs: elsewhere a signal would end pytest itself."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,6 +43,8 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
 
     def interrupt(*_: object) -> None:
         __tracebackhide__ = True
+        if not item.stash.get(_IN_PHASE, False):
+            return
         faulthandler.dump_traceback(stderr)
         item.config.stash[_TIMED_OUT] = True
         pytest.fail(f"the test hangs: it did not end within {seconds:g} s")
@@ -65,6 +70,32 @@ def pytest_runtest_protocol() -> Iterator[Any]:
         return (yield)
     finally:
         _disarm()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Lets a signal fail the set-up."""
+    yield from _phase(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Lets a signal fail the call."""
+    yield from _phase(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Lets a signal fail the teardown."""
+    yield from _phase(item)
+
+
+def _phase(item: pytest.Item) -> Iterator[None]:
+    item.stash[_IN_PHASE] = True
+    try:
+        yield
+    finally:
+        item.stash[_IN_PHASE] = False
 
 
 def _disarm() -> None:
