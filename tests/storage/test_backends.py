@@ -97,10 +97,22 @@ def test_a_backup_is_whole_and_recovers_with_revisions_far_ahead(backend: Backen
     assert ServiceSubject(join(copy)).associate("b", "p") == recovered.floor + 1
 
 
-@pytest.mark.parametrize("database", ["postgresql://host/frostgate", "mysql:/x", "sqlite:///x.db"])
-def test_a_url_that_no_backend_takes_is_refused_by_name(database: str) -> None:
-    scheme = database.partition(":")[0]
-    with pytest.raises(
-        StartupError, match=f"must be the path of an SQLite file, but is a URL with the scheme {scheme}"
-    ):
+@pytest.mark.parametrize(
+    ("database", "scheme"),
+    [
+        ("postgresql://user:secret@host/frostgate", "postgresql"),
+        ("PostgreSQL://host/frostgate", "postgresql"),
+        ("postgresql://", "postgresql"),
+        ("mysql:/x", "mysql"),
+        ("sqlite:///x.db", "sqlite"),
+    ],
+)
+def test_a_url_that_no_backend_takes_is_refused_by_name(database: str, scheme: str) -> None:
+    with pytest.raises(StartupError) as refused:
         find_backend(Path(database))
+    assert str(refused.value) == f"database must be the path of an SQLite file, but is a URL with the scheme {scheme}"
+
+
+@pytest.mark.parametrize("database", ["a", "a.db", "data/a:b.db", "a:b", "/srv/a:/b.db", "C:/a"])
+def test_a_path_is_no_url(database: str) -> None:
+    assert find_backend(Path(database)).default_key_file == Path(database + "-key").resolve()
