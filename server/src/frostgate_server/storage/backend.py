@@ -97,14 +97,14 @@ class Backend(Protocol):
         """Opens a database that was prepared, also while other processes serve it.
 
         Each group of changes is committed within an `around_group()`. Raises StartupError if the database cannot be
-        opened, or was replaced since it was prepared.
+        opened, or was replaced or recovered since it was prepared.
         """
 
     def get_current_head(self, prepared: PreparedDatabase) -> Head:
         """The head that the database acknowledged last, also while it is served.
 
-        Raises OSError if it cannot be read or was replaced since it was prepared, and DatabaseInconsistent if it is
-        damaged.
+        Raises OSError if it cannot be read, or was replaced or recovered since it was prepared, and
+        DatabaseInconsistent if it is damaged.
         """
 
     def list_audit_entries(self, after: int) -> Iterator[AuditEntry]:
@@ -129,8 +129,9 @@ class Backend(Protocol):
     def recover(self) -> RecoverResult:
         """Makes a database usable that was restored from a backup or lost its last changes, after a full check.
 
-        Its next revision is far above any that was ever used. Reserves the database meanwhile. Raises StartupError if
-        the database is missing, reserved or inconsistent; its history is then unchanged.
+        Its next revision is far above any that was ever used, and its verification codes are deleted: they may have
+        been used since. Reserves the database meanwhile. Raises StartupError if the database is missing, reserved or
+        inconsistent; its history is then unchanged.
         """
 
 
