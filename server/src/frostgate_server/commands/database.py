@@ -1,12 +1,12 @@
 """Commands on a database: audit, backup, verify, disable-codes, recover."""
 
 import argparse
-from contextlib import closing, nullcontext
 from pathlib import Path
 
 from frostgate_server.domain.audit_entry import as_json
 from frostgate_server.domain.errors import FrostgateError, StartupError
 from frostgate_server.services.partner_service import disable_codes
+from frostgate_server.storage.backend import open_offline
 from frostgate_server.storage.backends import find_backend
 from frostgate_server.storage.head import read_heads
 
@@ -75,12 +75,7 @@ def _recover(options: argparse.Namespace) -> None:
 
 
 def _disable_codes(options: argparse.Namespace) -> None:
-    backend = find_backend(_database(options))
-    backend.ensure_exists()
-    with (
-        closing(backend.reserve(create=False)),
-        closing(backend.join(backend.prepare(create=False), nullcontext)) as store,
-    ):
+    with open_offline(find_backend(_database(options))) as store:
         try:
             disable_codes(store, options.partner)
         except FrostgateError as error:
