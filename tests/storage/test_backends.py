@@ -101,8 +101,9 @@ def test_a_missing_database_is_made_only_where_that_is_asked_for(backend: Backen
 def test_a_missing_database_is_refused_and_not_made(
     backend: Backend, tmp_path: Path, use: Callable[[Backend, Path], object]
 ) -> None:
-    with pytest.raises(StartupError, match="does not exist: "):
+    with pytest.raises(StartupError, match="does not exist: ") as refused:
         use(backend, tmp_path / "copy.db")
+    assert "--create" not in str(refused.value)
     assert list(tmp_path.rglob("*.db*")) == []
 
 
