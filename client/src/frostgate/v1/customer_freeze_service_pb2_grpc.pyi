@@ -46,6 +46,10 @@ class CustomerFreezeServiceStub:
     (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
     request. Where codes are not enabled, one that is given is ignored.
 
+    A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
+    same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
+    A caller without identity or role learns nothing about its request.
+
     A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
     others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
     were its partners', and an empty list for others.
@@ -152,6 +156,10 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
     request. Where codes are not enabled, one that is given is ignored.
 
+    A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
+    same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
+    A caller without identity or role learns nothing about its request.
+
     A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
     others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
     were its partners', and an empty list for others.
@@ -253,6 +261,10 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
     PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
     (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
     request. Where codes are not enabled, one that is given is ignored.
+
+    A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
+    same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
+    A caller without identity or role learns nothing about its request.
 
     A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
     others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
