@@ -41,12 +41,11 @@ def test_a_batch_that_only_validates_changes_nothing(client: Any) -> None:
     would_be = client.batch_freeze_customers(
         customer_ids=ids, scope=FreezeScope.ACCOUNT, reason="unpaid", validate_only=True
     )
-    first, second, third = would_be.results
-    assert first.customer.freeze_state is FreezeState.ACCOUNT_FROZEN
-    assert (second.error.reason, third.error.reason) == ("ALREADY_FROZEN", "CUSTOMER_NOT_FOUND")
+    assert would_be.results[normal].freeze_state is FreezeState.ACCOUNT_FROZEN
+    assert (would_be.results[frozen].reason, would_be.results[unknown].reason) == ("ALREADY_FROZEN", "CUSTOMER_NOT_FOUND")
     assert [client.get_customer(customer_id=customer_id) for customer_id in ids[:2]] == before
     lifted = client.batch_unfreeze_customers(
         customer_ids=[frozen], scope=FreezeScope.ACCOUNT, reason="paid", validate_only=True
     )
-    assert lifted.results[0].customer.freeze_state is FreezeState.NORMAL
+    assert lifted.results[frozen].freeze_state is FreezeState.NORMAL
     assert client.get_customer(customer_id=frozen).freeze_state is FreezeState.ACCOUNT_FROZEN

@@ -1,6 +1,7 @@
 """What frostgate asks of its storage. A store that keeps these promises can take SQLite's place.
 
-Errors: every call may raise StorageUnavailable, and then has changed nothing. Only `run_transaction` may raise OutcomeUnknown.
+Errors: every call may raise StorageUnavailable, and then has changed nothing. Only `run_transaction` may raise
+OutcomeUnknown.
 """
 
 from collections.abc import Callable
@@ -80,7 +81,7 @@ class Store(Protocol):
         """The customer's freeze state (None: unknown) and the revision of the state of the store that says so."""
 
     def get_freeze_states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
-        """As `get_freeze_state`, for many customers at one revision, in the order asked. An id may stand there twice."""
+        """As `get_freeze_state`, for many customers at one revision, in the order asked. An id may be there twice."""
 
     def get_revision(self) -> int:
         """The revision of the last change; 0 where nothing ever changed."""
