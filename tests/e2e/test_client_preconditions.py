@@ -42,7 +42,8 @@ def test_a_batch_that_only_validates_changes_nothing(client: Any) -> None:
         customer_ids=ids, scope=FreezeScope.ACCOUNT, reason="unpaid", validate_only=True
     )
     assert would_be.results[normal].freeze_state is FreezeState.ACCOUNT_FROZEN
-    assert (would_be.results[frozen].reason, would_be.results[unknown].reason) == ("ALREADY_FROZEN", "CUSTOMER_NOT_FOUND")
+    assert would_be.results[frozen].reason == "ALREADY_FROZEN"
+    assert would_be.results[unknown].reason == "CUSTOMER_NOT_FOUND"
     assert [client.get_customer(customer_id=customer_id) for customer_id in ids[:2]] == before
     lifted = client.batch_unfreeze_customers(
         customer_ids=[frozen], scope=FreezeScope.ACCOUNT, reason="paid", validate_only=True
