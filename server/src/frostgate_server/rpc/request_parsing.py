@@ -1,5 +1,7 @@
 """Requests to commands and queries: one function for each request message. Each raises InvalidFields."""
 
+from typing import TypeVar
+
 from frostgate.v1 import customer_freeze_service_pb2 as pb
 
 from frostgate_server.domain.enums import FreezeScope, FreezeState, VerificationAction
@@ -17,6 +19,9 @@ from frostgate_server.services.customer_queries import CustomerListing, EventLis
 from frostgate_server.storage.queries import EventFilter
 
 from .field_validation import LARGEST_BATCH, FieldValidator
+
+_Change = TypeVar("_Change", FreezeCommand, UnfreezeCommand)
+_Batch = TypeVar("_Batch", BatchFreezeCommand, BatchUnfreezeCommand)
 
 _OneCustomerRequest = pb.DisassociateCustomerRequest | pb.FreezeCustomerRequest | pb.UnfreezeCustomerRequest
 
@@ -42,53 +47,19 @@ def parse_disassociate(request: pb.DisassociateCustomerRequest) -> DisassociateC
 
 
 def parse_freeze(request: pb.FreezeCustomerRequest) -> FreezeCommand:
-    with FieldValidator() as fields:
-        return FreezeCommand(
-            customer_ids=(fields.id("customer_id", request.customer_id),),
-            scope=fields.word("scope", request.scope, FreezeScope),
-            reason=fields.reason("reason", request.reason),
-            verification_code=fields.code("verification_code", request.verification_code),
-            request_id=fields.request_id("request_id", request.request_id),
-            expected_revision=_expected_revision(fields, request),
-            validate_only=request.validate_only,
-        )
+    return _parse_change(FreezeCommand, request)
 
 
 def parse_unfreeze(request: pb.UnfreezeCustomerRequest) -> UnfreezeCommand:
-    with FieldValidator() as fields:
-        return UnfreezeCommand(
-            customer_ids=(fields.id("customer_id", request.customer_id),),
-            scope=fields.word("scope", request.scope, FreezeScope),
-            reason=fields.reason("reason", request.reason),
-            verification_code=fields.code("verification_code", request.verification_code),
-            request_id=fields.request_id("request_id", request.request_id),
-            expected_revision=_expected_revision(fields, request),
-            validate_only=request.validate_only,
-        )
+    return _parse_change(UnfreezeCommand, request)
 
 
 def parse_batch_freeze(request: pb.BatchFreezeCustomersRequest) -> BatchFreezeCommand:
-    with FieldValidator() as fields:
-        return BatchFreezeCommand(
-            customer_ids=tuple(fields.ids("customer_ids", request.customer_ids)),
-            scope=fields.word("scope", request.scope, FreezeScope),
-            reason=fields.reason("reason", request.reason),
-            verification_code=fields.code("verification_code", request.verification_code),
-            request_id=fields.request_id("request_id", request.request_id),
-            validate_only=request.validate_only,
-        )
+    return _parse_batch(BatchFreezeCommand, request)
 
 
 def parse_batch_unfreeze(request: pb.BatchUnfreezeCustomersRequest) -> BatchUnfreezeCommand:
-    with FieldValidator() as fields:
-        return BatchUnfreezeCommand(
-            customer_ids=tuple(fields.ids("customer_ids", request.customer_ids)),
-            scope=fields.word("scope", request.scope, FreezeScope),
-            reason=fields.reason("reason", request.reason),
-            verification_code=fields.code("verification_code", request.verification_code),
-            request_id=fields.request_id("request_id", request.request_id),
-            validate_only=request.validate_only,
-        )
+    return _parse_batch(BatchUnfreezeCommand, request)
 
 
 def parse_get_customer(request: pb.GetCustomerRequest) -> str:
@@ -168,6 +139,33 @@ def parse_send_code(request: pb.SendVerificationCodeRequest) -> Purpose:
             most = 1 if action is VerificationAction.DISASSOCIATE else LARGEST_BATCH
             fields.ids("customer_ids", customer_ids, most)
         return Purpose.of(partner_id, action, customer_ids, scope)
+
+
+def _parse_change(kind: type[_Change], request: pb.FreezeCustomerRequest | pb.UnfreezeCustomerRequest) -> _Change:
+    with FieldValidator() as fields:
+        return kind(
+            customer_ids=(fields.id("customer_id", request.customer_id),),
+            scope=fields.word("scope", request.scope, FreezeScope),
+            reason=fields.reason("reason", request.reason),
+            verification_code=fields.code("verification_code", request.verification_code),
+            request_id=fields.request_id("request_id", request.request_id),
+            expected_revision=_expected_revision(fields, request),
+            validate_only=request.validate_only,
+        )
+
+
+def _parse_batch(
+    kind: type[_Batch], request: pb.BatchFreezeCustomersRequest | pb.BatchUnfreezeCustomersRequest
+) -> _Batch:
+    with FieldValidator() as fields:
+        return kind(
+            customer_ids=tuple(fields.ids("customer_ids", request.customer_ids)),
+            scope=fields.word("scope", request.scope, FreezeScope),
+            reason=fields.reason("reason", request.reason),
+            verification_code=fields.code("verification_code", request.verification_code),
+            request_id=fields.request_id("request_id", request.request_id),
+            validate_only=request.validate_only,
+        )
 
 
 def _expected_revision(fields: FieldValidator, request: _OneCustomerRequest) -> int | None:
