@@ -1,6 +1,7 @@
 """Writes what the pages take from the code, such as the table of settings: `make docs`.
 
 A generated block stands between `<!-- generated: NAME -->` and `<!-- end -->`, and NAME is a key of BLOCKS.
+The version of the policy in answers is kept current too, and
 `docs/first-calls.txt` is generated as a whole. With --check nothing is written: the differences are printed, and the
 exit status is 1 if there are any.
 """
@@ -58,6 +59,9 @@ _BLOCK = re.compile(r"^(<!-- generated: ([a-z-]+) -->\n).*?(?=^<!-- end -->$)", 
 _BEGINNING = re.compile(r"^<!-- generated: ", re.MULTILINE)
 _END = re.compile(r"^<!-- end -->$", re.MULTILINE)
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+_POLICY_VERSION = re.compile(r'(?<="policy_version": ")[0-9a-f]{16}(?=")')
+"""That of the built-in policy, as answers in console blocks show it."""
+
 _COMMAND_IN_HELP = re.compile(r"^ {4}([a-z-]+)\b", re.MULTILINE)
 
 
@@ -166,6 +170,7 @@ def generated_pages(directory: Path) -> dict[Path, str]:
     """The text of each page in which something is generated. Raises UnusablePages."""
     pages = {}
     used: set[str] = set()
+    policy_version = load(None, Decision.DENY).version
     for path in sorted([*directory.glob("*.md"), *directory.glob("docs/*.md"), *directory.glob("client/*.md")]):
         text = path.read_text()
         names = [found[2] for found in _BLOCK.finditer(text)]
@@ -173,7 +178,8 @@ def generated_pages(directory: Path) -> dict[Path, str]:
             raise UnusablePages(f"{path}: unknown generated blocks: {', '.join(sorted(unknown))}")
         if not len(names) == len(_BEGINNING.findall(text)) == len(_END.findall(text)):
             raise UnusablePages(f"{path}: each generated block needs its own <!-- generated: NAME --> and <!-- end -->")
-        if names:
+        if names or _POLICY_VERSION.search(text):
+            text = _POLICY_VERSION.sub(policy_version, text)
             pages[path] = _BLOCK.sub(lambda found: found[1] + BLOCKS[found[2]](), text)
             used.update(names)
     if unused := BLOCKS.keys() - used:

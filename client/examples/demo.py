@@ -98,13 +98,20 @@ def read_the_record(client: Client) -> None:
         print(f"  {event.revision:2} {event.action}{scope}: {event.reason}")
 
 
+SHOWN = (
+    *(Operation.PURCHASE, Operation.RENEW, Operation.UNSUBSCRIBE, Operation.MODIFY_SPECIFICATIONS),
+    *(Operation.CHANGE_TO_PAY_PER_USE, Operation.CHANGE_TO_YEARLY_MONTHLY, Operation.RENAME, Operation.VIEW),
+    *(Operation.OPERATE, Operation.DELETE, Operation.ACCESS),
+)
+
+
 def check_everything(client: Client) -> None:
     """One batch decides on every operation that exists for a billing mode."""
     for mode in (BillingMode.SPOT, BillingMode.YEARLY_MONTHLY):
-        batch = client.batch_check_operations([Check("c-1001", operation, mode) for operation in Operation])
+        batch = client.batch_check_operations([Check("c-1001", operation, mode) for operation in SHOWN])
         allowed: list[str] = []
         denied: list[str] = []
-        for operation, result in zip(Operation, batch.results, strict=True):
+        for operation, result in zip(SHOWN, batch.results, strict=True):
             if isinstance(result, frostgate.FrostgateError):
                 continue  # the operation does not exist for this billing mode
             (allowed if result.allowed else denied).append(operation)

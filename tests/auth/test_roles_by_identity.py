@@ -28,7 +28,7 @@ def roles_of(method: str) -> set[Role]:
         return set(Role)
     if METHODS[method].containing_service.name == "PolicyDecisionService":
         return DECIDE
-    return READ if method.startswith(("Get", "List")) else CHANGE
+    return READ if method.startswith(("Get", "List", "Count")) else CHANGE
 
 
 def those_of(role: Role) -> dict[str, str]:

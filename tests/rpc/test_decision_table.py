@@ -56,7 +56,7 @@ def test_a_check_is_answered_as_its_cell_says(server: ServerProcess, customers: 
 
 def test_a_batch_answers_every_cell_in_the_order_asked(calls: Calls, customers: dict[str, str]) -> None:
     batch = calls.batch_check([check_at(place, customers[place[0]]) for place in ALL_PLACES])
-    assert len(batch.results) == len(ALL_PLACES) == 99
+    assert len(batch.results) == len(ALL_PLACES)
     for place, result in zip(ALL_PLACES, batch.results, strict=True):
         if place in CELLS:
             assert_is_that_of_the_cell(result.response, place)

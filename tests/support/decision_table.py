@@ -99,7 +99,7 @@ def _all_places() -> dict[Place, Expected | None]:
 
 
 ALL_PLACES = _all_places()
-"""3 states × 3 modes × 11 operations. None: the operation does not exist for the mode."""
+"""Every state, mode and operation. None: the operation does not exist for the mode."""
 
 CELLS = {place: expected for place, expected in ALL_PLACES.items() if expected is not None}
 NO_CELLS = [place for place, expected in ALL_PLACES.items() if expected is None]

@@ -17,6 +17,7 @@ from frostgate_server.domain.errors import (
     OutcomeUnknown,
     Overloaded,
     PartnerMismatch,
+    StartupError,
     StorageUnavailable,
 )
 from frostgate_server.domain.verification_errors import (
@@ -119,3 +120,10 @@ def test_a_bug_is_internal_and_only_the_log_knows_more(caplog: pytest.LogCapture
     assert "secret" not in str(status)
     assert call_id in caplog.text
     assert "KeyError: 'secret'" in caplog.text
+
+
+def test_a_method_without_a_row_in_the_method_table_keeps_the_server_from_starting() -> None:
+    with ThreadPool("test", 1, 1) as pool:
+        shared = HandlerContext(1, {"bulk": pool}, AnonymousAuthenticator(), cast(RefusalAudit, NoRefusals()))
+        with pytest.raises(StartupError, match=r"CountCustomers has no row in the method table, rpc/methods\.py"):
+            MethodHandler("CountCustomers", lambda *_: ListRulesRequest(), ListRulesRequest, shared)

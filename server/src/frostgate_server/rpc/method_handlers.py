@@ -17,7 +17,14 @@ from grpc_status import rpc_status
 
 from frostgate_server.auth.interface import Authenticator
 from frostgate_server.domain.caller import Caller
-from frostgate_server.domain.errors import FieldViolation, FrostgateError, InternalError, InvalidFields, Overloaded
+from frostgate_server.domain.errors import (
+    FieldViolation,
+    FrostgateError,
+    InternalError,
+    InvalidFields,
+    Overloaded,
+    StartupError,
+)
 from frostgate_server.services.refusal_audit import RefusalAudit
 
 from .methods import METHODS
@@ -54,8 +61,10 @@ class MethodHandler:
     """Answers the calls of one method: identity and role first, then the servicer. Every error becomes a status."""
 
     def __init__(self, name: str, method: ServicerMethod, request_class: type[Message], shared: HandlerContext) -> None:
-        """Serves the method by its row of the method table."""
-        row = METHODS[name]
+        """Serves the method by its row of the method table. Raises StartupError if it has none."""
+        row = METHODS.get(name)
+        if row is None:
+            raise StartupError(f"{name} has no row in the method table, rpc/methods.py")
         self._name = name
         self._roles = row.roles
         self._largest_request = row.largest_request
@@ -100,7 +109,7 @@ class MethodHandler:
 
 
 def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: object, shared: HandlerContext) -> None:
-    """Serves each RPC of a service with the servicer's method of its name. Raises KeyError for one without a row."""
+    """Serves each RPC of a service with the servicer's method of its name. Raises StartupError for one without row."""
     handlers = {}
     for method in service.methods:
         request_class = GetMessageClass(method.input_type)
