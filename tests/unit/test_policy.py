@@ -187,15 +187,12 @@ def test_whatever_silent_cells_are_changed_the_rest_stays_and_frozen_resources_a
         assert any(
             cell.freeze_state is FreezeState.ACCOUNT_AND_RESOURCES_FROZEN
             and decision is Decision.ALLOW
-            and changes.get(
-                account := replace(cell, freeze_state=FreezeState.ACCOUNT_FROZEN), BUILT_IN[account].decision
-            )
-            is Decision.DENY
+            and decided(replace(cell, freeze_state=FreezeState.ACCOUNT_FROZEN), changes) is Decision.DENY
             for cell, decision in changes.items()
         )
         return
     for cell, rule in rules.items():
-        if changes.get(cell, BUILT_IN[cell].decision) is BUILT_IN[cell].decision:
+        if decided(cell, changes) is BUILT_IN[cell].decision:
             assert rule == BUILT_IN[cell]
         else:
             assert (rule.decision, rule.basis) == (changes[cell], RuleBasis.OVERRIDE)
