@@ -17,7 +17,7 @@ from benchmarks.subjects import Frostgate
 from support.runner.built_once import built_once
 
 CUSTOMERS = 3
-SECONDS = 0.1
+SECONDS = 0.5
 
 TLS, MTLS, TOKEN = WAYS[1], WAYS[2], WAYS[3]
 NEW_TOKENS = next(way for way in WAYS if way.new)

@@ -24,7 +24,7 @@ import (
 )
 
 // timeout is how long an operation may be held up by its check. A call without a deadline may wait for ever.
-const timeout = 2 * time.Second
+const timeout = 5 * time.Second
 
 // outcome is what came of a check: one of the two.
 type outcome struct {

@@ -8,7 +8,7 @@ import grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 
 // How long an operation may be held up by its check. A call without a deadline may wait for ever.
-const TIMEOUT_MS = 2000;
+const TIMEOUT_MS = 5000;
 
 const definition = loadSync(["frostgate/v1/policy_decision_service.proto", "google/rpc/error_details.proto"], {
   includeDirs: [fileURLToPath(new URL("proto", import.meta.url))],
