@@ -109,7 +109,7 @@ class MethodHandler:
 
 
 def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: object, shared: HandlerContext) -> None:
-    """Serves each RPC of a service with the servicer's method of its name. Raises StartupError for one without row."""
+    """Serves each RPC of a service with the servicer's method of its name. Raises StartupError if one has no row."""
     handlers = {}
     for method in service.methods:
         request_class = GetMessageClass(method.input_type)
