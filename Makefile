@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PROTO_VENV := .venv-proto
+# The oldest gRPC that the server allows, and the protobuf of its time.
+OLDEST_VENV := .venv-oldest
+OLDEST := grpcio==1.78.0 grpcio-health-checking==1.78.0 grpcio-reflection==1.78.0 grpcio-status==1.78.0 protobuf==6.33.6
 GENERATED  := client/src/frostgate/v1 client/src/frostgate/enums.py client/src/frostgate/client.py \
     client/src/frostgate/connection.py server/src/frostgate_server/domain/enums.py
 TRIAL ?= build/trial
@@ -17,8 +20,9 @@ RAW_RESULT = --override-ini=junit_logging=all \
 PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run demo certificates test test-long docs lint proto check-proto check-breaking \
-    bench compare freshness profile campaign-bench campaign-compare campaign-freshness campaign-profile campaign-chaos campaign-damage \
+.PHONY: help setup tools run demo certificates test test-long test-oldest test-java docs lint proto check-proto check-breaking \
+    bench compare freshness profile campaign-bench campaign-compare campaign-freshness campaign-profile campaign-overload \
+    campaign-memory campaign-connections campaign-resets campaign-chaos campaign-damage campaign-tampering \
     campaign-soak clean
 
 help: ## List the targets
@@ -43,9 +47,16 @@ test: setup ## Run every kind of test in its short form: at most 5 minutes
 	$(GRPCURL_WITH_GO)
 	$(PYTEST) $(PYTEST_OPTIONS)
 
-test-long: setup ## Run kills, durability and fuzz in their long form: at most 25 minutes
+test-long: setup test-oldest ## Run kills, durability and fuzz in their long form: at most 25 minutes
 	$(GRPCURL_WITH_GO)
 	$(PYTEST) --long -m long $(PYTEST_OPTIONS)
+
+test-oldest: $(OLDEST_VENV)/.complete ## Run the tests of the wire and of identities on the oldest gRPC that is allowed
+	$(OLDEST_VENV)/bin/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal $(PYTEST_OPTIONS) \
+	    tests/rpc tests/auth tests/unit/test_grpc_internals.py
+
+test-java: setup ## Run a caller in Java against a server: needs a JDK and Maven
+	$(BIN)/pytest tests/callers/java/caller_in_java.py
 
 docs: setup ## Write the tables and blocks of the pages that are generated from the code
 	$(BIN)/python docs/generate.py
@@ -73,8 +84,8 @@ check-breaking: setup ## Check that the last change of the protos breaks no call
 
 # Campaigns take from minutes to hours. CI never runs them.
 bench: campaign-bench
-campaign-bench: setup ## Measure against a bare gRPC server and what identities cost, and write down the results
-	$(BIN)/python tests/benchmarks/run.py
+campaign-bench: setup ## Measure against bare gRPC servers and what identities cost, or beside PEERS=FILE
+	$(BIN)/python tests/benchmarks/run.py $(if $(PEERS),--peers '$(PEERS)')
 
 compare: campaign-compare
 campaign-compare: setup ## Measure HEAD in pairs with BASE=COMMIT, or one build with ARGS and BASE_ARGS
@@ -90,17 +101,34 @@ profile: campaign-profile
 campaign-profile: setup ## Measure where the time of a check goes, and write it down
 	$(BIN)/python tests/benchmarks/profile_checks.py
 
-campaign-chaos: setup ## Kill and restart a server 2,000 times under clients that go on calling
-	$(BIN)/pytest --long --times=7 tests/e2e/test_client_restarts.py $(RAW_RESULT)
+campaign-overload: setup ## Put 5 and 20 times the callers that saturate a server on it, of HEAD or of COMMIT
+	$(BIN)/python tests/benchmarks/overload.py --commit='$(COMMIT)' --args='$(ARGS)' \
+	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(LOOPS),--loops $(LOOPS))
 
-campaign-damage: setup ## Damage a database in 250,000 ways, and have verify find each
-	$(BIN)/pytest --long --times=25 -m long -k "tampering or flipped" tests/storage $(RAW_RESULT)
+campaign-memory: setup ## See whether the memory of a worker grows in a million checks, beside grpcio's own server
+	$(BIN)/python tests/benchmarks/memory.py
+
+campaign-connections: setup ## Measure the memory that a connection without calls takes
+	$(BIN)/python tests/benchmarks/idle_connections.py
+
+campaign-resets: setup ## Measure checks beside calls that are reset as soon as they are sent
+	$(BIN)/python tests/benchmarks/reset_storms.py
+
+campaign-chaos: setup ## Kill and restart a server 2,000 times under clients that go on calling
+	$(BIN)/pytest --long --times=25 tests/e2e/test_client_restarts.py $(RAW_RESULT)
+
+campaign-damage: setup ## Damage a database in 2,000 ways, at rest and while it is served, and check every frozen customer
+	$(BIN)/python tests/benchmarks/damage.py $(if $(DAMAGES),--damages $(DAMAGES)) \
+	    $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(SEED),--seed $(SEED))
+
+campaign-tampering: setup ## Tamper with a database in 250,000 ways, and have verify find each
+	$(BIN)/pytest --long --times=100 -m long -k "tampering or flipped" tests/storage $(RAW_RESULT)
 
 campaign-soak: setup ## Compare a server with its model for hours
 	$(BIN)/pytest --long --times=100 tests/e2e/test_customer_life_stateful.py $(RAW_RESULT)
 
 clean: ## Remove what was built; data/ stays
-	rm -rf $(VENV) $(PROTO_VENV) .tools build dist
+	rm -rf $(VENV) $(PROTO_VENV) $(OLDEST_VENV) .tools build dist
 
 $(VENV)/.complete: pyproject.toml client/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -109,6 +137,14 @@ $(VENV)/.complete: pyproject.toml client/pyproject.toml constraints.txt
 	    || { echo 'frostgate needs Python with venv: on Debian, `apt-get install python3-venv`'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt -e ./client -e '.[dev]'
+	@touch $@
+
+$(OLDEST_VENV)/.complete: pyproject.toml client/pyproject.toml constraints.txt Makefile
+	$(PYTHON) -m venv $(OLDEST_VENV)
+	grep -Ev '^(grpcio|protobuf)' constraints.txt > $(OLDEST_VENV)/constraints.txt
+	printf '%s\n' $(OLDEST) >> $(OLDEST_VENV)/constraints.txt
+	$(OLDEST_VENV)/bin/pip install --quiet --disable-pip-version-check --constraint $(OLDEST_VENV)/constraints.txt \
+	    -e ./client -e . aiosmtpd h2 hypothesis pytest pytest-timeout pytest-xdist
 	@touch $@
 
 .tools/grpcurl:

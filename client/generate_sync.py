@@ -19,18 +19,15 @@ RULES = [
     (r"AsyncIterator, Iterable", "Iterable, Iterator"),
     (r"AsyncIterator", "Iterator"),
     (r"for item in items:\n +yield item", "yield from items"),
-    (r"import asyncio", "import time"),
+    (r"import asyncio\nimport os", "import os\nimport time"),
     (r"asyncio\.sleep", "time.sleep"),
-    (r"grpc\.aio\.", "grpc."),
-    (r"channel\.close\(None\)", "channel.close()"),
-    (r"\.aio_connection", ".connection"),
+    (r"\.aio_(connection|channel)", r".\1"),
     (
         r'"""The asynchronous client: the same methods as frostgate.Client, to be awaited."""',
         '"""The synchronous client."""',
     ),
     (r"asynchronous", "synchronous"),
     (r"from one event loop", "from as many threads as you like"),
-    (r" To be made where the event loop runs\.", ""),
 ]
 """Patterns of the asynchronous client, and what the synchronous one has instead."""
 

@@ -114,7 +114,7 @@ def errors() -> str:
     for module in iter_modules(domain.__path__, "frostgate_server.domain."):
         import_module(module.name)
     # The caller of a cancelled call is gone.
-    received = [(status_code(error), error.reason) for error in error_classes() if error is not CallerCancelled]
+    received = {(status_code(error), error.reason) for error in error_classes() if error is not CallerCancelled}
     rows: dict[tuple[str, str], list[str]] = {}
     for code, reason in sorted(received, key=lambda error: (int(error[0].value[0]), error[1])):
         rows.setdefault((code.name, REPEAT.get(reason) or REPEAT[code.name]), []).append(reason)
@@ -144,13 +144,14 @@ def layers() -> str:
 
 
 def packages() -> str:
-    """The packages of the server with their docstrings, by layer."""
+    """The packages of the server with their docstrings, by layer. Those within a package follow it."""
     rows = []
     for number, names in enumerate(layers_of_packages(), start=1):
         for name in names:
-            source = (ROOT / PACKAGES / name / "__init__.py").read_text()
-            holds = (ast.get_docstring(ast.parse(source)) or "").replace("\n", " ")
-            rows.append((str(number), f"[{name}](../{PACKAGES}/{name})", holds))
+            for source in sorted((ROOT / PACKAGES / name).rglob("__init__.py")):
+                path = source.parent.relative_to(ROOT / PACKAGES)
+                holds = (ast.get_docstring(ast.parse(source.read_text())) or "").replace("\n", " ")
+                rows.append((str(number), f"[{path}](../{PACKAGES}/{path})", holds))
     return table(("layer", "package", "holds"), rows)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from support.calls import Calls
-from support.server_process import ServerProcess
+from support.server_process import TWO_WORKERS, ServerProcess
 
 pytest_plugins = [
     "support.runner.sizes",
+    "support.runner.dispatches",
     "support.runner.hanging_tests",
     "support.runner.leftover_processes",
     "support.runner.time_budgets",
@@ -20,9 +21,9 @@ TOOLS = Path(__file__).parent.parent / ".tools"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server(tmp_path_factory: pytest.TempPathFactory, dispatch: str) -> Iterator[ServerProcess]:
     """A server that the tests of a module share: each takes customers of its own."""
-    with ServerProcess(tmp_path_factory.mktemp("server") / "frostgate.db") as process:
+    with ServerProcess(tmp_path_factory.mktemp(dispatch) / "frostgate.db", TWO_WORKERS) as process:
         yield process
 
 

@@ -8,9 +8,9 @@ from support.server_process import ServerProcess
 
 
 @pytest.fixture(scope="module")
-def access(tmp_path_factory: pytest.TempPathFactory) -> Access:
+def access(tmp_path_factory: pytest.TempPathFactory, dispatch: str) -> Access:
     """The keys, certificates and callers of the module's server."""
-    return Access(tmp_path_factory.mktemp("access"))
+    return Access(tmp_path_factory.mktemp(dispatch))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -115,10 +116,13 @@ def test_a_refusal_names_the_caller_and_the_method_and_nothing_of_a_bad_token(
     assert messages == {"The caller must identify itself: send a valid bearer token over TLS."}
 
 
-def test_no_token_is_in_the_log(access: Access, server: ServerProcess) -> None:
+def test_no_token_is_in_the_log(tmp_path: Path) -> None:
+    access = Access(tmp_path)
     text = token("operator", access.key, aud="another")
-    assert outcome(server, "ListRules", bearer(text)) == "UNAUTHENTICATED"
-    log = server.log.read_text()
+    with access.server() as server:
+        assert outcome(server, "ListRules", bearer(text)) == "UNAUTHENTICATED"
+        assert server.stop() == 0
+        log = server.log.read_text()
     assert "refused: " in log
     assert text not in log
     assert not any(part in log for part in text.split("."))

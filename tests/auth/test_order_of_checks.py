@@ -12,6 +12,8 @@ from support.processes import PATIENCE
 from support.server_process import Connection, ServerProcess
 from support.statuses import error_info, status_of
 
+pytestmark = pytest.mark.both_dispatches(short=False)
+
 NOT_A_MESSAGE = b"\xff\xff"
 EMPTY = b""
 TOO_LARGE_FOR_ITS_METHOD = CheckOperationRequest(resource_id="x" * 200_000).SerializeToString()

@@ -161,15 +161,16 @@ def test_a_first_answer_is_given_again_only_while_its_partner_is_the_callers(tmp
     assert again == "PARTNER_MISMATCH"
 
 
-def test_a_first_answer_of_refusals_is_given_again_only_while_its_customers_are_the_callers(tmp_path: Path) -> None:
+def test_a_first_answer_with_refusals_is_given_again_only_while_its_customers_are_the_callers(tmp_path: Path) -> None:
     access = Access(tmp_path)
     names = ["spiffe://test/partner-center"]
     with access.server("--workers=1") as server, access.by_certificate(server, uris=names) as connection:
         calls = Calls(connection)
-        frozen = calls.associate(customer_id=new_id()).customer.customer_id
-        change = {"customer_ids": [frozen], "scope": ACCOUNT, "request_id": str(uuid4())}
+        frozen, normal = (calls.associate(customer_id=new_id()).customer.customer_id for _ in range(2))
+        calls.unfreeze(customer_id=normal)
+        change = {"customer_ids": [frozen, normal], "scope": ACCOUNT, "request_id": str(uuid4())}
         first = calls.batch_freeze(**change)
-        assert first.results[0].HasField("error")
+        assert [result.WhichOneof("result") for result in first.results] == ["error", "customer"]
         assert calls.batch_freeze(**change) == first
         text = access.config.read_text()
         access.config.write_text(text.replace('partners = ["partner"]', 'partners = ["another"]'))

@@ -208,8 +208,12 @@ def test_an_audit_log_that_was_bent_keeps_a_server_from_starting(path: Path) -> 
         )
     path.with_name("frostgate.db-head").write_bytes(head)
     with closing(sqlite3.connect(path)) as connection:
+        ((trigger,),) = connection.execute(
+            "SELECT sql FROM sqlite_schema WHERE name = 'audit_entries_are_not_edited'"
+        ).fetchall()
         connection.execute("DROP TRIGGER audit_entries_are_not_edited")
         connection.execute("UPDATE audit_entries SET principal = 'sub:b'")
+        connection.execute(trigger)
         connection.commit()
     with pytest.raises(StartupError, match="audit entry 1 does not follow the one before"):
         open_store(path, create=False)

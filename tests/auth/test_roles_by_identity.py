@@ -17,6 +17,8 @@ from support.every_call import ADMITTED, EVERY, METHODS, REFLECTION, all_are, ou
 from support.processes import PATIENCE
 from support.server_process import Connection, ServerProcess
 
+pytestmark = pytest.mark.both_dispatches(short=False)
+
 DECIDE = {Role.CONTROL_PLANE, Role.AUDITOR, Role.OPERATOR}
 READ = {Role.PARTNER_CENTER, Role.AUDITOR, Role.OPERATOR}
 CHANGE = {Role.PARTNER_CENTER, Role.OPERATOR}
@@ -35,6 +37,7 @@ def those_of(role: Role) -> dict[str, str]:
     return {method: ADMITTED if role in roles_of(method) else "PERMISSION_DENIED" for method in EVERY}
 
 
+@pytest.mark.both_dispatches
 @pytest.mark.parametrize("role", Role)
 def test_a_certificate_with_a_spiffe_id_gives_the_role(access: Access, server: ServerProcess, role: Role) -> None:
     with access.by_certificate(server, uris=[f"spiffe://test/{role}"]) as caller:
@@ -47,6 +50,7 @@ def test_a_certificate_with_a_host_gives_the_role(access: Access, server: Server
         assert outcomes(caller) == those_of(role)
 
 
+@pytest.mark.both_dispatches
 @pytest.mark.parametrize("role", Role)
 def test_a_token_gives_the_role(access: Access, server: ServerProcess, role: Role) -> None:
     assert outcomes(server, access.token(str(role))) == those_of(role)

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from .identified import PLAINTEXT
+from .subjects import GO_ECHO
 
 Run = dict[str, Any]
 Result = dict[str, Any]
@@ -32,13 +33,18 @@ class Series:
 
     @property
     def is_yardstick(self) -> bool:
-        """Whether others are held against it."""
-        return self.customers is None or self.subject.endswith(f", {PLAINTEXT.name}")
+        """Whether others are compared with it."""
+        return self.subject.startswith(("echo ", GO_ECHO)) or self.subject.endswith(f", {PLAINTEXT.name}")
+
+    @property
+    def has_cpu(self) -> bool:
+        """Whether the server's processes were known, so that their CPU could be counted."""
+        return any(run["server_cpu_seconds"] for run in self.runs)
 
     @property
     def label(self) -> str:
         """What tells it from the others of its scenario."""
-        kind = {"batch": f"batches of {self.calls['batch']:,}", "check": "checks", "change": "changes"}
+        kind = {"batch": f"batches of {self.calls['batch']:,}", "check": "checks", "change": "changes", "call": "calls"}
         others = {"batch": "batches of 1,000", "change": "changes", "list": "listings", "reflect": "reflection streams"}
         beside = f", beside {self.beside['callers']} callers of {others[self.beside['kind']]}" if self.beside else ""
         return f"{self.subject}: {kind[self.calls['kind']]}{beside}"
@@ -77,8 +83,10 @@ def items(run: Run) -> float:
 
 
 def cpu_us(run: Run) -> float:
-    """Microseconds of all the server's processes for a call."""
-    return float(run["server_cpu_seconds"]) * 1e6 / (rate(run) * float(run["seconds"]))
+    """Microseconds of all the server's processes for a call. Calls beside the measured ones count too."""
+    groups = [run["measured"], *([run["beside"]] if "beside" in run else [])]
+    calls = sum(group["statuses"].get("OK", 0) for group in groups)
+    return float(run["server_cpu_seconds"]) * 1e6 / float(calls)
 
 
 def load_cpu_us(run: Run) -> float:
@@ -86,9 +94,19 @@ def load_cpu_us(run: Run) -> float:
     return float(run["load_cpu_seconds"]) * 1e6 / (rate(run) * float(run["seconds"]))
 
 
+def p50_ms(run: Run) -> float:
+    """Milliseconds in which half of the calls are answered."""
+    return float(run["measured"]["latency_p50_ns"]) / 1e6
+
+
 def p99_ms(run: Run) -> float:
-    """Milliseconds."""
+    """Milliseconds in which all but one of a hundred are."""
     return float(run["measured"]["latency_p99_ns"]) / 1e6
+
+
+def longest_ms(run: Run) -> float:
+    """Milliseconds of the slowest."""
+    return float(run["measured"]["latency_max_ns"]) / 1e6
 
 
 def scenarios(result: Result) -> list[str]:
@@ -129,12 +147,36 @@ def bars(result: Result) -> list[Bar]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The series of the checks of so many callers: the best echo, the limit where it was measured, and the others."""
+
+    callers: int
+    best_echo: Series
+    limit: Series | None
+    frostgates: list[Series]
+    peers: list[Series]
+
+
+def checks(result: Result) -> list[Checks]:
+    """The checks for each number of callers, ascending."""
+    return [_checks(result, callers) for callers in check_callers(result)]
+
+
+def _checks(result: Result, callers: int) -> Checks:
+    every = series(result, f"checks, {callers} at once")
+    limits = [one for one in every if one.subject == GO_ECHO]
+    best_echo, *_ = (one for one in every if one.subject.startswith("echo "))
+    frostgates = [one for one in every if one.customers is not None]
+    peers = [one for one in every if one.calls["kind"] == "call"]
+    return Checks(callers, best_echo, limits[0] if limits else None, frostgates, peers)
+
+
 def _check_bars(result: Result) -> list[Bar]:
     found = []
-    for callers in check_callers(result):
-        echo, smallest, *_ = series(result, checks_scenario(callers))
-        what = f"CheckOperation, {callers} at once: checks/s, to the best echo's"
-        found.append(Bar(what, ratio(smallest, echo, rate), 0.90, at_least=True))
+    for one in checks(result):
+        what = f"CheckOperation, {one.callers} at once: checks/s, to the best echo's"
+        found.append(Bar(what, ratio(one.frostgates[0], one.best_echo, rate), 0.90, at_least=True))
     echo, frostgate = series(result, "half load")
     what = "CheckOperation at half load: p99, to the echo's"
     return [*found, Bar(what, ratio(frostgate, echo, p99_ms), 2.0, at_least=False)]
@@ -150,9 +192,9 @@ def _batch_bars(result: Result) -> list[Bar]:
 
 def _size_bars(result: Result) -> list[Bar]:
     found = []
-    for callers in check_callers(result):
-        _, smallest, *_, largest = series(result, checks_scenario(callers))
-        what = f"{largest.customers:,} customers, {callers} at once: checks/s, to those with {smallest.customers:,}"
+    for one in checks(result):
+        smallest, *_, largest = one.frostgates
+        what = f"{largest.customers:,} customers, {one.callers} at once: checks/s, to those with {smallest.customers:,}"
         found.append(Bar(what, ratio(largest, smallest, rate), 0.90, at_least=True))
     most = max(start["customers"] for start in result["starts"])
     start = spread(start["seconds"] for start in result["starts"] if start["customers"] == most)
@@ -166,7 +208,7 @@ def _size_bars(result: Result) -> list[Bar]:
 
 def _change_bars(result: Result) -> list[Bar]:
     together, alone = series(result, "changes, 64 at once")
-    longest = of(together, lambda run: float(run["measured"]["latency_max_ns"]) / 1e6)
+    longest = of(together, longest_ms)
     quiet, busy = series(result, "during changes")
     return [
         Bar(
@@ -197,8 +239,3 @@ def _other_bars(result: Result) -> list[Bar]:
 def check_callers(result: Result) -> list[int]:
     """Numbers of callers for which checks were measured, ascending."""
     return sorted({run["calls"]["callers"] for run in result["runs"] if run["scenario"].startswith("checks, ")})
-
-
-def checks_scenario(callers: int) -> str:
-    """The name of the scenario with so many callers."""
-    return f"checks, {callers} at once"

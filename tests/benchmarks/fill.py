@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -35,8 +36,10 @@ class OpenTransaction:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    def run_transaction(self, work: Callable[[Transaction], _Result]) -> _Result:
-        return work(self._transaction)
+    def submit_transaction(self, work: Callable[[Transaction], _Result]) -> Future[_Result]:
+        done: Future[_Result] = Future()
+        done.set_result(work(self._transaction))
+        return done
 
 
 def filled_database(cache: Path, customers: int) -> Path:
@@ -59,8 +62,8 @@ def _fingerprint() -> str:
     files = [
         Path(__file__),
         Path(hash_chain.__file__),
-        parts / "schema.sql",
-        parts / "migrations.py",
+        parts / "schema" / "schema.sql",
+        parts / "schema" / "migrations.py",
         parts / "row_mapping.py",
     ]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
@@ -77,7 +80,7 @@ def _fill(path: Path, customers: int) -> None:
 
 
 def _add(numbers: range, transaction: Transaction) -> None:
-    # Changes need only `run_transaction` of a store.
+    # Changes need only `submit_transaction` of a store.
     store = cast(Store, OpenTransaction(transaction))
     service = freeze_service(store, timedelta(days=15))
     caller = Caller(waits=lambda: True)
@@ -85,10 +88,10 @@ def _add(numbers: range, transaction: Transaction) -> None:
         customer_id = ID_FORMAT % number
         ids = (customer_id,)
         partner_id = f"partner-{number % _PARTNERS:02d}"
-        service.change_customer(caller, AssociateCommand(customer_ids=ids, partner_id=partner_id))
+        service.change_customer(caller, AssociateCommand(customer_ids=ids, partner_id=partner_id)).result()
         if number % STATES == 0:
             scope, reason = FreezeScope.ACCOUNT, "Debts are paid"
-            service.change_customer(caller, UnfreezeCommand(customer_ids=ids, scope=scope, reason=reason))
+            service.change_customer(caller, UnfreezeCommand(customer_ids=ids, scope=scope, reason=reason)).result()
         elif number % STATES == 2:
             scope, reason = FreezeScope.ACCOUNT_AND_RESOURCES, "Payment is overdue"
-            service.change_customer(caller, FreezeCommand(customer_ids=ids, scope=scope, reason=reason))
+            service.change_customer(caller, FreezeCommand(customer_ids=ids, scope=scope, reason=reason)).result()

@@ -56,14 +56,18 @@ class Load:
 
 
 def built(cache: Path) -> Path:
-    """Builds the program. Raises CannotMeasure."""
+    """Builds the program, and the bare server in Go beside it. Raises CannotMeasure."""
     if shutil.which("go") is None:
         raise CannotMeasure("the load is a Go program, and there is no `go` on the PATH: install Go 1.26 or later")
-    program = cache / "load"
-    build = ["go", "build", "-buildvcs=false", "-o", str(program), "."]
+    build = ["go", "build", "-buildvcs=false", "-o", f"{cache}/", ".", "./echo"]
     if run(*build, cwd=_SOURCE, stderr=_STDERR, timeout=_BUILDING).returncode:
         raise CannotMeasure("the load cannot be built: see what `go build` says above")
-    return program
+    return cache / "load"
+
+
+def go_echo(program: Path) -> Path:
+    """The bare server in Go that was built with the program."""
+    return program.with_name("echo")
 
 
 def go_version() -> str:
@@ -73,12 +77,8 @@ def go_version() -> str:
 
 def outcome(program: Path, server: Running, load: Load) -> dict[str, Any]:
     """Puts the load on a server, and gives what the program tells, with words for numbers. Raises CannotMeasure."""
-    command = [
-        str(program),
-        f"-target={server.address}",
-        f"-server-pids={','.join(map(str, server.pids))}",
-        *load.flags(),
-    ]
+    pids = [f"-server-pids={','.join(map(str, server.pids))}"] if server.pids else []
+    command = [str(program), f"-target={server.address}", *pids, *load.flags()]
     ended = run(*command, stderr=_STDERR, timeout=load.warmup + load.seconds + PATIENCE)
     if ended.returncode:
         raise CannotMeasure("the load failed: see what it says above")

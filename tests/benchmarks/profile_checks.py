@@ -24,6 +24,7 @@ from uuid import uuid4
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import load_program, machine
+from benchmarks.echoes.makes import Make
 from benchmarks.fill import ID_FORMAT, STATES, OpenTransaction, filled_database
 from benchmarks.load_program import Load
 from benchmarks.pages import profile, raw_results
@@ -92,7 +93,7 @@ def _profiled() -> dict[str, Any]:
         answer = typical_answer(server, checks)
     load = Load(_CUSTOMERS, checks, Calls("check", _CALLERS), None, 1.0, _SECONDS, 1)
     changes = replace(load, calls=Calls("change", _CALLERS))
-    echo = Echo(2, threads=2)
+    echo = Echo(Make.THREADS, 2, threads=2)
     return {
         **machine.metadata(),
         "callers": _CALLERS,
@@ -174,7 +175,7 @@ def _make_changes(number: int, transaction: Transaction) -> None:
     for place in range(_GROUP):
         ids, scope, request_id = (ID_FORMAT % (place * STATES),), FreezeScope.ACCOUNT, str(uuid4())
         change = command(customer_ids=ids, scope=scope, reason="load", request_id=request_id)
-        service.change_customer(caller, change)
+        service.change_customer(caller, change).result()
 
 
 def _steps(database: Path, checks: list[Check]) -> dict[str, float]:

@@ -7,26 +7,25 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import figures, plots
-from benchmarks.figures import Bar, Result, Series
+from benchmarks import figures
+from benchmarks.figures import Bar, Result
+from benchmarks.pages import plots
+from benchmarks.pages.beside_peers import beside_peers
 from benchmarks.pages.identities import identities
+from benchmarks.pages.limits import limits
+from benchmarks.pages.overload import overload
 from benchmarks.pages.raw_results import PLOTS, RESULTS, ROOT, describe_runs, newest, plot_link, show_spread
+from benchmarks.pages.tables import scenario_section
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 
 _LINK = re.compile(r"\]\(\.\./tests/benchmarks/results/([\w.-]+\.json)\)")
-
-
-_HEAD = """\
-| what | calls/s | checks/s | p50 ms | p99 ms | longest ms | CPU µs/call |
-|------|--------:|---------:|-------:|-------:|-----------:|------------:|
-"""
 
 
 def main() -> int:
@@ -75,9 +74,10 @@ def is_current() -> bool:
 
 def page(raw: Path, result: Result) -> str:
     """The page that a raw result makes."""
-    sections = [_section(result, scenario) for scenario in figures.scenarios(result)]
-    parts = [_introduction(raw, result), _bars(result), *sections, _starts(result)]
-    parts += [*_freshness(), *_identities(), _method(result)]
+    sections = [scenario_section(result, scenario) for scenario in figures.scenarios(result)]
+    parts = [_introduction(raw, result), _bars(result), *limits(result), *sections, _starts(result)]
+    parts += [*_freshness(), *_newest("overload-*.json", overload), *_newest("peers-*.json", beside_peers)]
+    parts += [*_newest("identities-*.json", identities), _method(result)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -85,8 +85,8 @@ def _introduction(raw: Path, result: Result) -> str:
     return f"""\
 # Benchmarks
 
-How fast frostgate answers with all its workers, beside what gRPC for Python can do at all: the *echo* is a bare server
-that reads the same requests and always writes the same answer.
+How fast frostgate answers with all its workers, beside what gRPC can do at all: an *echo* is a bare server that reads
+the same requests and always writes the same answer.
 
 `make bench` measures this, and `tests/benchmarks/report.py` writes this page from
 [the raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]}. Figures are medians of
@@ -114,28 +114,6 @@ def _bar(bar: Bar) -> str:
     limit = f"{'≥' if bar.at_least else '≤'} {f'{bar.limit:,.2f}'.rstrip('0').rstrip('.')}{unit}"
     verdict = "met" if bar.met else "**not met**"
     return f"| {bar.what} | {show_spread(bar.figure, digits)}{unit} | {limit} | {verdict} |"
-
-
-def _section(result: Result, scenario: str) -> str:
-    rows = "\n".join(map(_row, figures.series(result, scenario)))
-    title = scenario.capitalize()
-    return f"## {title}\n\n{_HEAD}{rows}\n\n![{title}](benchmarks/{plot_link(scenario).name})"
-
-
-def _row(one: Series) -> str:
-    def cell(figure: Any, digits: int) -> str:
-        return show_spread(figures.of(one, figure), digits)
-
-    cells = [
-        one.label,
-        cell(figures.rate, 0),
-        cell(figures.items, 0) if one.calls["kind"] == "batch" else "",
-        cell(lambda run: run["measured"]["latency_p50_ns"] / 1e6, 2),
-        cell(figures.p99_ms, 2),
-        cell(lambda run: run["measured"]["latency_max_ns"] / 1e6, 1),
-        "" if one.beside else cell(figures.cpu_us, 0),
-    ]
-    return f"| {' | '.join(cells)} |"
 
 
 def _starts(result: Result) -> str:
@@ -169,6 +147,7 @@ def _freshness() -> list[str]:
     result = json.loads(raw.read_text("utf-8"))
     measured = result["measured"]
     statuses = ", ".join(f"{status} {count:,}" for status, count in measured["statuses"].items())
+    cpu = figures.cpu_us(result) / 2
     return [
         f"""\
 ## Freshness
@@ -177,31 +156,39 @@ A change, and once it is answered a check of the same customer by another connec
 seen by a check on another that begins later? `make freshness` measures it, and
 [the raw result](../tests/benchmarks/results/{raw.name}) says, at commit {result["commit"][:9]}:
 
-| pairs | answered by two workers | stale | statuses |
-|------:|------------------------:|------:|----------|
-| {measured["items"]:,} | {measured["crossed"]:,} | {measured["stale"]:,} | {statuses} |"""
+| pairs | answered by two workers | stale | statuses | CPU µs/call |
+|------:|------------------------:|------:|----------|------------:|
+| {measured["items"]:,} | {measured["crossed"]:,} | {measured["stale"]:,} | {statuses} | {cpu:,.0f} |"""
     ]
 
 
-def _identities() -> list[str]:
-    """The newest measurement of identities, if there is one."""
-    raw = newest("identities-*.json")
-    return [identities(raw, json.loads(raw.read_text("utf-8")))] if raw else []
+def _newest(pattern: str, part: Callable[[Path, Result], str]) -> list[str]:
+    """The part that is made of the newest raw result of a kind, if there is one."""
+    raw = newest(pattern)
+    return [part(raw, json.loads(raw.read_text("utf-8")))] if raw else []
 
 
 def _method(result: Result) -> str:
     options, machine, runs = result["options"], result["machine"], result["runs"]
     load = figures.spread(run["load_cpu_seconds"] / run["seconds"] for run in runs)
     calls = sum(sum(run["measured"]["statuses"].values()) for run in runs)
+    best = ", ".join(f"*{one.best_echo.subject}* with {one.callers}" for one in figures.checks(result))
     return f"""\
 ## How it is measured
 
 - A round measures the runs of a scenario one right after the other, each with new processes; every second round goes
   backwards. A run counts {options["seconds"]:g} s, after {options["warmup"]:g} s of warm-up.
 - frostgate runs with its default settings: a worker for each core, {result["threads"]} threads for checks in each; on
-  loopback and without TLS. An *echo 2×3* is two processes that share a port, with three threads each; the best of
-  several makes, *{result["best_echo"]}* here, is the yardstick. It has the same gRPC options and messages, and answers
-  {result["echo_answer_bytes"]} bytes, as many as frostgate's answers have on average.
+  loopback and without TLS.
+- An *echo 2×3* is two processes that share a port, with three threads each. The best of several makes is the yardstick,
+  for each number of callers:
+  {best}.
+  It has the same gRPC options and messages, and answers {result["echo_answer_bytes"]} bytes, as many as frostgate's
+  answers have on average.
+- In an echo of *threads*, gRPC gives each call a thread, which waits for the message. In one that is *queued*, a call
+  gets a thread when its message has come. In a *loop*, one polling thread answers every call on a completion queue of
+  gRPC's C layer. Those of *asyncio* and *uvloop* have an event loop.
+- CPU is that of all the server's processes, for each call that was answered. Calls beside the measured ones count too.
 - A database is read through before each run, so that the system's cache holds it.
 - A caller waits for an answer before it asks again, unless a rate is given: then calls begin when they are due, and
   their latency counts from there. Callers of a kind share at most 16 connections, which the system spreads over the

@@ -17,9 +17,10 @@ from typing import Any
 from . import load_program, scenarios
 from .identified import WORKERS, Papers
 from .load_program import Load
+from .peers.peer_file import Peer
 from .scenarios import CALLERS, IDENTIFIED_CALLERS, Calls, Entry, Known, Scenario
-from .servers import checks_that_exist, running, typical_answer
-from .subjects import ECHOES, THREADS, Echo, Frostgate
+from .servers import Running, checks_that_exist, running, typical_answer
+from .subjects import ECHOES, THREADS, Echo, Frostgate, GoEcho, Subject
 
 Run = dict[str, Any]
 
@@ -51,28 +52,42 @@ class Measurement:
         """All runs, and what they have in common. Raises CannotMeasure."""
         sizes = sorted(self._databases)
         starts = [self._start(size) for _ in range(self._plan.rounds) for size in sizes]
-        self._measure(scenarios.yardstick())
-        best = max(ECHOES, key=lambda echo: self._rate("yardstick", echo.name))
-        for callers in CALLERS:
-            self._measure(scenarios.checks(sizes, best, callers))
-        smallest = Frostgate(sizes[0]).name
-        known = Known(best, self._rate(f"checks, {max(CALLERS)} at once", smallest))
+        best = self._checks_beside_echoes(sizes, [])
+        most = max(CALLERS)
+        known = Known(best[most], self._rate(f"checks, {most} at once", Frostgate(sizes[0]).name))
         for scenario in scenarios.after(sizes):
             self._measure(scenario(known))
-        return {
-            "threads": THREADS,
-            "checks": len(self._checks),
-            "echo_answer_bytes": len(self._answer),
-            "best_echo": best.name,
-            "starts": starts,
-            "runs": self.runs,
-        }
+        return self._about() | {"starts": starts, "runs": self.runs}
+
+    def beside_peers(self, peers: list[Peer]) -> dict[str, Any]:
+        """The checks, and what peers do in the same rounds. Raises CannotMeasure."""
+        for peer in peers:
+            peer.running()
+        self._checks_beside_echoes([min(self._databases)], peers)
+        return self._about() | {"peers": [peer.describe() for peer in peers], "runs": self.runs}
 
     def identities(self, papers: Papers) -> dict[str, Any]:
         """All runs of the scenarios of identities, and what they have in common. Raises CannotMeasure."""
         for callers in IDENTIFIED_CALLERS:
             self._measure(scenarios.identities(min(self._databases), callers), papers)
         return {"workers": WORKERS, "tokens": papers.tokens, "checks": len(self._checks), "runs": self.runs}
+
+    def _about(self) -> dict[str, Any]:
+        """The facts that runs beside echoes have in common."""
+        return {"threads": THREADS, "checks": len(self._checks), "echo_answer_bytes": len(self._answer)}
+
+    def _checks_beside_echoes(self, sizes: list[int], peers: list[Peer]) -> dict[int, Echo]:
+        """Measures the checks, beside the best echo for each number of callers. Gives the best echoes."""
+        best = {callers: self._best_echo(callers) for callers in CALLERS}
+        for callers, echo in best.items():
+            echoes: list[Echo | GoEcho] = [echo, GoEcho(load_program.go_echo(self._program))]
+            self._measure(scenarios.checks(sizes, echoes, callers, peers))
+        return best
+
+    def _best_echo(self, callers: int) -> Echo:
+        scenario = scenarios.yardstick(callers)
+        self._measure(scenario)
+        return max(ECHOES, key=lambda echo: self._rate(scenario.name, echo.name))
 
     def _rate(self, scenario: str, subject: str) -> float:
         """The median of the calls that were answered OK in a second."""
@@ -102,13 +117,9 @@ class Measurement:
         if papers and isinstance(subject, Frostgate) and subject.way:
             more, load = papers.of_server(subject.way), replace(load, shown=papers.of_callers(subject.way))
         with ExitStack() as stack:
-            if isinstance(subject, Echo):
-                command, variables = subject.command(self._answer), {}
-            else:
-                command = [*subject.command(self._database(subject, stack)), *more]
-                variables = subject.variables()
-            server = stack.enter_context(running(command, variables, self._log))
-            told = load_program.outcome(self._program, server, load)
+            if isinstance(subject, Peer):
+                load = replace(load, shown=[f"-peer={self._calls_of(subject, stack)}"])
+            told = load_program.outcome(self._program, self._server(subject, more, stack), load)
         return {
             "scenario": scenario,
             "round": number,
@@ -119,6 +130,20 @@ class Measurement:
             "wrong": wrong(entry.calls, told),
             **told,
         }
+
+    def _server(self, subject: Subject, more: list[str], stack: ExitStack) -> Running:
+        """A new server, or that of a peer, which runs already."""
+        if isinstance(subject, Peer):
+            return subject.running()
+        if isinstance(subject, Frostgate):
+            command = [*subject.command(self._database(subject, stack)), *more]
+            return stack.enter_context(running(command, subject.variables(), self._log))
+        return stack.enter_context(running(subject.command(self._answer), {}, self._log))
+
+    def _calls_of(self, peer: Peer, stack: ExitStack) -> Path:
+        file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "calls.json"
+        peer.write_calls(file)
+        return file
 
     def _database(self, subject: Frostgate, stack: ExitStack) -> Path:
         database = self._databases[subject.customers]

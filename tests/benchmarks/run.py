@@ -1,6 +1,7 @@
-"""`make bench`: measures the real server against a bare one, and what it costs to know who calls.
+"""`make bench`: measures the real server against bare ones, and what it costs to know who calls.
 
-Writes the raw results, one of each, and the page that is made of them.
+With `--peers FILE` it measures only checks, and other services in the same rounds. Writes the raw results, one of each,
+and the page that is made of them.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from benchmarks import load_program, machine, report
 from benchmarks.fill import filled_database
 from benchmarks.identified import Papers
 from benchmarks.pages import raw_results
+from benchmarks.peers.peer_file import read_peers
 from benchmarks.rounds import Measurement, Plan
 from benchmarks.servers import CannotMeasure, interrupt_on_signals
 
@@ -50,6 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--warmup", type=float, default=1.0, help="seconds before them that do not count")
     parser.add_argument("--rounds", type=int, default=5, help="how often each scenario is measured")
     parser.add_argument("--identities", action="store_true", help="measure only what it costs to know who calls")
+    parser.add_argument("--peers", type=Path, help="measure only checks, beside the services that this file names")
     parser.add_argument("--customers", type=int, nargs="+", default=SIZES, help="of each database")
     return parser.parse_args()
 
@@ -60,10 +63,14 @@ def _results(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]
     log = _CACHE / "servers.log"
     log.unlink(missing_ok=True)
     program = load_program.built(_CACHE)
-    about = machine.metadata() | {"options": vars(options)}
+    peers = read_peers(options.peers) if options.peers else []
+    about = machine.metadata() | {"options": vars(options) | {"peers": str(options.peers or "")}}
     plan = Plan(options.rounds, options.warmup, options.seconds)
-    sizes = [min(options.customers)] if options.identities else sorted(options.customers)
+    sizes = [min(options.customers)] if options.identities or peers else sorted(options.customers)
     databases = {size: filled_database(_CACHE, size) for size in sizes}
+    if peers:
+        yield "peers-", about | Measurement(program, databases, plan, log).beside_peers(peers)
+        return
     if not options.identities:
         yield "", about | Measurement(program, databases, plan, log).everything()
     with tempfile.TemporaryDirectory(dir=_CACHE) as directory:

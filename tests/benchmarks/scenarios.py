@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .identified import WAYS
-from .subjects import ECHOES, Echo, Frostgate, Subject
+from .peers.peer_file import Peer
+from .subjects import ECHOES, Echo, Frostgate, GoEcho, Subject
 
 CALLERS = (1, 8, 64)
 BATCHES = (10, 100, 1000)
@@ -42,21 +43,23 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What earlier scenarios found out: the best echo, and how many checks a second frostgate answers 64 callers."""
+    """Results of earlier scenarios with 64 callers: the best echo, and frostgate's checks/s."""
 
     best_echo: Echo
     capacity: float
 
 
-def yardstick() -> Scenario:
-    """Looks for the echo that answers the most."""
-    return Scenario("yardstick", [Entry(echo, Calls("check", 16)) for echo in ECHOES])
+def yardstick(callers: int) -> Scenario:
+    """Looks for the make of echo that answers so many callers the most."""
+    return Scenario(f"yardstick, {callers} at once", [Entry(echo, Calls("check", callers)) for echo in ECHOES])
 
 
-def checks(sizes: list[int], best: Echo, callers: int) -> Scenario:
-    """Checks beside the echo, with databases of several sizes."""
-    subjects: list[Subject] = [best, *map(Frostgate, sizes)]
-    return Scenario(f"checks, {callers} at once", [Entry(subject, Calls("check", callers)) for subject in subjects])
+def checks(sizes: list[int], echoes: list[Echo | GoEcho], callers: int, peers: list[Peer]) -> Scenario:
+    """Checks beside echoes and peers, with databases of several sizes. Peers are called as they ask for."""
+    subjects: list[Subject] = [*echoes, *map(Frostgate, sizes)]
+    entries = [Entry(subject, Calls("check", callers)) for subject in subjects]
+    entries += [Entry(peer, Calls("call", callers)) for peer in peers]
+    return Scenario(f"checks, {callers} at once", entries)
 
 
 def half_load(smallest: int, known: Known) -> Scenario:

@@ -1,33 +1,58 @@
-"""What is measured: echoes of several makes, and frostgate with several databases."""
+"""The servers to measure: echoes of several makes, frostgate with several databases, and peers."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from .echoes.makes import Make
 from .identified import Way
+from .peers.peer_file import Peer
 
 THREADS = 2
 """For checks, of each of frostgate's workers by default."""
 
+GO_ECHO = "grpc-go echo"
+"""The name of the bare server in Go."""
+
+_CORES = len(os.sched_getaffinity(0))
+
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """A bare server: so many processes, each with threads or with an event loop."""
+    """A bare server in Python: so many processes, each with threads where its make has them."""
 
+    make: Make
     processes: int
-    threads: int | None = None
-    loop: str | None = None
+    threads: int = 0
 
     @property
     def name(self) -> str:
-        """Such as "echo 2×2" or "echo 2×uvloop"."""
-        return f"echo {self.processes}×{self.threads or self.loop}"
+        """Such as "echo 2×4 queued" or "echo 2×uvloop"."""
+        threads = f"{self.threads} " if self.threads else ""
+        return f"echo {self.processes}×{threads}{self.make}"
 
     def command(self, answer: bytes) -> list[str]:
         """How to start it."""
-        script = Path(__file__).with_name("echo.py")
-        how = ["--loop", self.loop] if self.loop else ["--threads", str(self.threads)]
-        return [sys.executable, str(script), "--answer", answer.hex(), "--processes", str(self.processes), *how]
+        script = Path(__file__).parent / "echoes" / "server.py"
+        how = ["--make", self.make, "--processes", str(self.processes), "--threads", str(self.threads)]
+        return [sys.executable, str(script), "--answer", answer.hex(), *how]
+
+
+@dataclass(frozen=True, slots=True)
+class GoEcho:
+    """The bare server in Go, one process on all cores: the limit of the machine."""
+
+    program: Path
+
+    @property
+    def name(self) -> str:
+        """The name in tables."""
+        return GO_ECHO
+
+    def command(self, answer: bytes) -> list[str]:
+        """How to start it."""
+        return [str(self.program), "-answer", answer.hex()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +91,16 @@ def serve(python: Path, database: Path) -> list[str]:
     return [*command, "--listen", "127.0.0.1:0", "--database", str(database)]
 
 
-Subject = Echo | Frostgate
+Subject = Echo | GoEcho | Frostgate | Peer
 
-ECHOES = [
-    Echo(1, threads=2),
-    Echo(2, threads=1),
-    Echo(2, threads=2),
-    Echo(2, threads=3),
-    Echo(1, loop="asyncio"),
-    Echo(1, loop="uvloop"),
-    Echo(2, loop="uvloop"),
+_MAKES = [
+    *(Echo(make, _CORES, threads) for make in (Make.THREADS, Make.QUEUED) for threads in (1, 2, 4)),
+    Echo(Make.LOOP, 1),
+    Echo(Make.LOOP, _CORES),
+    Echo(Make.ASYNCIO, 1),
+    Echo(Make.UVLOOP, 1),
+    Echo(Make.UVLOOP, _CORES),
 ]
-"""Among them the best is looked for."""
+
+ECHOES = list(dict.fromkeys(_MAKES))
+"""Among them the best is looked for, for each number of callers."""

@@ -9,6 +9,7 @@ from benchmarks import report
 from benchmarks.identified import WAYS
 from benchmarks.pages import profile, raw_results
 from benchmarks.scenarios import IDENTIFIED_CALLERS, identities
+from benchmarks.subjects import GO_ECHO
 from support.processes import output
 
 ROOT = Path(__file__).parent.parent.parent
@@ -61,17 +62,45 @@ def test_calls_of_identities_that_were_answered_otherwise_are_told(results: Path
     assert "17 ended with another status than OK" in _page(results)
 
 
+def test_the_limit_and_the_best_echo_stand_beside_the_checks_of_each_number_of_callers(results: Path) -> None:
+    main, result = _published()
+    assert "## The limit of the machine" not in _page(results)
+    checks = [run for run in result["runs"] if run["scenario"].startswith("checks, ")]
+    for run in checks:
+        if run["subject"] == "frostgate 1,000":
+            twice = {**run["measured"], "statuses": {"OK": 2 * run["measured"]["statuses"]["OK"]}}
+            result["runs"].append({**run, "subject": GO_ECHO, "customers": None, "measured": twice})
+        if run["subject"].startswith("echo ") and run["calls"]["callers"] == 8:
+            run["subject"] = "echo 2×loop"
+    page = report.page(results / main.name, result)
+    for callers in (1, 8, 64):
+        # With as much CPU for twice as many calls.
+        assert f"| {callers} | {GO_ECHO} | 0.50 (0.50–0.50) | 2.00 (2.00–2.00) |" in page
+    assert "| 8 | echo 2×loop | " in page
+    assert "*echo 2×3* with 1, *echo 2×loop* with 8, *echo 2×3* with 64" in page
+
+
+def test_every_table_of_calls_has_their_cpu(results: Path) -> None:
+    tables = [line for line in _page(results).splitlines() if "calls/s |" in line or "pairs |" in line]
+    assert len(tables) > 8
+    assert [line for line in tables if "CPU µs/call |" not in line] == []
+
+
 def _page(results: Path) -> str:
     """The page that is made of the result that the published one names, and of what else is in the directory."""
-    raw = ROOT / "tests" / "benchmarks" / "results"
-    main = max(raw.glob("2*.json"))
-    return report.page(results / main.name, json.loads(main.read_text("utf-8")))
+    main, result = _published()
+    return report.page(results / main.name, result)
+
+
+def _published() -> tuple[Path, dict[str, Any]]:
+    """A raw result from before the limit was measured."""
+    raw = ROOT / "tests" / "benchmarks" / "results" / "2026-11-23-29062cfe7.json"
+    return raw, json.loads(raw.read_text("utf-8"))
 
 
 def _identities() -> dict[str, Any]:
     """A raw result of two rounds, in which each way reaches a part of what plaintext does."""
-    main = max((ROOT / "tests" / "benchmarks" / "results").glob("2*.json"))
-    known = json.loads(main.read_text("utf-8"))
+    _, known = _published()
     some = known["runs"][0]
     runs = [
         {

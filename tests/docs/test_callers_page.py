@@ -17,7 +17,7 @@ from support.server_process import ServerProcess
 from support.trial import as_documented, make_trial, serve_trial
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "callers.md"
-MAY, FREEZE, AS_SEEN, ENUM, NEWER, BY_TOKEN, BY_CERTIFICATE, BY_CURRENT_TOKEN = re.findall(
+MAY, FREEZE, AS_SEEN, ENUM, NEWER, BY_TOKEN, BY_CERTIFICATE = re.findall(
     r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL
 )
 
@@ -131,12 +131,11 @@ def test_credentials_of_the_page_are_those_of_callers(trial: ServerProcess) -> N
     assert made_by(as_documented(BY_TOKEN, trial), **known)["decision"].allowed
 
 
-def test_a_token_is_read_for_each_call(trial: ServerProcess) -> None:
+def test_a_token_is_read_again_when_its_file_changes(trial: ServerProcess) -> None:
     file = Path("build/trial/billing.token")
     good = file.read_text()
     tls = grpc.ssl_channel_credentials(Path("build/trial/ca.pem").read_bytes())
-    token = made_by(BY_CURRENT_TOKEN, grpc=grpc, Path=Path)["token"]
-    with frostgate.Client(trial.address, credentials=grpc.composite_channel_credentials(tls, token)) as client:
+    with frostgate.Client(trial.address, credentials=tls, token_file=file) as client:
         file.write_text("expired")
         with pytest.raises(frostgate.Unauthenticated):
             client.list_rules()

@@ -20,6 +20,7 @@ from support.calls import Calls
 from support.processes import Process, output
 from support.server_process import ServerProcess
 from support.trial import DOCUMENTED_ADDRESS, TRIAL, as_documented, serve_trial
+from support.worker_processes import eventually
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("client/*.md")])
@@ -60,13 +61,17 @@ def started(page: Path, directory: Path) -> ServerProcess:
     return server
 
 
+def mailed_codes(server: ServerProcess | None) -> list[str]:
+    return _MAILED_CODE.findall(server.log.read_text()) if server else []
+
+
 def as_typed(command: str, server: ServerProcess | None, directory: Path) -> str:
     """The command for this server, with the contents of the files that it names, and the code that was mailed last."""
     command = _CONTENT.sub(lambda named: (directory / named[1]).read_text(), command)
     if server is None:
         return command
     if "<code>" in command:
-        command = command.replace("<code>", _MAILED_CODE.findall(server.log.read_text())[-1])
+        command = command.replace("<code>", mailed_codes(server)[-1])
     return as_documented(command, server)
 
 
@@ -78,7 +83,10 @@ def run(command: str, server: ServerProcess | None, directory: Path, grpcurl: st
         "frostgate-server": [sys.executable, "-m", "frostgate_server"],
         "make": ["make", "--silent", "--no-print-directory", "--directory", str(ROOT), f"TRIAL={directory / TRIAL}"],
     }
+    mailed = len(mailed_codes(server))
     done = processes.run(*programs[words[0]], *words[1:], cwd=directory, stderr=subprocess.STDOUT)
+    if '"sent_to"' in done.stdout:
+        eventually(lambda: len(mailed_codes(server)) > mailed, "in the log")
     return _TIME.sub("<time>", done.stdout).rstrip()
 
 

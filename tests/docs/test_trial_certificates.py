@@ -17,7 +17,7 @@ from frostgate_server.config.loading import configure
 from frostgate_server.config.validation import ensure_valid
 from frostgate_server.domain.roles import Role
 from frostgate_server.rpc import methods
-from frostgate_server.storage.sqlite.paths import FILE_ENDINGS
+from frostgate_server.storage.sqlite.files.paths import FILE_ENDINGS
 from support.every_call import ADMITTED, EVERY, METHODS, outcome
 from support.server_process import Connection
 from support.trial import TRIAL, make_trial, serve_trial

@@ -10,7 +10,7 @@ from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.customer_freeze_service_pb2_grpc import CustomerFreezeServiceStub
 from frostgate.v1.customer_pb2 import Customer
 from frostgate_server.domain.enums import FreezeScope, FreezeState
-from frostgate_server.rpc.converters import wire
+from frostgate_server.rpc.messages.converters import wire
 from support.processes import PATIENCE
 from support.server_process import ServerProcess
 

@@ -40,6 +40,7 @@ struct header {
 static const char *directory;
 static size_t directory_length;
 static int trace = -1;
+static pid_t process;
 static atomic_bool watched[MOST_DESCRIPTORS];
 static pthread_mutex_t order_of_threads = PTHREAD_MUTEX_INITIALIZER;
 
@@ -67,6 +68,7 @@ __attribute__((constructor)) static void start(void) {
     if (path == NULL || directory == NULL)
         return;
     directory_length = strlen(directory);
+    process = getpid();
     trace = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     append(STARTED, -1, 0, NULL, 0);
 }
@@ -115,8 +117,9 @@ int open64(const char *path, int flags, ...) { OPEN(AT_FDCWD, path, flags); }
 int openat(int at, const char *path, int flags, ...) { OPEN(at, path, flags); }
 int openat64(int at, const char *path, int flags, ...) { OPEN(at, path, flags); }
 
+/* Between vfork and exec a child shares our memory: what it closes stays open here. */
 int close(int descriptor) {
-    if (!is_watched(descriptor))
+    if (!is_watched(descriptor) || getpid() != process)
         return (int)syscall(SYS_close, descriptor);
     begin();
     watched[descriptor] = false;

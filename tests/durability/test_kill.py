@@ -23,7 +23,7 @@ from support.processes import PATIENCE
 from support.runner.sizes import size
 from support.server_process import ServerProcess
 
-KILLS = size(short=12, long=300)
+KILLS = size(short=9, long=300)
 
 
 CLIENTS = 4

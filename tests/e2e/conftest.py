@@ -1,10 +1,13 @@
-"""Both clients."""
+"""Both clients, and the load of the benchmarks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks import load_program
 from support.both_clients import KINDS, open_client
+from support.runner.built_once import built_once
 from support.server_process import ServerProcess
 
 
@@ -13,3 +16,10 @@ def client(request: pytest.FixtureRequest, server: ServerProcess) -> Iterator[An
     """Each client, connected to the module's server."""
     with open_client(request.param, server.address) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def load(tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], str]) -> Path:
+    """The load, a Go program, and beside it the bare server in Go. It takes up to half a minute to build them."""
+    tool("go")
+    return built_once(tmp_path_factory, "load", load_program.built) / "load"

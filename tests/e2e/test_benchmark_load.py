@@ -1,7 +1,7 @@
 """The load of the benchmarks, built and put on real servers that know their callers in every way."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,6 @@ from benchmarks.load_program import Load
 from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, Running, checks_that_exist, running
 from benchmarks.subjects import Frostgate
-from support.runner.built_once import built_once
 
 CUSTOMERS = 3
 SECONDS = 0.5
@@ -54,10 +53,8 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, papers: Papers, tool: Callable[[str], str]) -> Iterator[Bench]:
-    """The load, which is a Go program, and four servers. It takes up to half a minute to build the load."""
-    tool("go")
-    program = built_once(tmp_path_factory, "load", load_program.built) / "load"
+def bench(tmp_path_factory: pytest.TempPathFactory, papers: Papers, load: Path) -> Iterator[Bench]:
+    """The load and four servers."""
     directory = tmp_path_factory.mktemp("bench")
     database, log = filled_database(directory, CUSTOMERS), directory / "servers.log"
     with ExitStack() as started:
@@ -69,10 +66,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory, papers: Papers, tool: Callab
             )
             for way in (PLAINTEXT, TLS, MTLS, TOKEN)
         }
-        load = Load(
-            CUSTOMERS, checks_that_exist(servers[listener(PLAINTEXT)]), Calls("check", 2), None, SECONDS, SECONDS, 1
-        )
-        yield Bench(program, papers, servers, load)
+        checks = checks_that_exist(servers[listener(PLAINTEXT)])
+        yield Bench(load, papers, servers, Load(CUSTOMERS, checks, Calls("check", 2), None, SECONDS, SECONDS, 1))
 
 
 def copy_of(database: Path, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import frostgate
@@ -55,6 +56,49 @@ def test_client_certificate_and_token_reach_the_server(kind: str, authority: tru
     credentials = grpc.composite_channel_credentials(tls(authority, authority), token)
     with open_client(kind, address, credentials=credentials) as client:
         assert client.list_rules().policy_version == "Bearer a-token"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_token_of_a_file_is_sent_without_its_newline_and_read_again(
+    kind: str, authority: trustme.CA, address: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("a-token\n")
+    with open_client(kind, address, credentials=tls(authority, authority), token_file=file) as client:
+        assert client.list_rules().policy_version == "Bearer a-token"
+        file.write_text("another-token\r\n")
+        assert client.list_rules().policy_version == "Bearer another-token"
+        file.write_text("two\ntokens")
+        with pytest.raises(frostgate.Unauthenticated, match=r"token_file: .* holds the character"):
+            client.list_rules()
+
+
+@pytest.mark.parametrize("kind", [frostgate.Client, frostgate.aio.Client])
+def test_a_token_file_that_cannot_be_used_is_refused_when_the_client_is_made(
+    kind: Any, authority: trustme.CA, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("a token")
+    with pytest.raises(ValueError, match=r"token_file: .* holds the character ' '"):
+        kind("localhost:1", credentials=tls(authority, authority), token_file=file)
+    file.write_text("a-token")
+    with pytest.raises(ValueError, match="token_file needs credentials"):
+        kind("localhost:1", token_file=file)
+
+
+@pytest.mark.parametrize("token", ["a-token\n", "a\ttoken", "\u00e4"], ids=ascii)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_token_of_grpcs_credentials_that_cannot_be_sent_is_an_error_at_once(
+    kind: str, token: str, authority: trustme.CA, address: str
+) -> None:
+    credentials = grpc.composite_channel_credentials(
+        tls(authority, authority), grpc.access_token_call_credentials(token)
+    )
+    with open_client(kind, address, credentials=credentials, timeout=PATIENCE) as client:
+        with pytest.raises(frostgate.Unauthenticated, match="the token cannot be sent: it must be printable ASCII"):
+            client.list_rules()
+        with pytest.raises(frostgate.Unauthenticated, match="the token cannot be sent"):
+            client.associate_customer(customer_id="c", partner_id="p")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,8 +1,8 @@
 """What the client raises: refusals, lost servers, deadlines and bad arguments."""
 
-import socket
 import time
 from datetime import datetime
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +19,7 @@ from support.both_clients import KINDS, new_customer, open_client
 from support.calls import new_id
 from support.decision_table import NO_CELLS
 from support.processes import PATIENCE
+from support.scripted_server import scripted_server
 
 UNANSWERED = 3.0
 """Seconds of a call that is tried until its deadline. On a loaded machine the first try must end before that."""
@@ -65,16 +66,20 @@ def test_each_refusal_has_its_class(client: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_call_that_nobody_answers_ends_at_its_deadline(kind: str) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        with open_client(kind, f"127.0.0.1:{silent.getsockname()[1]}", timeout=0.5) as client:
-            began = time.monotonic()
+    end = Event()
+
+    def wait(*_: object) -> bytes:
+        assert end.wait(PATIENCE)
+        return b""
+
+    with scripted_server(wait) as address, open_client(kind, address, timeout=UNANSWERED) as client:
+        try:
             with pytest.raises(frostgate.DeadlineExceeded):
                 client.list_rules()
             with pytest.raises(frostgate.OutcomeUnknown) as unknown:
                 client.disassociate_customer(customer_id="a", reason="left")
-            assert 1 <= time.monotonic() - began < PATIENCE
+        finally:
+            end.set()
     assert unknown.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert f"repeat the call with request_id='{unknown.value.request_id}' to find out" in str(unknown.value)
 
@@ -86,10 +91,6 @@ def test_a_call_without_a_server_is_tried_until_its_deadline(kind: str) -> None:
         with pytest.raises(frostgate.Unavailable):
             client.list_rules()
         assert 0.2 <= time.monotonic() - began < PATIENCE
-        with pytest.raises(frostgate.OutcomeUnknown):
-            client.associate_customer(customer_id="a", partner_id="p")
-        with pytest.raises(frostgate.Unavailable):
-            client.freeze_customer(customer_id="a", scope=FreezeScope.ACCOUNT, reason="r", validate_only=True)
 
 
 @pytest.mark.parametrize("kind", [frostgate.Client, frostgate.aio.Client])
@@ -117,6 +118,10 @@ def unknown() -> frostgate.FrostgateError:
     return frostgate.OutcomeUnknown("b", code=grpc.StatusCode.UNAVAILABLE, request_id="1")
 
 
+def unsent() -> frostgate.FrostgateError:
+    return frostgate.Unavailable("f", code=grpc.StatusCode.UNAVAILABLE, sent=False)
+
+
 def refused() -> frostgate.FrostgateError:
     return frostgate.FailedPrecondition("c", code=grpc.StatusCode.FAILED_PRECONDITION, reason="NOT_FROZEN")
 
@@ -139,6 +144,8 @@ def too_late() -> frostgate.FrostgateError:
         ([unknown(), overloaded()], 0),
         ([unknown(), unavailable("STORAGE_UNAVAILABLE"), too_late()], 0),
         ([unknown(), refused()], 1),
+        ([unknown(), unsent(), too_late()], 0),
+        ([unsent(), refused()], 1),
     ],
     ids=lambda errors: "-".join(type(e).__name__ for e in errors) if isinstance(errors, list) else str(errors),
 )
@@ -151,3 +158,14 @@ def test_of_several_tries_the_error_that_says_most_is_raised(
     with pytest.raises(frostgate.FrostgateError) as raised:
         tries.pause_after(errors[-1])
     assert raised.value is errors[expected]
+
+
+def test_a_call_was_sent_if_one_of_its_tries_was() -> None:
+    tries = Attempts(60, once=True)
+    tries.pause_after(unsent())
+    assert tries.pause_after(first := unsent()) > 0
+    assert not first.sent
+    tries = Attempts(60)
+    tries.pause_after(unavailable("STORAGE_UNAVAILABLE"))
+    tries.pause_after(later := unsent())
+    assert later.sent

@@ -21,7 +21,7 @@ from frostgate_server.domain.verification_code import CodeKey, Purpose
 from frostgate_server.mail.message import body
 from frostgate_server.mail.smtp import LogMailer, SmtpMailer, create_mailer, ensure_mail_files
 from frostgate_server.services.mailer import DeliveryUnknown
-from frostgate_server.storage.sqlite.paths import FILE_ENDINGS
+from frostgate_server.storage.sqlite.files.paths import FILE_ENDINGS
 from support.credentials import Authority
 from support.mail_server import MailServer, code_in
 from support.processes import PATIENCE
@@ -89,6 +89,26 @@ def test_what_the_mail_server_does_not_take_is_an_error(tmp_path: Path, flag: st
         with pytest.raises(OSError, match=f"^{told}"):
             mailer.send("a@example.org", "01234567", PURPOSE, EXPIRES)
         assert server.is_empty()
+
+
+def test_an_authority_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    with MailServer(tmp_path) as server:
+        bundle = tmp_path / "bundle.pem"
+        broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+        bundle.write_bytes(broken + (tmp_path / "mail-ca.pem").read_bytes() + Authority("other").pem)
+        settings = settings_of(*server.flags(), f"--mail-ca={bundle}")
+        passed_over = ensure_mail_files(settings)
+        SmtpMailer(settings).send("a@example.org", "01234567", PURPOSE, EXPIRES)
+        assert server.mail()[0] == "a@example.org"
+    assert passed_over == [f"mail_ca ({bundle}): passed over certificate 1 (line 1): cannot be read: SSLError"]
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_authorities_none_of_which_can_be_read_keep_a_server_from_starting(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ca.pem").write_bytes(content)
+    settings = settings_of("--mail-server=a:25", "--mail-sender=b@c", f"--mail-ca={tmp_path}/ca.pem")
+    with pytest.raises(StartupError, match="has no certificate that can be read"):
+        ensure_mail_files(settings)
 
 
 @pytest.mark.parametrize("word", ["refuses_recipient", "refuses"])

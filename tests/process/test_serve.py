@@ -1,5 +1,6 @@
 """The server as its operator meets it: start, refusal to start, health and reflection."""
 
+import os
 import re
 import socket
 from pathlib import Path
@@ -13,6 +14,9 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, Serv
 from support.calls import Calls
 from support.processes import PATIENCE, Process, output
 from support.server_process import COMMAND, Connection, ServerProcess, refused_start
+from support.worker_processes import serving_workers
+
+OTHER_ADDRESS = "stop it, or take another address"
 
 SERVICES = ["frostgate.v1.CustomerFreezeService", "frostgate.v1.PolicyDecisionService"]
 
@@ -53,20 +57,24 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         line = refused_start("serve", "--listen", address, "--database", f"{tmp_path}/f.db", "--create")
-    assert line == f"cannot listen on {address}: Address already in use"
+    assert line == f"cannot listen on {address}: Address already in use by process {os.getpid()}: {OTHER_ADDRESS}"
     assert not (tmp_path / "f.db").exists()
 
 
 def test_the_port_of_another_frostgate_is_refused(server: ServerProcess, tmp_path: Path) -> None:
     line = refused_start("serve", "--listen", server.address, "--database", f"{tmp_path}/f.db", "--create")
-    assert line == f"cannot listen on {server.address}: Address already in use"
+    pids = ", ".join(map(str, sorted(serving_workers(server))))
+    assert line == f"cannot listen on {server.address}: Address already in use by process {pids}: {OTHER_ADDRESS}"
 
 
 def test_the_unix_socket_of_another_frostgate_is_refused(tmp_path: Path) -> None:
     listen = f"unix:{tmp_path}/socket"
-    with ServerProcess(tmp_path / "frostgate.db", "--listen", listen):
+    with ServerProcess(tmp_path / "frostgate.db", "--listen", listen) as server:
         line = refused_start("serve", "--listen", listen, "--database", f"{tmp_path}/f.db", "--create")
-    assert line == f"cannot listen on {listen}: another process does"
+        worker = re.search(r"by process (\d+)", line)
+        assert worker, line
+        assert int(worker[1]) in server.workers()
+    assert line == f"cannot listen on {listen}: Address already in use by process {worker[1]}: {OTHER_ADDRESS}"
 
 
 def test_an_address_of_no_host_is_refused(tmp_path: Path) -> None:
@@ -98,7 +106,10 @@ def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["--listen", "a..b:1", "--insecure"], "cannot listen on a..b:1: "),
-        (["--listen", f"unix:/tmp/{'long' * 50}"], "cannot listen on unix:/tmp/long"),
+        (
+            ["--listen", f"unix:/tmp/{'long' * 50}"],
+            "listen (from --listen) must have at most 107 bytes after unix:, but is",
+        ),
         (["--listen", "127.0.0.1:0", "--database", "/"], "database (from --database) must name a file"),
         (["--listen", "127.0.0.1:0", "--database", "/proc"], "database /proc is a directory: correct --database"),
         (["--listen", "127.0.0.1:0", "--database", "long" * 100], "[Errno 36] File name too long"),
@@ -121,7 +132,7 @@ def test_a_corrupt_database_is_refused(tmp_path: Path) -> None:
     line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", str(database))
     assert line == (
         f"database {database} cannot be used: file is not a database; "
-        "restore it from a backup, then run frostgate-server recover --database FILE"
+        "restore a backup with frostgate-server restore --database FILE BACKUP"
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from frostgate_server.config.loading import configure
 from frostgate_server.config.validation import ensure_valid
 from frostgate_server.domain.errors import StartupError
-from frostgate_server.storage.sqlite.paths import FILE_ENDINGS
+from frostgate_server.storage.sqlite.files.paths import FILE_ENDINGS
 
 TLS = {"tls_certificate": "c", "tls_key": "k"}
 MTLS = {**TLS, "mtls_listen": "localhost:2", "client_ca": "a"}

@@ -1,21 +1,13 @@
 """Workers drain: alone, beside a hung one, and without their supervisor."""
 
 import os
-import shlex
 import signal
-import socket
 import time
-from contextlib import closing
 from functools import partial
-from pathlib import Path
 
-import grpc
-import pytest
-from frostgate.v1.customer_freeze_service_pb2 import UnfreezeCustomerRequest
-from frostgate_server.storage.sqlite.driver import sqlite3
-from support.calls import ACCOUNT, Calls
-from support.processes import PATIENCE, Process
-from support.server_process import COMMAND, PATIENT_STORE, Connection, ServerProcess, refused_start
+from support.calls import Calls
+from support.processes import PATIENCE
+from support.server_process import ServerProcess
 from support.worker_lives import blocked, is_gone, unfreezing
 from support.worker_processes import (
     eventually,
@@ -61,45 +53,3 @@ def test_a_hung_worker_does_not_keep_the_others_from_draining(impatient: ServerP
     assert under_way.result().message == "The account is unfrozen."
     assert impatient.process.wait(PATIENCE) == 0
     assert f"process {victim} hangs as it drains: killing it" in impatient.log.read_text()
-
-
-def test_workers_of_a_supervisor_that_died_answer_what_they_have_and_end(tmp_path: Path) -> None:
-    database = tmp_path / "frostgate.db"
-    with ServerProcess(database, "--workers", "2") as server:
-        workers = server.workers()
-        server.process.kill()
-        server.process.wait(PATIENCE)
-        for pid in workers:
-            eventually(partial(is_gone, pid), "ended")
-    with ServerProcess(database, "--workers", "2", "--listen", server.address) as again:
-        assert Calls(again).new_customer()
-
-
-@pytest.mark.parametrize("closed", ["", "<&-", ">&-", "<&- >&-"])
-def test_workers_that_outlive_their_supervisor_keep_port_and_database_until_they_end(
-    tmp_path: Path, closed: str
-) -> None:
-    database, log = tmp_path / "frostgate.db", tmp_path / "log"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [*COMMAND, "serve", "--workers", "2", "--listen", listen, "--database", str(database), "--create"]
-    command += ["--drain-period", "1h"]
-    shell = ["/bin/sh", "-c", f"exec {shlex.join(command)} 2>{log} {closed or '>/dev/null'}"]
-    with Process(shell, variables=PATIENT_STORE) as process, Connection(listen) as connection:
-        grpc.channel_ready_future(connection.channel).result(PATIENCE)
-        customer_id = Calls(connection).new_customer()
-        with closing(sqlite3.connect(database, isolation_level=None)) as blocker:
-            blocker.execute("BEGIN IMMEDIATE")
-            request = UnfreezeCustomerRequest(customer_id=customer_id, scope=ACCOUNT, reason="paid")
-            under_way = connection.freezes.UnfreezeCustomer.future(request, timeout=PATIENCE)
-            assert Calls(connection).check(customer_id=customer_id).message
-            process.kill()
-            process.wait(PATIENCE)
-            elsewhere = ["--database", f"{tmp_path}/other.db", "--create"]
-            assert "Address already in use" in refused_start("serve", "--listen", listen, *elsewhere)
-            line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", str(database))
-            assert f"is in use by workers of process {process.pid}, which is gone" in line
-            assert not under_way.done()
-            blocker.execute("ROLLBACK")
-        assert under_way.result().message == "The account is unfrozen."

@@ -67,8 +67,9 @@ def test_of_servers_that_start_at_once_on_one_address_one_gets_it(tmp_path: Path
         logs = [process.communicate(timeout=PATIENCE)[1] for process in processes]
     ready = [listen for listen, line in zip(listens, said, strict=True) if line]
     refused = [(listen, log) for listen, line, log in zip(listens, said, logs, strict=True) if not line]
-    why = "another process does" if "unix" in hosts else "Address already in use"
-    assert refused == [(listen, f"frostgate-server: cannot listen on {listen}: {why}\n") for listen, _ in refused]
+    for listen, log in refused:
+        assert log.startswith(f"frostgate-server: cannot listen on {listen}: Address already in use")
+        assert log.count("\n") == 1
     assert len(ready) == 1
 
 
@@ -99,7 +100,7 @@ def changed(connection: Connection, customer_id: str, *, frozen: bool) -> tuple[
 
 @pytest.mark.long
 def test_a_change_on_one_worker_is_seen_by_the_others_from_its_answer_on(two: ServerProcess) -> None:
-    pairs, callers = size(short=4_000, long=200_000), 8
+    pairs, callers = size(short=2_000, long=200_000), 8
     calls = Calls(two)
     customers = [calls.new_customer("NORMAL") for _ in range(callers)]
 

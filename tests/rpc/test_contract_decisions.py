@@ -6,10 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
+import pytest
 from rpc.contract_terms import NORMAL, revision
 from support.calls import RESOURCES, Calls, check_of, new_id, refusal
 from support.server_process import Connection, ServerProcess, refused_start
 from support.statuses import error_info
+
+pytestmark = pytest.mark.both_dispatches(short=False)
 
 # Revision
 

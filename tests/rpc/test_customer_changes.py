@@ -8,6 +8,8 @@ from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, Freeze
 from support.calls import ACCOUNT, RESOURCES, Calls, new_id, refusal
 from support.subjects import customer_of, event_of
 
+pytestmark = pytest.mark.both_dispatches(short=False)
+
 UNKNOWN = "unknown"
 SCOPES = {"ACCOUNT": ACCOUNT, "ACCOUNT_AND_RESOURCES": RESOURCES}
 

@@ -21,6 +21,8 @@ from support.processes import PATIENCE
 from support.server_process import ServerProcess
 from support.statuses import error_info
 
+pytestmark = pytest.mark.both_dispatches(short=False)
+
 
 @pytest.fixture(scope="module")
 def customers(calls: Calls) -> dict[str, str]:

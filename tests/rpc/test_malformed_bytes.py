@@ -19,7 +19,7 @@ from support.runner.sizes import size
 from support.server_process import ServerProcess
 from support.statuses import status_of
 
-pytestmark = pytest.mark.usefixtures("the_server_goes_on")
+pytestmark = [pytest.mark.usefixtures("the_server_goes_on"), pytest.mark.both_dispatches(short=False)]
 
 METHODS = [
     f"/{service.full_name}/{method.name}"
@@ -98,7 +98,7 @@ def test_a_garbage_page_token_is_refused(calls: Calls, token: str) -> None:
 
 @pytest.mark.long
 @settings(
-    max_examples=size(short=300, long=20_000),
+    max_examples=size(short=300, long=5_000),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -119,7 +119,7 @@ any_number = st.integers(-1, 12) | st.integers(-(2**31), 2**31 - 1)
 
 @pytest.mark.long
 @settings(
-    max_examples=size(short=300, long=20_000),
+    max_examples=size(short=300, long=5_000),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -139,7 +139,7 @@ def test_whatever_is_checked_is_answered_or_refused_as_documented(
 
 @pytest.mark.long
 @settings(
-    max_examples=size(short=200, long=10_000),
+    max_examples=size(short=200, long=3_000),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

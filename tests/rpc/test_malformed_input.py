@@ -6,7 +6,7 @@ import grpc
 import pytest
 from support.calls import Calls, check_of, refusal
 
-pytestmark = pytest.mark.usefixtures("the_server_goes_on")
+pytestmark = [pytest.mark.usefixtures("the_server_goes_on"), pytest.mark.both_dispatches(short=False)]
 
 ID_PROBLEMS = {
     "empty": ("", "is empty"),

@@ -9,6 +9,8 @@ import pytest
 from rpc.contract_terms import ACCOUNT_FROZEN, NORMAL, RESOURCES_FROZEN, revision
 from support.calls import RESOURCES, Calls, new_id, refusal
 
+pytestmark = pytest.mark.both_dispatches(short=False)
+
 Change = Callable[..., Any]
 
 

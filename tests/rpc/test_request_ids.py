@@ -12,6 +12,8 @@ from rpc.contract_terms import ACCOUNT_FROZEN, NORMAL, RESOURCES_FROZEN, revisio
 from support.calls import RESOURCES, Calls, new_id, refusal
 from support.server_process import ServerProcess
 
+pytestmark = pytest.mark.both_dispatches(short=False)
+
 
 def events_of(calls: Calls, customer_id: str) -> int:
     return len(calls.events(customer_id=customer_id).events)
@@ -86,6 +88,22 @@ def test_request_id_of_a_refused_change_is_not_kept(calls: Calls) -> None:
     assert refusal(lambda: calls.freeze(customer_id=customer_id, request_id=request_id)).reason == "ALREADY_FROZEN"
     calls.unfreeze(customer_id=customer_id)
     assert calls.freeze(customer_id=customer_id, request_id=request_id).customer.freeze_state == ACCOUNT_FROZEN
+
+
+def test_request_id_of_a_batch_that_changes_nothing_is_not_kept(calls: Calls) -> None:
+    request_id, frozen, normal = str(uuid4()), calls.new_customer(), calls.new_customer("NORMAL")
+    for batch, unchanged in ((calls.batch_freeze, frozen), (calls.batch_unfreeze, normal)):
+        fields = {"customer_ids": [unchanged, "nobody"], "request_id": request_id}
+        first = batch(**fields)
+        assert {result.WhichOneof("result") for result in first.results} == {"error"}
+        calls.new_customer()
+        again = batch(**fields)
+        assert (list(again.results), again.revision) == (list(first.results), first.revision + 1)
+    calls.unfreeze(customer_id=frozen)
+    made = calls.batch_freeze(customer_ids=[frozen, "nobody"], request_id=request_id)
+    assert made.results[0].customer.freeze_state == ACCOUNT_FROZEN
+    calls.unfreeze(customer_id=frozen)
+    assert calls.batch_freeze(customer_ids=[frozen, "nobody"], request_id=request_id) == made
 
 
 def test_request_id_is_told_by_the_event_in_lower_case(calls: Calls) -> None:

@@ -1,29 +1,22 @@
 """Checks have threads of their own: nothing slow takes the last one, and too much of anything is turned away."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Event
-from typing import Any, cast
+from typing import Any
 
-import grpc
 import pytest
 from frostgate.v1.customer_freeze_service_pb2 import DESCRIPTOR as FREEZES
-from frostgate.v1.customer_freeze_service_pb2 import (
-    AssociateCustomerRequest,
-    AssociateCustomerResponse,
-    UnfreezeCustomerRequest,
-)
+from frostgate.v1.customer_freeze_service_pb2 import AssociateCustomerRequest, UnfreezeCustomerRequest
 from frostgate.v1.policy_decision_service_pb2 import DESCRIPTOR as DECISIONS
-from frostgate_server.auth.interface import AnonymousAuthenticator
+from frostgate_server.config.loading import configure
 from frostgate_server.rpc import thread_pools
-from frostgate_server.rpc.customer_freeze_servicer import CustomerFreezeServicer
-from frostgate_server.rpc.method_handlers import HandlerContext, add_service
 from frostgate_server.rpc.methods import METHODS
-from frostgate_server.rpc.thread_pools import ThreadPool, ThreadPools, open_thread_pools
-from frostgate_server.services.refusal_audit import RefusalAudit
+from frostgate_server.rpc.thread_pools import ThreadPool, Throttle, ThrottledThreadPool, open_thread_pools
 from frostgate_server.storage.sqlite.driver import sqlite3
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
@@ -32,9 +25,12 @@ from h2.connection import H2Connection
 from support.calls import ACCOUNT, Calls, check_of, outcome_of
 from support.processes import PATIENCE
 from support.server_process import PATIENT_STORE, Connection, ServerProcess
-from support.subjects import NoRefusals
+from support.worker_processes import eventually
 
 MANY = 64
+
+ROOM = 10
+"""Changes that may wait in a narrow server."""
 
 
 @pytest.fixture
@@ -123,72 +119,82 @@ def test_batches_and_listings_under_way_do_not_stop_checks(own_server: ServerPro
 
 
 @pytest.mark.parametrize(
-    ("came", "took", "rest"),
-    [(0, 1.0, 0.0), (1, 1.0, 0.006), (10, 1.0, 0.06), (1000, 1.0, thread_pools.MAX_PAUSE_SECONDS), (10, 0.001, 0.003)],
+    ("came", "took", "rests"),
+    [
+        *((0, 1.0, []), (1, 1.0, [0.006]), (10, 1.0, [0.06]), (1000, 1.0, [thread_pools.MAX_PAUSE_SECONDS])),
+        (10, 0.001, [0.003]),
+    ],
     ids=["none came", "one", "ten", "very many", "many during a short call"],
 )
-def test_a_call_that_gives_way_rests_the_longer_the_more_calls_came_in_the_other_pool(
-    monkeypatch: pytest.MonkeyPatch, came: int, took: float, rest: float
+def test_throttled_work_rests_the_longer_the_more_checks_came_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, came: int, took: float, rests: list[float]
 ) -> None:
-    rests: list[float] = []
+    rested: list[float] = []
+    checks = [0]
     clock = iter([0.0, took])
-    monkeypatch.setattr(thread_pools, "sleep", rests.append)
+    monkeypatch.setattr(thread_pools, "sleep", rested.append)
     monkeypatch.setattr(thread_pools, "monotonic", lambda: next(clock))
-    with ThreadPool("checks", 1) as checks, ThreadPool("bulk", 1, yields_to=checks) as bulk:
-
-        def call() -> None:
-            for _ in range(came):
-                checks._run(lambda: None)
-
-        bulk._run(call)
-    assert rests == [pytest.approx(rest)]
+    throttle = Throttle()
+    throttle.count = lambda: checks[0]
+    with ThrottledThreadPool("bulk", 1, int, throttle) as bulk:
+        bulk.run(lambda: checks.__setitem__(0, came))
+    assert rested == [pytest.approx(rest) for rest in rests]
 
 
-class SlowService:
-    """Associates customers as soon as it may."""
-
-    def __init__(self) -> None:
-        self.began = Event()
-        self.may = Event()
-
-    def AssociateCustomer(self, _: object, __: object) -> AssociateCustomerResponse:  # noqa: N802
-        self.began.set()
-        assert self.may.wait(PATIENCE)
-        return AssociateCustomerResponse(revision=1)
-
-    def __getattr__(self, method: str) -> Any:
-        return getattr(CustomerFreezeServicer, method)
+def test_all_threads_of_a_pool_start_at_once_and_prepare() -> None:
+    prepared: list[str] = []
+    with ThreadPool("lists", 5, prepare=lambda: prepared.append(threading.current_thread().name)):
+        assert sorted(prepared) == [f"lists_{number}" for number in range(5)]
 
 
-@pytest.fixture
-def slow_pools() -> Iterator[ThreadPools]:
-    """Thread pools of which that of changes has one thread, and room for ten that wait."""
-    pools = open_thread_pools(1)
-    pools["changes"].shutdown()
-    pools["changes"] = ThreadPool("change", threads=1, most_waiting=10)
-    yield pools
+def test_work_that_fails_is_logged_and_its_thread_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    done = Event()
+
+    def failing() -> None:
+        raise KeyError("a bug")
+
+    with ThreadPool("lists", 1) as pool:
+        pool.run(failing)
+        pool.run(done.set)
+        assert done.wait(PATIENCE)
+    assert "KeyError: 'a bug'" in caplog.text
+
+
+@pytest.mark.parametrize("dispatch", ["loop", "grpcio"])
+def test_every_pool_that_a_method_names_is_opened(dispatch: str) -> None:
+    settings = configure({"call_dispatch": dispatch, "check_threads": "3"}, {}, None).settings
+    pools = open_thread_pools(settings, int, Throttle())
+    assert {method.pool for method in METHODS.values()} < set(pools)
+    assert pools["checks"]._max_workers == 3
     for pool in pools.values():
         pool.shutdown()
 
 
-def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(slow_pools: ThreadPools) -> None:
-    service = SlowService()
-    shared = HandlerContext(1, slow_pools, AnonymousAuthenticator(), cast(RefusalAudit, NoRefusals()))
-    server = grpc.server(slow_pools["checks"])
-    add_service(server, FREEZES.services_by_name["CustomerFreezeService"], service, shared)
-    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    server.start()
-    with Connection(address) as connection:
-        associate = connection.freezes.AssociateCustomer.future
-        calls = [associate(AssociateCustomerRequest(), timeout=PATIENCE)]
-        assert service.began.wait(PATIENCE)
-        calls += [associate(AssociateCustomerRequest(), timeout=PATIENCE) for _ in range(30)]
-        while slow_pools["changes"]._work_queue.qsize() < 30:
-            assert not any(call.done() for call in calls), [call.exception() for call in calls if call.done()]
-        service.may.set()
-        outcomes = [outcome_of(call) for call in calls]
-    assert server.stop(None).wait(PATIENCE)
-    assert (outcomes.count("OVERLOADED"), outcomes.count("OK")) == (19, 12)
+@pytest.fixture
+def narrow_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server with one worker, in which ten changes may wait."""
+    flags = ["--workers", "1", "--max-waiting-changes", str(ROOM)]
+    with ServerProcess(tmp_path / "frostgate.db", *flags, variables=PATIENT_STORE) as server:
+        yield server
+
+
+def test_too_many_that_wait_are_turned_away_with_the_time_to_come_back(
+    narrow_server: ServerProcess, tmp_path: Path
+) -> None:
+    associate = narrow_server.freezes.AssociateCustomer.future
+    with closing(sqlite3.connect(tmp_path / "frostgate.db", isolation_level=None)) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        calls = [
+            associate(AssociateCustomerRequest(customer_id=str(number), partner_id="p"), timeout=PATIENCE)
+            for number in range(30)
+        ]
+        eventually(lambda: sum(call.done() for call in calls) >= 30 - ROOM, "turned away")
+        assert {outcome_of(call) for call in calls if call.done()} == {"OVERLOADED"}
+        assert_checks_go_on(narrow_server)
+        blocker.execute("ROLLBACK")
+    outcomes = [outcome_of(call) for call in calls]
+    assert (outcomes.count("OVERLOADED"), outcomes.count("OK")) == (30 - ROOM, ROOM)
+    assert Calls(narrow_server).associate(customer_id="later").revision == ROOM + 1
 
 
 def open_silent_calls(address: str, path: str, count: int) -> socket.socket:

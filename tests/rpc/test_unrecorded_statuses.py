@@ -9,6 +9,8 @@ from frostgate_server.rpc.status_mapping import to_status
 from google.protobuf import text_format
 from google.rpc.status_pb2 import Status
 
+pytestmark = pytest.mark.both_dispatches(short=False)
+
 CALL_ID = "123e4567-e89b-12d3-a456-426614174000"
 
 STATUSES = [

@@ -1,19 +1,32 @@
 """The current server answers the recorded calls byte for byte as recorded."""
 
 import base64
+from itertools import product
 from pathlib import Path
 
 import pytest
 from support.recordings.raw_calls import METHODS, reasons_in
 from support.recordings.wire_recording import read, replay
+from support.runner.sizes import members
 
 RECORDED = Path(__file__).parent / "recorded"
 RECORDINGS = sorted(file.stem for file in RECORDED.glob("*.jsonl"))
 SHOWN = 5
 """Differences in a failure: after the first one, the state of the customers may differ too."""
+SHORT = ["callers", "transitions"]
+"""Those that are replayed on grpcio's own dispatch also in the short form."""
 
 
-@pytest.mark.parametrize("name", RECORDINGS)
+@pytest.mark.parametrize(
+    ("name", "dispatch"),
+    members(
+        product(RECORDINGS, ["loop", "grpcio"]),
+        short=[*product(RECORDINGS, ["loop"]), *product(SHORT, ["grpcio"])],
+    ),
+    indirect=["dispatch"],
+    scope="module",
+)
+@pytest.mark.usefixtures("dispatch")
 def test_every_recorded_call_is_answered_as_recorded(name: str, tmp_path: Path) -> None:
     differences = replay(RECORDED / f"{name}.jsonl", tmp_path)
     shown = "\n".join(differences[:SHOWN])

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from frostgate_server.storage.sqlite.driver import sqlite3
-from frostgate_server.storage.sqlite.head_file import SLOT_SIZE
+from frostgate_server.storage.sqlite.files.head_file import SLOT_SIZE
 from frostgate_server.storage.sqlite.opening import open_store
 from support.subjects import ServiceSubject
 

@@ -206,18 +206,6 @@ def bend_the_head(connection: sqlite3.Connection, chance: random.Random) -> None
     )
 
 
-def bend_the_schema(connection: sqlite3.Connection, chance: random.Random) -> None:
-    bends = [
-        "DROP TRIGGER events_are_not_edited",
-        "DROP INDEX events_by_time",
-        "CREATE TABLE more (x)",
-        "CREATE TABLE more_sqlite_ (x)",
-        "CREATE TRIGGER a_sqlite_ BEFORE UPDATE ON customers BEGIN SELECT RAISE(ABORT, 'no'); END",
-        "DROP TABLE answers",
-    ]
-    connection.execute(chance.choice(bends))
-
-
 IN_SQL: list[Callable[[sqlite3.Connection, random.Random], None]] = [
     edit_an_event,
     edit_an_event,

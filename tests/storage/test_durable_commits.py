@@ -9,11 +9,11 @@ import pytest
 from frostgate_server.domain.enums import FreezeState
 from frostgate_server.domain.errors import OutcomeUnknown, StartupError, StorageUnavailable
 from frostgate_server.storage.head import Head
-from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite.driver import ensure_sound
-from frostgate_server.storage.sqlite.head_file import SLOT_SIZE, HeadFile, HeadFileDamaged
+from frostgate_server.storage.sqlite.files.head_file import SLOT_SIZE, HeadFile, HeadFileDamaged
 from frostgate_server.storage.sqlite.opening import open_store
 from support.calls import Calls
+from support.listings import all_events
 from support.processes import output
 from support.server_process import ServerProcess
 from support.subjects import ServiceSubject
@@ -33,7 +33,7 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(path: Path) -> None:
             associate_many(subject)
         assert "full" in full.value.detail
         made = store.get_revision()
-        assert len(store.list_events(EventFilter(), None, 10_000)) == made
+        assert len(all_events(store)) == made
         store._group_commit._connection.execute("PRAGMA max_page_count = 1000000")
         assert subject.associate("after", "p") == made + 1
 
@@ -121,7 +121,9 @@ def test_commits_are_on_disk_before_they_return(path: Path) -> None:
             "customers",
             "events",
             "head",
+            "kept_answers",
             "partners",
+            "restores",
             "verification_codes",
             "verification_counts",
         ],

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -17,12 +18,13 @@ from frostgate_server.domain.errors import (
     StorageUnavailable,
 )
 from frostgate_server.storage.interface import Store, Transaction
-from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite import group_commit
 from frostgate_server.storage.sqlite.driver import sqlite3
-from frostgate_server.storage.sqlite.head_file import HeadFile
+from frostgate_server.storage.sqlite.files.head_file import HeadFile
 from frostgate_server.storage.sqlite.opening import open_store
 from frostgate_server.storage.sqlite.store import SqliteStore
+from frostgate_server.storage.sqlite.write_queue import PendingWrite, WriteQueue
+from support.listings import all_events
 from support.subjects import ServiceSubject
 
 MANY = 32
@@ -54,7 +56,7 @@ def together(store: SqliteStore, path: Path) -> Iterator[Together]:
             with another.locked():
                 for number, change in enumerate(changes):
                     futures.append(threads.submit(change))
-                    while waiting.qsize() != number:  # the first one is taken, and waits for the lock
+                    while len(waiting) != number + 1:  # the commit thread waits for the lock
                         assert not any(future.done() for future in futures)
             return futures
 
@@ -67,8 +69,10 @@ class OpenTransaction:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    def run_transaction(self, work: Callable[[Transaction], Any]) -> object:
-        return work(self._transaction)
+    def submit_transaction(self, work: Callable[[Transaction], Any]) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(work(self._transaction))
+        return done
 
 
 def subject_in(transaction: Transaction) -> ServiceSubject:
@@ -77,6 +81,10 @@ def subject_in(transaction: Transaction) -> ServiceSubject:
 
 def associating(subject: ServiceSubject, customer_id: str) -> Callable[[], object]:
     return lambda: subject.associate(customer_id, "p")
+
+
+def associate_in(transaction: Transaction, customer_id: str) -> int:
+    return subject_in(transaction).associate(customer_id, "p")
 
 
 def test_changes_that_wait_together_share_one_fsync(
@@ -113,7 +121,7 @@ def test_a_refused_change_leaves_no_trace_in_its_group(store: SqliteStore, toget
     assert isinstance(refused.exception(), CustomerAlreadyAssociated)
     assert isinstance(failed.exception(), ZeroDivisionError)
     assert subject.state("half") == (None, 2)
-    assert [event.customer_id for event in store.list_events(EventFilter(), None, 9)] == ["b", "a"]
+    assert [event.customer_id for event in all_events(store)] == ["b", "a"]
 
 
 def test_if_a_group_may_be_lost_each_of_its_changes_is_told_so_the_refused_one_too(
@@ -146,7 +154,7 @@ def test_if_the_disk_is_full_nothing_of_the_group_is_made(store: SqliteStore, to
     outcomes = [future.exception() for future in together([associating(subject, "a"), large])]
     assert [type(outcome) for outcome in outcomes] == [StorageUnavailable, StorageUnavailable]
     assert {"full" in str(outcome.detail) for outcome in outcomes if isinstance(outcome, StorageUnavailable)} == {True}
-    assert (store.get_revision(), store.list_events(EventFilter(), None, 9)) == (0, [])
+    assert (store.get_revision(), all_events(store)) == (0, [])
     execute("PRAGMA max_page_count = 1000000")
     assert subject.associate("after", "p") == 1
 
@@ -155,14 +163,13 @@ def test_a_change_that_waited_too_long_is_withdrawn(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "WRITE_TIMEOUT", 0.05)
-    subject = ServiceSubject(store)
     with closing(HeadFile(path.with_name(path.name + "-head"))) as another, another.locked():
         for customer_id in ("a", "b"):
             with pytest.raises(StorageUnavailable) as busy:
-                subject.associate(customer_id, "p")
+                store.run_transaction(partial(associate_in, customer_id=customer_id))
             assert busy.value.detail == "a change waited 0.05 s for its turn"
-    monkeypatch.undo()
-    assert subject.associate("c", "p") == 1
+        assert len(store._group_commit._waiting) == 0
+    assert ServiceSubject(store).associate("c", "p") == 1
 
 
 def test_a_group_that_fails_leaves_a_store_that_works_also_if_one_of_it_was_withdrawn(
@@ -179,10 +186,10 @@ def test_a_group_that_fails_leaves_a_store_that_works_also_if_one_of_it_was_with
             monkeypatch.setattr(group_commit, "WRITE_TIMEOUT", 0.05)
             for customer_id in ("first", "withdrawn"):
                 with pytest.raises(StorageUnavailable):
-                    subject.associate(customer_id, "p")
+                    store.run_transaction(partial(associate_in, customer_id=customer_id))
             monkeypatch.setattr(group_commit, "WRITE_TIMEOUT", 30.0)
             waits = [threads.submit(subject.associate, customer_id, "p") for customer_id in ("a", "b")]
-            while waiting.qsize() < 3:
+            while len(waiting) < 2:
                 assert not any(change.done() for change in waits)
             monkeypatch.setattr(os, "fdatasync", failing)
         assert [type(change.exception()) for change in waits] == [OutcomeUnknown, OutcomeUnknown]
@@ -217,13 +224,14 @@ def test_if_a_savepoint_cannot_be_undone_nothing_of_the_group_is_made(
 def test_a_change_that_is_being_made_is_waited_for(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "WRITE_TIMEOUT", 0.05)
     withdrawing = Event()
-    cancel = Future.cancel
+    withdraw = WriteQueue.withdraw
 
-    def noticed(future: Future[object]) -> bool:
+    def noticed(queue: WriteQueue, change: PendingWrite) -> bool:
+        withdrawn = withdraw(queue, change)
         withdrawing.set()
-        return cancel(future)
+        return withdrawn
 
-    monkeypatch.setattr(Future, "cancel", noticed)
+    monkeypatch.setattr(WriteQueue, "withdraw", noticed)
     assert store.run_transaction(lambda _: withdrawing.wait(60)) is True
 
 

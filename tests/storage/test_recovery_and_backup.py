@@ -11,7 +11,7 @@ from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import SentCode
 from frostgate_server.storage.sqlite.admin.backup import backup
 from frostgate_server.storage.sqlite.admin.recover import recover
-from frostgate_server.storage.sqlite.head_file import REVISION_JUMP
+from frostgate_server.storage.sqlite.files.head_file import REVISION_JUMP
 from frostgate_server.storage.sqlite.opening import lock_database, open_store
 from storage.damage import (
     cut_short,

@@ -1,6 +1,7 @@
 """Opening a SQLite database: only sound files are served, and damage is noticed."""
 
 import os
+import random
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +11,9 @@ from pathlib import Path
 import pytest
 from frostgate_server.domain.enums import FreezeState
 from frostgate_server.domain.errors import StartupError, StorageUnavailable
-from frostgate_server.storage.queries import EventFilter
 from frostgate_server.storage.sqlite.admin.recover import recover
 from frostgate_server.storage.sqlite.driver import sqlite3
-from frostgate_server.storage.sqlite.head_file import HeadFile
+from frostgate_server.storage.sqlite.files.head_file import HeadFile
 from frostgate_server.storage.sqlite.opening import lock_database, open_store
 from storage.damage import (
     come_from_the_future,
@@ -28,12 +28,15 @@ from storage.damage import (
     put_another_in_its_place,
     put_no_frostgate_in_its_place,
     rewrite_history,
+    tampered_by_sql,
     truncate_to_nothing,
 )
 from support.calls import Calls, refusal
+from support.listings import all_events
 from support.processes import PATIENCE, Process
 from support.server_process import ServerProcess
 from support.subjects import ServiceSubject
+from support.worker_processes import log_with
 
 
 def test_a_missing_database_is_made_only_where_asked_for(tmp_path: Path) -> None:
@@ -94,8 +97,8 @@ def test_a_forged_tail_is_refused(path: Path) -> None:
     with closing(open_store(path, create=False)) as store:
         ServiceSubject(store).associate("d", "p")
     head_file(path).write_bytes(behind)
-    edit(path, "DROP TRIGGER events_are_not_edited")
-    edit(path, "UPDATE events SET reason = 'forged' WHERE revision = 4")
+    forge = "UPDATE events SET reason = 'forged' WHERE revision = 4"
+    tampered_by_sql(path, lambda connection, _: connection.execute(forge), random.Random(1))
     with pytest.raises(StartupError, match="event 4 does not follow the one before"):
         open_store(path, create=False)
 
@@ -136,7 +139,7 @@ def test_an_edited_row_is_unavailable_to_callers_and_never_an_answer(tmp_path: P
         refused = refusal(lambda: calls.check(customer_id=customer_id))
         assert (refused.code.name, refused.reason) == ("UNAVAILABLE", "STORAGE_UNAVAILABLE")
         assert customer_id not in refused.message
-        assert f"the row of customer {customer_id} does not fit its checksum" in server.log.read_text()
+        assert log_with(server, f"the row of customer {customer_id} does not fit its checksum")
         assert calls.check(customer_id="another").message
 
 
@@ -163,7 +166,7 @@ from support.subjects import freeze_service
 store = open_store(Path(sys.argv[1]), create=True)
 caller = Caller(waits=lambda: True)
 command = AssociateCommand(customer_ids=(sys.argv[2],), partner_id="p")
-print(freeze_service(store, timedelta(days=1)).change_customer(caller, command).revision)
+print(freeze_service(store, timedelta(days=1)).change_customer(caller, command).result().revision)
 """
 
 
@@ -175,7 +178,7 @@ def test_several_processes_may_make_the_same_database_at_once(tmp_path: Path) ->
         outputs = [process.communicate(timeout=PATIENCE)[0] for process in processes]
     assert sorted(map(int, outputs)) == list(range(1, 9))
     with closing(open_store(path, create=False)) as store:
-        assert [event.revision for event in store.list_events(EventFilter(), None, 10)] == list(range(8, 0, -1))
+        assert [event.revision for event in all_events(store)] == list(range(8, 0, -1))
 
 
 def test_an_unfinished_creation_is_begun_again(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from frostgate_server.domain.verification_code import SentCode
 from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.queries import CountKind, EventFilter, RequestKey, StoredResponse
 from frostgate_server.storage.sqlite.opening import open_store
+from support.listings import all_events, still_wanted
 from support.server_process import ServerProcess
 from support.store_contract import StoreContract
 from support.subjects import ServiceSubject, WireSubject
@@ -78,7 +79,7 @@ def test_a_transaction_that_raises_leaves_nothing_behind(store: Store) -> None:
     with pytest.raises(KeyError):
         store.run_transaction(work)
     assert (store.get_freeze_state("a"), store.get_revision(), store.get_partner("p")) == ((None, 0), 0, None)
-    assert store.run_transaction(lambda transaction: transaction.get_response(key)) is None
+    assert store.run_transaction(lambda transaction: transaction.get_response(key, NOW)) is None
 
 
 def test_a_transaction_sees_its_own_changes_and_nobody_else_does_before_its_end(store: Store) -> None:
@@ -107,19 +108,32 @@ def remember(store: Store, key: RequestKey, at: datetime) -> None:
     store.run_transaction(lambda transaction: transaction.save_response(key, StoredResponse("f", "a"), at))
 
 
-def test_an_answer_is_remembered_for_a_day_and_forgotten_bit_by_bit_after_it(store: Store) -> None:
+def found(store: Store, keys: list[RequestKey], now: datetime) -> int:
+    """How many of the keys have an answer."""
+    return store.run_transaction(
+        lambda transaction: sum(transaction.get_response(key, now) is not None for key in keys)
+    )
+
+
+def test_an_answer_is_found_for_a_day_and_then_deleted_bit_by_bit(store: Store) -> None:
     keys = [RequestKey("anonymous", "freeze", str(number)) for number in range(22)]
-    day = timedelta(hours=24)
+    day, moment = timedelta(hours=24), timedelta(microseconds=1)
     for key in keys[:20]:
         remember(store, key, NOW)
+    remember(store, keys[20], NOW + day - moment)
+    assert found(store, keys[:20], NOW + day - moment) == 20
+    assert found(store, keys[:20], NOW + day) == 0
+    assert found(store, keys[:20], NOW) == 20
+    remember(store, keys[21], NOW + day)
+    assert found(store, keys[:20], NOW) == 4
 
-    def kept(transaction: Transaction) -> int:
-        return sum(transaction.get_response(key) is not None for key in keys[:20])
 
-    remember(store, keys[20], NOW + day)
-    assert store.run_transaction(kept) == 20
-    remember(store, keys[21], NOW + day + timedelta(microseconds=1))
-    assert store.run_transaction(kept) == 4
+def test_an_expired_answer_that_was_not_deleted_is_replaced(store: Store) -> None:
+    key, day = RequestKey("anonymous", "freeze", "1"), timedelta(hours=24)
+    remember(store, key, NOW)
+    again = StoredResponse("g", "b")
+    store.run_transaction(lambda transaction: transaction.save_response(key, again, NOW + day))
+    assert store.run_transaction(lambda transaction: transaction.get_response(key, NOW + day)) == again
 
 
 def test_answers_are_kept_apart_by_principal_method_and_id(store: Store) -> None:
@@ -130,8 +144,8 @@ def test_answers_are_kept_apart_by_principal_method_and_id(store: Store) -> None
         RequestKey("anonymous", "unfreeze", "1"),
         RequestKey("anonymous", "freeze", "2"),
     ]
-    assert store.run_transaction(lambda transaction: transaction.get_response(key)) == StoredResponse("f", "a")
-    assert store.run_transaction(lambda transaction: [transaction.get_response(other) for other in others]) == [
+    assert store.run_transaction(lambda transaction: transaction.get_response(key, NOW)) == StoredResponse("f", "a")
+    assert store.run_transaction(lambda transaction: [transaction.get_response(other, NOW) for other in others]) == [
         None,
         None,
         None,
@@ -165,26 +179,60 @@ def test_a_partner_has_one_code_or_none(store: Store) -> None:
     assert code() is None
 
 
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+
+
+def counted(store: Store, now: datetime) -> list[datetime]:
+    """The failures of partner p."""
+    return store.run_transaction(lambda transaction: transaction.list_counts("p", CountKind.FAILED, now))
+
+
+def count(store: Store, partner_id: str, kind: CountKind, count_id: str, at: datetime) -> None:
+    store.run_transaction(lambda transaction: transaction.add_count(partner_id, kind, count_id, at))
+
+
 def test_what_counts_against_a_partner_counts_for_an_hour(store: Store) -> None:
-    hour, second = timedelta(hours=1), timedelta(seconds=1)
-
-    def counted(since: datetime) -> list[datetime]:
-        return store.run_transaction(lambda transaction: transaction.list_counts("p", CountKind.FAILED, since))
-
-    def count(partner_id: str, kind: CountKind, count_id: str, at: datetime) -> None:
-        store.run_transaction(lambda transaction: transaction.add_count(partner_id, kind, count_id, at))
-
-    count("p", CountKind.FAILED, "2", NOW + second)
-    count("p", CountKind.FAILED, "1", NOW)
-    count("p", CountKind.SENT, "1", NOW)
-    count("q", CountKind.FAILED, "1", NOW)
-    assert counted(NOW - second) == [NOW, NOW + second]
-    assert counted(NOW) == [NOW + second]
-    count("p", CountKind.FAILED, "3", NOW + hour)
-    assert counted(NOW - hour) == [NOW + second, NOW + hour]
+    count(store, "p", CountKind.FAILED, "2", NOW + SECOND)
+    count(store, "p", CountKind.FAILED, "1", NOW)
+    count(store, "p", CountKind.SENT, "1", NOW)
+    count(store, "q", CountKind.FAILED, "1", NOW)
+    assert counted(store, NOW + HOUR - SECOND) == [NOW, NOW + SECOND]
+    assert counted(store, NOW + HOUR) == [NOW + SECOND]
+    count(store, "p", CountKind.FAILED, "3", NOW + HOUR)
+    assert counted(store, NOW + HOUR) == [NOW + SECOND, NOW + HOUR]
     store.run_transaction(lambda transaction: transaction.delete_count("p", CountKind.FAILED, "3"))
     store.run_transaction(lambda transaction: transaction.delete_count("p", CountKind.FAILED, "unknown"))
-    assert counted(NOW - hour) == [NOW + second]
+    assert counted(store, NOW + HOUR) == [NOW + SECOND]
+    store.run_transaction(lambda transaction: transaction.delete_counts("q"))
+    assert counted(store, NOW + HOUR) == [NOW + SECOND]
+    store.run_transaction(lambda transaction: transaction.delete_counts("p"))
+    assert counted(store, NOW + HOUR) == []
+
+
+def test_counts_from_the_future_count_as_now_from_then_on_or_not_at_all(store: Store) -> None:
+    count(store, "p", CountKind.FAILED, "far", NOW + HOUR + SECOND)
+    count(store, "p", CountKind.FAILED, "near", NOW + HOUR)
+
+    def refused(transaction: Transaction) -> None:
+        assert transaction.list_counts("p", CountKind.FAILED, NOW) == [NOW]
+        raise KeyError("p")
+
+    with pytest.raises(KeyError):
+        store.run_transaction(refused)
+    assert counted(store, NOW + SECOND) == [NOW]
+    assert counted(store, NOW + HOUR) == []
+    assert counted(store, NOW + HOUR + SECOND) == []
+
+
+def test_an_answer_from_the_future_counts_as_now_from_then_on_or_not_at_all(store: Store) -> None:
+    near, far = RequestKey("anonymous", "freeze", "near"), RequestKey("anonymous", "freeze", "far")
+    remember(store, near, NOW + 24 * HOUR)
+    remember(store, far, NOW + 24 * HOUR + SECOND)
+    assert (found(store, [near], NOW), found(store, [far], NOW)) == (1, 0)
+    assert found(store, [near], NOW + 24 * HOUR - SECOND) == 1
+    assert found(store, [near], NOW + 24 * HOUR) == 0
+    remember(store, RequestKey("anonymous", "freeze", "another"), NOW)
+    assert found(store, [far], NOW + 25 * HOUR) == 0
 
 
 def test_a_note_moves_no_revision_and_is_undone_with_its_transaction(store: Store) -> None:
@@ -202,10 +250,7 @@ def test_a_note_moves_no_revision_and_is_undone_with_its_transaction(store: Stor
         store.run_transaction(work)
     assert (store.get_revision(), store.get_partner("p")) == (0, None)
     assert store.run_transaction(lambda transaction: transaction.get_code("p")) is None
-    assert (
-        store.run_transaction(lambda transaction: transaction.list_counts("p", CountKind.SENT, NOW - timedelta(1)))
-        == []
-    )
+    assert store.run_transaction(lambda transaction: transaction.list_counts("p", CountKind.SENT, NOW)) == []
 
 
 def test_events_of_several_partners_come_in_one_order(store: Store) -> None:
@@ -214,7 +259,7 @@ def test_events_of_several_partners_come_in_one_order(store: Store) -> None:
         subject.associate(f"c{number}", f"p{number % 3}")
     wanted = EventFilter(partner_ids=("p0", "p2"))
     assert [event.revision for event in subject.events(wanted, 2)] == [9, 7, 6, 4, 3, 1]
-    assert [event.revision for event in store.list_events(wanted, 7, 2)] == [6, 4]
+    assert [event.revision for event in store.list_events(wanted, 7, 2, still_wanted).items] == [6, 4]
     later = EventFilter(partner_ids=("p0", "p2"), after_revision=5)
     assert [event.revision for event in subject.events(later, 50)] == [9, 7, 6]
-    assert store.list_events(EventFilter(customer_id="c1", partner_ids=("p0",)), None, 9) == []
+    assert all_events(store, EventFilter(customer_id="c1", partner_ids=("p0",))) == []

@@ -53,8 +53,16 @@ def written_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=[*VERSIONS, WRITTEN_NOW])
 def stored(request: pytest.FixtureRequest, tmp_path: Path) -> StoredDatabase:
     """A copy of a stored database, or of the one that is written now."""
-    now: Path | None = request.getfixturevalue("written_now") if request.param == WRITTEN_NOW else None
-    return StoredDatabase(now or STORED / request.param, tmp_path)
+    if request.param != WRITTEN_NOW:
+        return StoredDatabase(STORED / request.param, tmp_path)
+    database = StoredDatabase(request.getfixturevalue("written_now"), tmp_path)
+    database.kept = list(filter(changed_something, database.kept))
+    return database
+
+
+def changed_something(call: Call) -> bool:
+    """Whether a call changed a customer. Version 0.1.0 also kept answers of batches that changed none."""
+    return not call.method.startswith("Batch") or any(result.HasField("customer") for result in call.answer().results)
 
 
 def rows(stored: StoredDatabase, sql: str) -> list[tuple[Any, ...]]:
@@ -219,7 +227,7 @@ def test_the_current_server_writes_the_same_rows(written_now: Path, tmp_path: Pa
         "SELECT * FROM audit_entries ORDER BY sequence",
         "SELECT * FROM customers ORDER BY customer_id",
         "SELECT * FROM partners ORDER BY partner_id",
-        "SELECT * FROM answers ORDER BY request_id",
+        "SELECT * FROM answers WHERE answer LIKE '%\"customer\":%' ORDER BY request_id",
         "SELECT whom, kind, count_time FROM verification_counts ORDER BY whom, kind, count_time",
         "SELECT partner_id, expire_time, tries FROM verification_codes",
         "SELECT revision, hash, audit_sequence, audit_hash FROM head",

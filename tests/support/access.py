@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from frostgate_server.domain.roles import Role
 from support.credentials import AUDIENCE, ISSUER, Authority, Issued, bearer, jwks, signing_key, token
-from support.server_process import Connection, ServerProcess
+from support.server_process import TWO_WORKERS, Connection, ServerProcess
 
 PARTNERS = ["partner"]
 
@@ -76,7 +76,7 @@ class Access:
         """Serves. Its own connection is one by TLS, to the address for tokens."""
         database = self.directory / "frostgate.db"
         channel = self.authority.channel()
-        flags = ("--listen", "localhost:0", "--config", str(self.config), *flags)
+        flags = ("--listen", "localhost:0", "--config", str(self.config), TWO_WORKERS, *flags)
         with ServerProcess(database, *flags, credentials=channel) as server:
             yield server
 

@@ -17,7 +17,7 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import IO, Any
 
-MARK = "FROSTGATE_TEST_RUN"
+MARK = "TEST_RUN_OF_FROSTGATE"
 """The variable with the mark."""
 
 PATIENCE = 60.0
@@ -28,7 +28,7 @@ _numbers = count(1)
 
 def environment(**more: str) -> dict[str, str]:
     """This process's environment without any FROSTGATE_ setting, and with `more`."""
-    kept = {name: value for name, value in os.environ.items() if name == MARK or not name.startswith("FROSTGATE_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FROSTGATE_")}
     return {**kept, **more}
 
 

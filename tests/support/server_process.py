@@ -5,7 +5,7 @@ import re
 import select
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +17,18 @@ from frostgate.v1.policy_decision_service_pb2_grpc import PolicyDecisionServiceS
 from support.processes import PATIENCE, Process, run
 
 COMMAND = [sys.executable, "-m", "frostgate_server"]
+FLAGS: list[str] = []
+"""Those of all servers, besides their own."""
+TWO_WORKERS = "--workers=2"
+"""The flag of a server whose second worker a test needs: each worker takes most of a second to load."""
 PATIENT_STORE = {"PYTHONPATH": str(Path(__file__).with_name("patient_store"))}
 """The variables of a server in which changes may be blocked for as long as a test needs."""
+_WORKER = "frostgate_server.process.worker"
 _READY = re.compile(r"frostgate-server is ready on (?:(?P<address>[^\s,]+))?(?:, )?(?:mTLS on (?P<mtls>\S+))?: ")
+
+
+class NotReady(AssertionError):
+    """The server did not start. The message has its log."""
 
 
 class Connection:
@@ -48,7 +57,8 @@ class Connection:
 class ServerProcess(Connection):
     """Serves `database`, which is made if there is none, and is connected to it. Ended by `with`.
 
-    `mtls_address` is empty if it asks nowhere for client certificates, `address` if it asks everywhere.
+    It has one worker, unless a flag says otherwise. `mtls_address` is empty if it asks nowhere for client
+    certificates, `address` if it asks everywhere.
     """
 
     def __init__(
@@ -57,19 +67,29 @@ class ServerProcess(Connection):
         *flags: str,
         variables: Mapping[str, str] | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        stderr: int | None = None,
+        prefix: Sequence[str] = (),
+        log: Path | None = None,
     ) -> None:
-        """Returns when the server is ready. Raises AssertionError with its own words if it does not start."""
-        self.log = database.with_name(database.name + ".log")
+        """Returns when the server is ready. Raises NotReady with its own words if it does not start.
+
+        `stderr` takes the place of the file `log`, which is beside the database unless it is named. The command
+        begins with `prefix`.
+        """
+        self.log = log or database.with_name(database.name + ".log")
         listen = ["--listen", "127.0.0.1:0"]
-        command = [*COMMAND, "serve", *listen, "--database", str(database), "--create", *flags]
-        with self.log.open("ab") as log:
-            self.process = Process(command, variables=variables, stderr=log)
+        command = [*prefix, *COMMAND, "serve", *listen, "--workers=1", "--database", str(database), "--create"]
+        with self.log.open("ab") as file:
+            self.process = Process(
+                [*command, *FLAGS, *flags], variables=variables, stderr=file if stderr is None else stderr
+            )
         assert self.process.stdout is not None
         self.output = self.process.stdout
         try:
             self.ready_line = self.process.next_line()
             ready = _READY.match(self.ready_line)
-            assert ready, f"not ready, but {self.ready_line!r}; log: {self.log.read_text()}"
+            if not ready:
+                raise NotReady(f"not ready, but {self.ready_line!r}; log: {self.log.read_text()}")
             self.mtls_address = ready["mtls"] or ""
             super().__init__(ready["address"] or self.mtls_address, credentials)
         except BaseException:
@@ -78,6 +98,10 @@ class ServerProcess(Connection):
 
     def workers(self) -> list[int]:
         """The ids of its worker processes, that in reserve included."""
+        return [pid for pid in self.children() if _WORKER in _command_line(pid)]
+
+    def children(self) -> list[int]:
+        """The ids of all processes that it started."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in children.read_text().split()] if self.process.poll() is None else []
 
@@ -88,7 +112,7 @@ class ServerProcess(Connection):
                 # A supervisor that sees its workers die would start others.
                 self.process.send_signal(signal.SIGSTOP)
                 os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-            for pid in self.workers():
+            for pid in self.children():
                 with suppress(ProcessLookupError):
                     processes.enter_context(Killed(pid))
             self.process.kill()
@@ -109,6 +133,13 @@ class ServerProcess(Connection):
     ) -> None:
         super().__exit__(kind, error, trace)
         self.kill()
+
+
+def _command_line(pid: int) -> str:
+    """Empty for a process that is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
 
 
 class Killed:

@@ -15,7 +15,7 @@ from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.customer_errors import AlreadyFrozen, CustomerNotFound
 from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
 from frostgate_server.domain.verification_code import CodeKey, CodeLimits
-from frostgate_server.rpc.converters import timestamp, wire
+from frostgate_server.rpc.messages.converters import timestamp, wire
 from frostgate_server.services.code_verifier import CodeVerifier
 from frostgate_server.services.commands import (
     AssociateCommand,
@@ -74,10 +74,11 @@ class ServiceSubject:
 
     def freeze_all(self, customer_ids: list[str], scope: FreezeScope) -> int:
         command = BatchFreezeCommand(customer_ids=tuple(customer_ids), scope=scope, reason="unpaid")
-        return self._service.change_customers(self._caller, command).revision
+        return self._service.change_customers(self._caller, command).result().revision
 
     def state(self, customer_id: str) -> tuple[FreezeState | None, int]:
-        return self._decisions.read_state(customer_id, 0)
+        (state,), revision = self._decisions.read_group([customer_id])
+        return state, revision
 
     def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
         return self._decisions.read_states(customer_ids, 0)
@@ -103,7 +104,7 @@ class ServiceSubject:
         return found
 
     def _change(self, command: ChangeCommand) -> int:
-        return self._service.change_customer(self._caller, command).revision
+        return self._service.change_customer(self._caller, command).result().revision
 
 
 class WireSubject:
@@ -165,13 +166,12 @@ class WireSubject:
             retention_expired=retention_expired,
             page_size=page_size,
         )
-        found: list[Customer] = []
-        while not found or request.page_token:
+        page = self._freezes.ListCustomers(request, timeout=PATIENCE)
+        found = list(map(customer_of, page.customers))
+        while page.next_page_token:
+            request.page_token = page.next_page_token
             page = self._freezes.ListCustomers(request, timeout=PATIENCE)
             found += map(customer_of, page.customers)
-            request.page_token = page.next_page_token
-            if not page.customers:
-                break
         return found
 
     def events(self, wanted: EventFilter, page_size: int) -> list[FreezeEvent]:
@@ -183,13 +183,12 @@ class WireSubject:
             end_time=timestamp(wanted.end_time),
             page_size=page_size,
         )
-        found: list[FreezeEvent] = []
-        while not found or request.page_token:
+        page = self._freezes.ListFreezeEvents(request, timeout=PATIENCE)
+        found = list(map(event_of, page.events))
+        while page.next_page_token:
+            request.page_token = page.next_page_token
             page = self._freezes.ListFreezeEvents(request, timeout=PATIENCE)
             found += map(event_of, page.events)
-            request.page_token = page.next_page_token
-            if not page.events:
-                break
         return found
 
 

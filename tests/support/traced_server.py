@@ -5,28 +5,36 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from frostgate_server.config.loading import configure
-from frostgate_server.domain.enums import Decision
-from frostgate_server.domain.verification_code import CodeKey
-from frostgate_server.policy import loader
-from frostgate_server.process.port_reservation import reserve_port
-from frostgate_server.process.worker_config import WorkerConfig
-from frostgate_server.process.worker_server import start_server
-from frostgate_server.storage.sqlite.opening import prepare_store
 from support.server_process import Connection
+from support.worker_in_process import worker_in_process
+from support.worker_processes import eventually
 
 PACKAGE = "frostgate_server."
 
-BACKGROUND_THREADS = {"streams", "refusals"}
+BACKGROUND_THREADS = {"refusals", "write-probe"}
 """They work by themselves, whether there is a call or not."""
+
+BACKGROUND_FUNCTIONS = {"rpc.loop.server_loop._tick"}
+"""The same, in a thread that also works for calls."""
+
+GRPC = "rpc.grpc_internals"
+"""The module that stands for gRPC itself: none of its functions decides anything about a call."""
 
 HAND_ON = {"put", "execute", "fdatasync"}
 """Built-in functions by which a call is handed on: into the queue of another thread, to the database, to the disk."""
+
+HAND_ON_IN_SERVER = {
+    *("rpc.grpc_internals.request", "rpc.grpc_internals.receive_message", "rpc.grpc_internals.receive_close"),
+    "rpc.loop.checks.add",
+}
+"""Functions of the server by which a call is handed on: to gRPC, and to the checks that wait."""
+
+BEGIN, END = "rpc.loop.server_loop._on_unary", "rpc.loop.server_loop._on_call_end"
+"""Called when the loop takes a call, and when nothing is left of it."""
 
 
 @dataclass(slots=True)
@@ -42,7 +50,7 @@ class Trace:
     @property
     def helpers(self) -> set[str]:
         """The modules that only computed a value for a step."""
-        return set(self.visited) - set(self.steps)
+        return set(self.visited) - set(self.steps) - {GRPC}
 
 
 class Tracer:
@@ -50,25 +58,39 @@ class Tracer:
 
     def __init__(self) -> None:
         self._trace: Trace | None = None
+        self._begun = 0
+        self._ended = 0
 
     def record(self, call: Callable[[], object]) -> Trace:
-        """The trace of one call."""
+        """The trace of one call, from its headers until nothing of it is left."""
+        self._wait_for_ends()
         trace = self._trace = Trace()
+        begun = self._begun
         try:
             call()
+            self._wait_for_ends()
         finally:
             self._trace = None
+        assert self._begun == begun + 1
         return trace
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
+        name = _name(frame)
+        self._begun += (event, name) == ("call", BEGIN)
+        self._ended += (event, name) == ("return", END)
         trace = self._trace
-        if trace is None or threading.current_thread().name in BACKGROUND_THREADS:
+        if trace is None or event not in {"call", "c_call"} or _is_background(frame):
             return
         if event == "call":
             _add(trace.visited, frame)
-        elif event == "c_call" and argument.__name__ in HAND_ON:
+        if name in HAND_ON_IN_SERVER if event == "call" else argument.__name__ in HAND_ON:
             for one in reversed(list(_stack(frame))):
-                _add(trace.steps, one)
+                if _module(one) != GRPC:
+                    _add(trace.steps, one)
+
+    def _wait_for_ends(self) -> None:
+        """Waits until the loop has ended all calls that it has taken: only this thread makes any."""
+        eventually(lambda: self._ended == self._begun, "ended")
 
 
 @contextmanager
@@ -77,24 +99,8 @@ def traced_server(database: Path) -> Iterator[tuple[Connection, Tracer]]:
     tracer = Tracer()
     threading.setprofile(tracer)
     try:
-        with reserve_port("127.0.0.1:0") as port:
-            config = WorkerConfig(
-                number=1,
-                listeners=port.listeners,
-                mtls_listeners=(),
-                database=prepare_store(database, create=True),
-                policy=loader.load(None, Decision.DENY),
-                code_key=CodeKey(b"k" * 32),
-                settings=configure({}, {}, None).settings,
-                callers_file=None,
-                last_good={},
-            )
-            server = start_server(config)
-            try:
-                with Connection(port.address) as connection:
-                    yield connection, tracer
-            finally:
-                server.drain(timedelta())
+        with worker_in_process(database) as (address, _), Connection(address) as connection:
+            yield connection, tracer
     finally:
         threading.setprofile(None)
         assert sys.getprofile() is None
@@ -106,11 +112,29 @@ def _stack(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _add(modules: list[str], frame: FrameType) -> None:
-    """Adds the module of a function of the server. The constructors that dataclasses generate stand in no file."""
+def _is_background(frame: FrameType) -> bool:
+    if threading.current_thread().name in BACKGROUND_THREADS:
+        return True
+    return any(_name(one) in BACKGROUND_FUNCTIONS for one in _stack(frame))
+
+
+def _module(frame: FrameType) -> str:
+    """The module of a function of the server, without the package's name. Empty for others.
+
+    The constructors that dataclasses generate stand in no file, and are none of the server's.
+    """
     name = str(frame.f_globals.get("__name__", ""))
     if not name.startswith(PACKAGE) or frame.f_code.co_filename == "<string>":
-        return
-    module = name.removeprefix(PACKAGE)
-    if module not in modules:
+        return ""
+    return name.removeprefix(PACKAGE)
+
+
+def _name(frame: FrameType) -> str:
+    """The module and the function."""
+    return f"{_module(frame)}.{frame.f_code.co_name}"
+
+
+def _add(modules: list[str], frame: FrameType) -> None:
+    module = _module(frame)
+    if module and module not in modules:
         modules.append(module)

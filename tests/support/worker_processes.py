@@ -23,6 +23,11 @@ def eventually(holds: Callable[[], Any], what: str) -> Any:
     return found
 
 
+def log_with(server: ServerProcess, text: str) -> str:
+    """The log of a server, once the text stands there: a thread writes it, perhaps after the answer to a call."""
+    return str(eventually(lambda: log if text in (log := server.log.read_text()) else "", f"logged {text!r}"))
+
+
 def worker_of(call: Any) -> str:
     """The worker that answered, by the trailing metadata."""
     return str(dict(call.trailing_metadata())["frostgate-worker"])

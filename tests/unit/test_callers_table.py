@@ -27,11 +27,12 @@ def test_callers_are_known_by_their_principals() -> None:
             table(principal="spiffe://a/b", role="partner-center", partners="all"),
         ]
     )
-    assert callers == {
+    assert callers.value == {
         "sub:a": KnownCaller("sub:a", Role.OPERATOR),
         "dns:a.b": KnownCaller("dns:a.b", Role.PARTNER_CENTER, frozenset({"p-1", "p-2"})),
         "spiffe://a/b": KnownCaller("spiffe://a/b", Role.PARTNER_CENTER),
     }
+    assert callers.passed_over == ()
 
 
 def test_every_problem_is_named_in_its_place() -> None:
@@ -46,7 +47,8 @@ def test_every_problem_is_named_in_its_place() -> None:
             "spiffe://trust-domain/path, dns:host.name in lower case or sub:SUBJECT, is 'a'; "
             "role must be one of partner-center, control-plane, auditor, operator, is 'boss'"
         ),
-        "callers 3: sub:a stands there twice",
+        "callers 2: sub:a stands there 2 times, so it has no role",
+        "callers 3: sub:a stands there 2 times, so it has no role",
         (
             "callers 4: principal must be spiffe://trust-domain/path, dns:host.name in lower case or sub:SUBJECT, "
             "is None; role must be one of partner-center, control-plane, auditor, operator, is None"
@@ -70,8 +72,8 @@ def test_only_the_partner_center_is_bound_to_partners(role: str) -> None:
         )
 
 
-@pytest.mark.parametrize("tables", [None, [], {}, "sub:a", ["sub:a"], [table(), 7]])
-def test_what_is_no_table_is_refused(tables: object) -> None:
+@pytest.mark.parametrize("tables", [None, [], {}, "sub:a", 7, True])
+def test_what_is_no_list_of_tables_is_refused(tables: object) -> None:
     with pytest.raises(CallersError, match=r"must be \[\[callers\]\] tables, at least one"):
         parse_callers(tables)
 
@@ -147,3 +149,48 @@ def test_subjects(principal: str, good: bool) -> None:
 def test_every_role_may_call_something_and_the_operator_everything() -> None:
     assert all(Role.OPERATOR in method.roles for method in METHODS.values())
     assert {role for method in METHODS.values() for role in method.roles} == set(Role)
+
+
+BAD_TABLES: dict[str, Any] = {
+    "unknown role": table(principal="dns:bad.test", role="boss"),
+    "no role": {"principal": "dns:bad.test"},
+    "unknown key": table(principal="dns:bad.test", role="partner-center", partner=["p-1"]),
+    "no partners": table(principal="dns:bad.test", role="partner-center"),
+    "empty partners": table(principal="dns:bad.test", role="partner-center", partners=[]),
+    "impossible partners": table(principal="dns:bad.test", role="partner-center", partners=["p-1", "p 2"]),
+    "partners of another role": table(principal="dns:bad.test", partners="all"),
+    "capital letters": table(principal="dns:Bad.test"),
+    "a space": table(principal=" dns:bad.test "),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_TABLES)
+def test_a_table_that_cannot_be_used_is_passed_over_and_its_principal_has_no_role(kind: str) -> None:
+    callers = parse_callers([table(), BAD_TABLES[kind], table(principal="dns:good.test")])
+    assert callers.value == {
+        "sub:a": KnownCaller("sub:a", Role.OPERATOR),
+        "dns:bad.test": KnownCaller("dns:bad.test", None, frozenset()),
+        "dns:good.test": KnownCaller("dns:good.test", Role.OPERATOR),
+    }
+    (problem,) = callers.passed_over
+    assert problem.startswith("callers 2: ")
+
+
+@pytest.mark.parametrize("bad", [7, "sub:b", None, [], {}, {"principal": 7}, {"principal": ""}])
+def test_what_names_nobody_is_passed_over_too(bad: object) -> None:
+    callers = parse_callers([bad, table()])
+    assert {name for name, caller in callers.value.items() if caller.role} == {"sub:a"}
+    assert len(callers.passed_over) == 1
+
+
+@pytest.mark.parametrize("kind", BAD_TABLES)
+def test_a_principal_of_a_good_table_and_one_that_is_passed_over_has_no_role(kind: str) -> None:
+    """Which of both is meant is not known, so neither counts."""
+    good = table(principal="dns:bad.test", role="operator")
+    for tables in ([table(), good, BAD_TABLES[kind]], [table(), BAD_TABLES[kind], good]):
+        assert parse_callers(tables).value["dns:bad.test"] == KnownCaller("dns:bad.test", None, frozenset())
+
+
+def test_a_problem_is_one_line_whatever_the_file_holds() -> None:
+    (problem,) = parse_callers([table(), {"a\nb": 1, "principal": "c\nd", "role": "e\nf"}]).passed_over
+    assert problem.isprintable()

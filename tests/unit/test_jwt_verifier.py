@@ -10,7 +10,7 @@ from frostgate_server.auth import jwt_verifier
 from frostgate_server.auth.credential import BadCredential, Credential
 from frostgate_server.auth.jwks import token_keys
 from frostgate_server.auth.jwt_verifier import LONGEST_TOKEN, JwtRules, JwtVerifier, bearer_token
-from frostgate_server.config.settings import TOKEN_ALGORITHMS
+from frostgate_server.config.access_settings import TOKEN_ALGORITHMS
 from frostgate_server.domain.errors import StartupError
 from support.credentials import AUDIENCE, ISSUER, SigningKey, jwk, jwks, signing_key, token
 
@@ -27,7 +27,7 @@ KEYS: dict[str, SigningKey] = {
 
 
 def tokens_of(document: bytes, *allowed: str) -> JwtVerifier:
-    return JwtVerifier(RULES, token_keys(document, allowed or TOKEN_ALGORITHMS))
+    return JwtVerifier(RULES, token_keys(document, allowed or TOKEN_ALGORITHMS).value)
 
 
 def problem_of(*entries: Any, allowed: tuple[str, ...] = TOKEN_ALGORITHMS) -> str:
@@ -57,8 +57,9 @@ def test_an_algorithm_that_is_not_allowed_verifies_nothing(algorithm: str) -> No
     others = [other for other in TOKEN_ALGORITHMS if other != algorithm]
     document = jwks(one=KEYS[algorithm], two=ec.generate_private_key(ec.SECP256R1()), three=ONE)
     if algorithm[0] == "E":
-        with pytest.raises(StartupError, match="key 1: is for none of "):
-            token_keys(document, others)
+        keys = token_keys(document, others)
+        assert keys.value.find("one") is None
+        assert keys.passed_over[0].startswith("key 1: is for none of ")
     else:
         tokens = tokens_of(document, *others)
         with pytest.raises(BadCredential, match="by an algorithm that is not its key's"):
@@ -120,9 +121,9 @@ def test_a_key_that_cannot_be_used_is_refused(entry: Any, said: str) -> None:
 
 
 def test_every_key_that_cannot_be_used_is_named() -> None:
-    assert problem_of(jwk(ONE, kid="a"), jwk(ONE, kid="a"), jwk(ONE), {"kty": "oct", "kid": "b"}) == (
-        "key 2: kid 'a' stands there twice; key 3: kid must be a name, as there are other keys; "
-        "key 4: is secret: only public keys may be here"
+    assert problem_of(jwk(ONE), jwk(ONE), jwk(ONE, kid=7), {"kty": "oct", "kid": "b"}) == (
+        "key 1: kid must be a name, as there are other keys; key 2: kid must be a name, as there are other keys; "
+        "key 3: kid must be a name, as there are other keys; key 4: is secret: only public keys may be here"
     )
 
 
@@ -150,10 +151,47 @@ def test_what_is_no_bearer_token_is_refused(values: list[str]) -> None:
     assert "aaaa" not in str(refused.value)
 
 
-def test_keys_for_encryption_are_passed_over() -> None:
-    signs, encrypts = jwk(ONE, kid="one"), jwk(signing_key("other"), kid="one", use="enc")
-    keys = token_keys(json.dumps({"keys": [encrypts, signs]}).encode(), ["RS256"])
-    assert keys.find("one") is not None
-    assert len(keys.thumbprints) == 1
-    assert token_keys(json.dumps({"keys": [encrypts, jwk(ONE)]}).encode(), ["RS256"]).find(None) is not None
-    assert problem_of(encrypts) == "there is no key for signatures"
+UNUSABLE: dict[str, tuple[Any, str]] = {
+    "for encryption": (jwk(signing_key("other"), kid="one", use="enc"), "is not for signatures"),
+    "for encryption by key_ops": (jwk(signing_key("other"), kid="one", key_ops=["encrypt"]), "is not for signatures"),
+    "of a later kind": ({"kty": "AKP", "alg": "ML-DSA-65", "kid": "next", "pub": "AAAA"}, "is for none of "),
+    "X25519": ({"kty": "OKP", "crv": "X25519", "x": "AAAA", "kid": "one"}, "is for none of "),
+    "Ed448": ({"kty": "OKP", "crv": "Ed448", "x": "AAAA", "kid": "b"}, "is for none of "),
+    "secp256k1": ({"kty": "EC", "crv": "secp256k1", "x": "AAAA", "y": "AAAA", "kid": "b"}, "is for none of "),
+    "without a kind": ({"kid": "b"}, "is for none of "),
+    "broken": ({"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA", "kid": "b"}, "cannot be read"),
+    "weak": (jwk(signing_key("weak", 1024), kid="b"), "has 1024 bits"),
+    "secret": ({"kty": "oct", "k": "AAAA", "kid": "b"}, "is secret"),
+    "private": ({**jwk(signing_key("other"), kid="one"), "d": "AQAB"}, "is secret"),
+    "no object": ("b", "is no key"),
+    "null": (None, "is no key"),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("kid", ["one", None])
+def test_a_key_that_cannot_be_used_is_passed_over_and_named(kind: str, first: bool, kid: str | None) -> None:
+    entry, why = UNUSABLE[kind]
+    signs = jwk(ONE) if kid is None else jwk(ONE, kid=kid)
+    entries = [entry, signs] if first else [signs, entry]
+    keys = token_keys(json.dumps({"keys": entries}).encode(), TOKEN_ALGORITHMS)
+    assert len(keys.value.thumbprints) == 1
+    (problem,) = keys.passed_over
+    assert problem.startswith(f"key {1 if first else 2}: {why}")
+    verifier = JwtVerifier(RULES, keys.value)
+    assert verifier.verify(token("a", ONE, kid=kid)).principals == ("sub:a",)
+
+
+def test_of_two_keys_with_one_kid_the_first_counts() -> None:
+    document = json.dumps({"keys": [jwk(ONE, kid="a"), jwk(signing_key("two"), kid="a")]}).encode()
+    keys = token_keys(document, TOKEN_ALGORITHMS)
+    assert keys.passed_over == ("key 2: kid 'a' stands there twice",)
+    JwtVerifier(RULES, keys.value).verify(token("a", ONE, kid="a"))
+    with pytest.raises(BadCredential):
+        JwtVerifier(RULES, keys.value).verify(token("a", signing_key("two"), kid="a"))
+
+
+def test_a_key_without_a_kid_is_passed_over_where_another_one_can_be_used() -> None:
+    keys = token_keys(json.dumps({"keys": [jwk(ONE), jwk(signing_key("two"), kid="two")]}).encode(), TOKEN_ALGORITHMS)
+    assert keys.passed_over == ("key 1: kid must be a name, as there are other keys",)

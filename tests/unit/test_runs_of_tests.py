@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from support import processes
 from support.processes import PATIENCE, Process, run
+from support.runner.sizes import members
 from support.worker_processes import eventually
 
 TESTS = Path(__file__).parent.parent
+
+BY_NUMBER = {"one": [], "two": ["-n2", "--dist=worksteal"]}
+"""Options for the number of processes that run tests."""
 
 CONFTEST = """
 pytest_plugins = [f"support.runner.{name}" for name in ("sizes", "hanging_tests", "leftover_processes", "time_budgets")]
@@ -110,9 +114,9 @@ def outcomes(printed: str) -> dict[str, int]:
     return {outcome: int(number) for number, outcome in re.findall(r"(\d+) (passed|failed|error)", last)}
 
 
-@pytest.mark.parametrize("parallel", [[], ["-n2", "--dist=worksteal"]], ids=["in one process", "in two"])
-def test_tests_that_hang_fail_alone(tmp_path: Path, parallel: list[str]) -> None:
-    printed = run(*pytest_command(tmp_path, HANGING, *parallel)).stdout
+@pytest.mark.parametrize("number", members(BY_NUMBER, short=["two"]))
+def test_tests_that_hang_fail_alone(tmp_path: Path, number: str) -> None:
+    printed = run(*pytest_command(tmp_path, HANGING, *BY_NUMBER[number])).stdout
     assert outcomes(printed) == {"failed": 3, "error": 1, "passed": 20}, printed
     assert "outlived the tests" not in printed
 
@@ -139,9 +143,9 @@ def test_a_process_that_outlives_the_tests_is_named_and_killed_and_the_run_fails
     assert not is_running(int(pid))
 
 
-@pytest.mark.parametrize("parallel", [[], ["-n2"]], ids=["in one process", "in two"])
-def test_no_process_outlives_a_pytest_that_is_killed(tmp_path: Path, parallel: list[str]) -> None:
-    with Process(pytest_command(tmp_path, KILLED, *parallel)) as process:
+@pytest.mark.parametrize("number", members(BY_NUMBER, short=["two"]))
+def test_no_process_outlives_a_pytest_that_is_killed(tmp_path: Path, number: str) -> None:
+    with Process(pytest_command(tmp_path, KILLED, *BY_NUMBER[number])) as process:
         pids = eventually(lambda: started(tmp_path), "started")
         assert all(map(is_running, pids))
         process.kill()
@@ -189,7 +193,7 @@ def test_tests_start_their_processes_in_one_place() -> None:
         "support/runner/leftover_processes.py",
         "support/processes.py",
         # Of these only campaigns start processes.
-        "benchmarks/echo.py",
+        "benchmarks/echoes/server.py",
         "benchmarks/machine.py",
         "benchmarks/profile_checks.py",
     }

@@ -72,6 +72,7 @@ def toml_value(quoted: str) -> object:
         (Optional(FilePath()), "f", Path("f"), "f"),
         (Optional(Number(1, 2), none="auto"), "auto", None, "auto"),
         (Optional(Number(1, 2), none="auto"), "2", 2, "2"),
+        (Optional(Duration(most=HOUR, least=SECOND), none="0"), "0", None, "0"),
     ],
 )
 def test_a_kind_reads_shows_and_quotes_its_values(kind: Kind[Any], text: str, value: object, in_toml: object) -> None:
@@ -117,6 +118,11 @@ def test_a_kind_reads_shows_and_quotes_its_values(kind: Kind[Any], text: str, va
         ),
         (EmailAddress(), ["a", "a@", "a b@c"], "must be an e-mail address, such as codes@example.org"),
         (Optional(FilePath()), ["/"], "must name a file"),
+        (
+            Optional(Duration(most=HOUR, least=SECOND), none="0"),
+            ["", "0s", "61m", "1"],
+            "must be a whole number with a unit of ms, s, m, h or d, at least 1s and at most 1h, or 0",
+        ),
         (Optional(Number(1, 64), none="auto"), ["", "0", "Auto"], "must be a number from 1 to 64, or auto"),
     ],
 )
@@ -156,7 +162,7 @@ def test_the_example_of_the_contributing_page_defines_a_setting() -> None:
     namespace: dict[str, Any] = {"setting": setting, "dataclass": dataclass, **vars(kinds)}
     exec(f"@dataclass\nclass Example:\n{textwrap.indent(block, '    ')}", namespace)  # noqa: S102 - the page's own code
     (one,) = settings_of(namespace["Example"])
-    assert (one.flag, one.variable, one.default) == ("--max-connections", "FROSTGATE_MAX_CONNECTIONS", "1000")
-    assert one.kind == Number(1, 100_000)
-    assert "1 to 100000" in one.doc
+    assert (one.flag, one.variable, one.default) == ("--max-header-bytes", "FROSTGATE_MAX_HEADER_BYTES", "16384")
+    assert one.kind == Number(16_384, 65_536)
+    assert "16384 to 65536" in one.doc
     assert not one.is_switch

@@ -83,6 +83,10 @@ def test_every_problem_is_named_with_its_origin(tmp_path: Path) -> None:
         ("check_threads", "two"),
         ("check_threads", "65"),
         ("insecure", "1"),
+        ("max_connections", "0"),
+        ("max_connection_age", "999ms"),
+        ("caller_calls_in_flight", "-1"),
+        ("call_dispatch", "asyncio"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(name: str, value: str) -> None:
@@ -131,6 +135,29 @@ def test_switches_can_be_put_off_again() -> None:
 def test_durations_are_read_as_they_are_shown(duration: timedelta) -> None:
     kind = Duration(most=timedelta(days=3650))
     assert kind.read(kind.show(duration)) == duration
+
+
+def test_no_age_of_connections_may_be_written_as_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "frostgate.toml"
+    file.write_text("max_connection_age = 0\n")
+    assert configure({}, {}, file).settings.max_connection_age is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "seconds"),
+    [
+        ({}, 0),
+        ({"listen": "unix:/tmp/socket", "mtls_listen": "[::1]:2"}, 0),
+        ({"listen": "10.0.0.1:1"}, 5),
+        ({"mtls_listen": "0.0.0.0:2"}, 5),
+        ({"listen": "", "mtls_listen": "0.0.0.0:2"}, 5),
+        ({"listen": "", "mtls_listen": "localhost:2"}, 0),
+        ({"listen": "10.0.0.1:1", "shutdown_delay": "0s"}, 0),
+        ({"shutdown_delay": "2s"}, 2),
+    ],
+)
+def test_the_shutdown_delay_depends_on_who_can_reach_the_server(flags: dict[str, str], seconds: int) -> None:
+    assert configure(flags, {}, None).settings.effective_shutdown_delay == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The one table of errors: every error has a code and a published reason, and says no more than it should."""
 
 import logging
-from typing import Any, NoReturn, cast
+from concurrent.futures import Future
+from typing import NoReturn, cast
 
 import grpc
 import pytest
@@ -13,6 +14,7 @@ from frostgate_server.domain.errors import (
     FieldViolation,
     FrostgateError,
     InvalidFields,
+    KeptAnswersFull,
     MethodNotPermitted,
     OutcomeUnknown,
     Overloaded,
@@ -25,11 +27,12 @@ from frostgate_server.domain.verification_errors import (
     VerificationCodeNotSent,
     VerificationRateLimited,
 )
-from frostgate_server.rpc.method_handlers import HandlerContext, MethodHandler
+from frostgate_server.rpc.method_handlers import HandlerContext, MethodHandler, ServicerMethod
+from frostgate_server.rpc.reply import Reply
 from frostgate_server.rpc.status_mapping import to_status
-from frostgate_server.rpc.thread_pools import ThreadPool
 from frostgate_server.services.refusal_audit import RefusalAudit
 from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 from support.statuses import error_info
 from support.subjects import NoRefusals
@@ -45,6 +48,7 @@ def example(kind: type[FrostgateError]) -> FrostgateError:
     special: dict[type[FrostgateError], FrostgateError] = {
         InvalidFields: InvalidFields([FieldViolation("f", "must be g")]),
         Overloaded: Overloaded(1),
+        KeptAnswersFull: KeptAnswersFull(1, "sub:a", 2000),
         VerificationRateLimited: VerificationRateLimited("sent", 60, "a secret"),
         VerificationCodeInvalid: VerificationCodeInvalid("a secret"),
         PartnerMismatch: PartnerMismatch("a secret"),
@@ -84,46 +88,61 @@ def test_the_enums_have_the_numbers_of_the_wire(enum: EnumDescriptor) -> None:
     assert {word.name: word.value for word in words} == wire_words(enum)
 
 
-class Aborted(Exception):
-    """A call was ended with a status."""
+class WaitingCall:
+    """A call, as its handler needs it."""
 
+    def __init__(self) -> None:
+        self.replies: list[Reply] = []
 
-class Context:
-    """What an answering method needs of gRPC's context."""
+    def auth_context(self) -> dict[str, list[bytes]]:
+        return {}
 
-    status: Any
-
-    def set_trailing_metadata(self, _: object) -> None:
-        """Not looked at here."""
+    def invocation_metadata(self) -> None:
+        """It has no headers."""
 
     def is_active(self) -> bool:
         return True
 
-    def abort_with_status(self, status: Any) -> NoReturn:
-        self.status = status
-        raise Aborted
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:1"
+
+    def reply(self, reply: Reply) -> None:
+        self.replies.append(reply)
 
 
-def test_a_bug_is_internal_and_only_the_log_knows_more(caplog: pytest.LogCaptureFixture) -> None:
-    def buggy(*_: object) -> NoReturn:
-        raise KeyError("secret")
+def shared() -> HandlerContext:
+    return HandlerContext(AnonymousAuthenticator(), cast(RefusalAudit, NoRefusals()))
 
-    context: Any = Context()
-    with ThreadPool("test", 1, 1) as pool, caplog.at_level(logging.ERROR):
-        shared = HandlerContext(1, {"bulk": pool}, AnonymousAuthenticator(), cast(RefusalAudit, NoRefusals()))
-        with pytest.raises(Aborted):
-            MethodHandler("ListRules", buggy, ListRulesRequest, shared)(ListRulesRequest(), context)
-    assert context.status.code is grpc.StatusCode.INTERNAL
-    status = Status.FromString(dict(context.status.trailing_metadata)["grpc-status-details-bin"])
+
+def bug(*_: object) -> NoReturn:
+    raise KeyError("secret")
+
+
+def later_bug(*_: object) -> Future[Message]:
+    answer: Future[Message] = Future()
+    answer.set_exception(KeyError("secret"))
+    return answer
+
+
+@pytest.mark.parametrize("buggy", [bug, later_bug], ids=["at once", "by a future"])
+def test_a_bug_is_internal_and_only_the_log_knows_more(caplog: pytest.LogCaptureFixture, buggy: ServicerMethod) -> None:
+    call = WaitingCall()
+    with caplog.at_level(logging.ERROR):
+        handler = MethodHandler("ListRules", buggy, ListRulesRequest, shared())
+        caller = handler.identify(call)
+        assert caller is not None
+        handler.run(call, caller, b"")
+    (reply,) = call.replies
+    assert (reply.message, reply.code) == (None, grpc.StatusCode.INTERNAL.value[0])
+    status = Status.FromString(reply.status)
     call_id = error_info(status).metadata["call_id"]
     assert call_id in status.message
+    assert reply.details == status.message
     assert "secret" not in str(status)
     assert call_id in caplog.text
     assert "KeyError: 'secret'" in caplog.text
 
 
 def test_a_method_without_a_row_in_the_method_table_keeps_the_server_from_starting() -> None:
-    with ThreadPool("test", 1, 1) as pool:
-        shared = HandlerContext(1, {"bulk": pool}, AnonymousAuthenticator(), cast(RefusalAudit, NoRefusals()))
-        with pytest.raises(StartupError, match=r"CountCustomers has no row in the method table, rpc/methods\.py"):
-            MethodHandler("CountCustomers", lambda *_: ListRulesRequest(), ListRulesRequest, shared)
+    with pytest.raises(StartupError, match=r"CountCustomers has no row in the method table, rpc/methods\.py"):
+        MethodHandler("CountCustomers", bug, ListRulesRequest, shared())

@@ -28,6 +28,7 @@ from .enums import (
 )
 from .errors import (
     AlreadyExists,
+    ClientClosed,
     DeadlineExceeded,
     FailedPrecondition,
     FieldViolation,
@@ -57,6 +58,8 @@ from .models import (
     SentCode,
 )
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AlreadyExists",
     "Association",
@@ -65,6 +68,7 @@ __all__ = [
     "BillingMode",
     "Check",
     "Client",
+    "ClientClosed",
     "Customer",
     "DeadlineExceeded",
     "Decision",
@@ -94,5 +98,6 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "VerificationAction",
+    "__version__",
     "aio",
 ]

@@ -13,10 +13,11 @@ from .requests.call import RequestId
 class Client(Connection):
     """Calls a frostgate, from one event loop. Close it, or use it in an `async with`.
 
-    Every call ends within its timeout, retries included: what fails with UNAVAILABLE is tried again, with growing
-    pauses, and nothing else is. Changes of customers carry a request_id, made here if none is given, so that a retry
-    cannot act twice; `update_partner` and `send_verification_code` have none, and are tried once. Every method raises
-    FrostgateError where there is no answer; see frostgate.errors.
+    Every call ends within its timeout, retries included. What fails with UNAVAILABLE is tried again, with growing
+    pauses; what is refused with OVERLOADED, after the time that the server says; nothing else is. Changes of customers
+    carry a request_id, made here if none is given, so that a retry cannot act twice; `update_partner` and
+    `send_verification_code` have none, and are sent once. Every method raises FrostgateError where there is no answer;
+    see frostgate.errors.
     """
 
     async def check_operation(

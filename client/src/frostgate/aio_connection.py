@@ -1,6 +1,7 @@
 """The asynchronous client without its calls: how it connects, and how it makes a call until it is answered."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from itertools import count
 from types import TracebackType
@@ -8,9 +9,14 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
-from .errors import error_of_call
+from .errors import FrostgateError
 from .requests.call import Call
-from .retry_policy import CHANNEL_OPTIONS, Attempts, check_timeout
+from .retry_policy import Attempts, check_timeout
+from .transport.aio_channel import Channel
+from .transport.metadata import check_metadata
+from .transport.options import channel_options_for
+from .transport.settings import ChannelSettings
+from .transport.token_file import TokenFile
 
 _Answer = TypeVar("_Answer")
 
@@ -23,29 +29,43 @@ class Connection:
         target: str,
         *,
         credentials: grpc.ChannelCredentials | None = None,
+        token_file: str | os.PathLike[str] | None = None,
         timeout: float = 5.0,
         channels: int = 1,
         options: Sequence[tuple[str, Any]] = (),
+        metadata: Sequence[tuple[str, str | bytes]] = (),
+        interceptors: Sequence[Any] = (),
     ) -> None:
-        """Connects with the first call. To be made where the event loop runs.
+        """Connects with the first call.
 
         Args:
             target: "host:port", "unix:/path", or any other name that gRPC understands.
             credentials: for TLS, client certificates and tokens; plaintext without. See docs/callers.md.
+            token_file: a file with a bearer token, which is sent with every call. It is read again when it changes. It
+                needs credentials: a token is sent by TLS only.
             timeout: seconds that a call may take, unless it says otherwise.
             channels: connections, used in turn, so that load spreads over the processes of a server.
             options: of gRPC's channels, over those set here.
+            metadata: headers of every call: names, and values that are strings, or bytes if the name ends in -bin.
+            interceptors: gRPC's, for each try of a call: grpc.UnaryUnaryClientInterceptor, or that of grpc.aio.
         """
         if channels < 1:
             raise ValueError(f"channels must be at least 1, is {channels}")
         self._timeout = check_timeout(timeout)
-        all_options = [*CHANNEL_OPTIONS, *options]
-        self._channels = [
-            grpc.aio.insecure_channel(target, all_options)
-            if credentials is None
-            else grpc.aio.secure_channel(target, credentials, all_options)
-            for _ in range(channels)
-        ]
+        if token_file is not None and credentials is None:
+            raise ValueError(
+                "token_file needs credentials, such as grpc.ssl_channel_credentials(): a token is sent by TLS only"
+            )
+        token = None if token_file is None else TokenFile(token_file)
+        settings = ChannelSettings(
+            target,
+            credentials,
+            channel_options_for(target, options),
+            token,
+            check_metadata(metadata),
+            interceptors,
+        )
+        self._channels = [Channel(settings) for _ in range(channels)]
         self._turns = count()
 
     async def __aenter__(self) -> Self:
@@ -57,9 +77,12 @@ class Connection:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections; calls under way end with CANCELLED."""
+        """Closes the connections. Calls from now on raise ClientClosed; calls under way raise it too, changes of
+        customers OutcomeUnknown."""
         for channel in self._channels:
-            await channel.close(None)
+            channel.stop()
+        for channel in self._channels:
+            await channel.close()
 
     async def _items(self, call: Call[tuple[list[_Answer], str]], timeout: float | None) -> AsyncIterator[_Answer]:
         items, token = await self._answer(call, timeout)
@@ -72,17 +95,11 @@ class Connection:
 
     async def _answer(self, call: Call[_Answer], timeout: float | None) -> _Answer:
         """Makes the call until it is answered, refused, or out of time."""
-        tries = Attempts(self._timeout if timeout is None else timeout, once=call.once)
+        tries = Attempts(self._timeout if timeout is None else timeout, once=call.once, name=call.name())
         while True:
             channel = self._channels[next(self._turns) % len(self._channels)]
-            method = channel.unary_unary(call.path, _serialized, call.response_class.FromString)
             try:
-                return call.read(await method(call.request, timeout=tries.time_left()))
-            except grpc.RpcError as failure:
-                pause = tries.pause_after(error_of_call(failure, call.request_id))
+                return call.read(await channel.answer(call, tries.time_left()))
+            except FrostgateError as error:
+                pause = tries.pause_after(error)
             await asyncio.sleep(pause)
-
-
-def _serialized(request: Any) -> bytes:
-    serialized: bytes = request.SerializeToString()
-    return serialized

@@ -11,24 +11,17 @@
     ├── ResourceExhausted    too much load, too many codes, or a request too large
     ├── Unavailable          no server answered, or its storage cannot be reached
     ├── DeadlineExceeded     a read was not answered in time
-    └── OutcomeUnknown       a change may have been made or not
+    ├── OutcomeUnknown       a change may have been made or not
+    └── ClientClosed         the client was closed
 
 A denial is none of them: it is an answer.
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
-
-from .enums import ErrorReason
-
-_DETAILS_KEY = "grpc-status-details-bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +42,7 @@ class FrostgateError(Exception):
         metadata: the values that stand in the message.
         field_violations: what is wrong with the request, field by field.
         retry_after: seconds to wait before another try; None where the server does not say.
+        sent: False if nothing of the call was sent to a server, in no try. True: it may have been.
     """
 
     def __init__(
@@ -60,6 +54,7 @@ class FrostgateError(Exception):
         metadata: Mapping[str, str] | None = None,
         field_violations: Iterable[FieldViolation] = (),
         retry_after: float | None = None,
+        sent: bool = True,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -67,9 +62,11 @@ class FrostgateError(Exception):
         self.metadata = dict(metadata or {})
         self.field_violations = tuple(field_violations)
         self.retry_after = retry_after
+        self.sent = sent
 
     def __str__(self) -> str:
-        return f"{self.reason or self.code.name}: {super().__str__()}"
+        not_sent = "" if self.sent else ". Nothing was sent"
+        return f"{self.reason or self.code.name}: {super().__str__()}{not_sent}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles and copies without a call of __init__, whose arguments differ between the classes."""
@@ -136,7 +133,7 @@ class ResourceExhausted(FrostgateError):
 
 class Unavailable(FrostgateError):
     """No server answered until the deadline, or its storage cannot be reached. Nothing was changed, unless by
-    `update_partner` or `send_verification_code`, which have no request_id."""
+    `update_partner` or `send_verification_code`, which have no request_id, and of which `sent` is True."""
 
 
 class DeadlineExceeded(FrostgateError):
@@ -158,79 +155,9 @@ class OutcomeUnknown(FrostgateError):
         self.request_id = request_id
 
 
-_KINDS = {
-    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
-    grpc.StatusCode.NOT_FOUND: NotFound,
-    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
-    grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
-    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
-    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
-    grpc.StatusCode.UNAVAILABLE: Unavailable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
-}
+class ClientClosed(FrostgateError):
+    """The client is closed, or was closed before a read was answered. Nothing was changed."""
+
 
 MADE_KNOWN = (InvalidRequest, NotFound, AlreadyExists, RevisionMismatch, FailedPrecondition)
 """What a change is refused with only after the server looked for an earlier answer to the same request."""
-
-_MAY_HAVE_BEEN_DONE = {
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.UNKNOWN,
-    grpc.StatusCode.INTERNAL,
-}
-"""Codes after which a change may have been made, unless the server itself says why it was not."""
-
-_BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
-
-
-class FailedCall(Protocol):
-    """What a failed call of grpc and of grpc.aio can be asked."""
-
-    def code(self) -> grpc.StatusCode:
-        """The status code."""
-
-    def details(self) -> str | None:
-        """The message."""
-
-    def trailing_metadata(self) -> Any:
-        """Pairs of names and values."""
-
-
-def error_of_call(call: grpc.RpcError, request_id: str | None) -> FrostgateError:
-    """The error of a failed call. `request_id` is that of a change, None for a read."""
-    status = _status(cast(FailedCall, call))
-    error = error_of_status(status)
-    undone = error.reason not in {"", ErrorReason.INTERNAL, ErrorReason.OUTCOME_UNKNOWN}
-    if request_id is not None and error.code in _MAY_HAVE_BEEN_DONE and not undone:
-        return OutcomeUnknown(status.message, code=error.code, request_id=request_id)
-    return error
-
-
-def error_of_status(status: Status) -> FrostgateError:
-    """The error that a google.rpc.Status tells of: of a failed call, or of one item of a batch."""
-    info, bad_request, retry = ErrorInfo(), BadRequest(), RetryInfo()
-    for detail in status.details:
-        for known in (info, bad_request, retry):
-            detail.Unpack(known)
-    code = _BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
-    kind = RevisionMismatch if info.reason == ErrorReason.REVISION_MISMATCH else _KINDS.get(code, FrostgateError)
-    return kind(
-        status.message,
-        code=code,
-        reason=info.reason,
-        metadata=dict(info.metadata),
-        field_violations=[FieldViolation(v.field, v.description) for v in bad_request.field_violations],
-        retry_after=retry.retry_delay.ToTimedelta().total_seconds() if retry.HasField("retry_delay") else None,
-    )
-
-
-def _status(call: FailedCall) -> Status:
-    """The status that the server sent with the call's end, or one made of what gRPC itself says."""
-    plain = Status(code=call.code().value[0], message=call.details() or "")
-    for name, value in call.trailing_metadata() or ():
-        if name == _DETAILS_KEY:
-            with suppress(DecodeError):
-                return Status.FromString(value)
-    return plain

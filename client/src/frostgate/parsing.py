@@ -14,7 +14,7 @@ from .enums import (
     Operation,
     RuleBasis,
 )
-from .errors import error_of_status
+from .error_parsing import error_of_status
 from .v1 import customer_freeze_service_pb2 as freezes_pb
 from .v1 import customer_pb2, policy_pb2
 from .v1 import policy_decision_service_pb2 as decisions_pb

@@ -1,4 +1,4 @@
-"""The command line: frostgate-server serve, rules, audit, backup, verify, recover, disable-codes."""
+"""The commands of frostgate-server: serve, rules, stats, audit, and those on a database."""
 
 import argparse
 import os
@@ -10,21 +10,34 @@ from importlib.metadata import version
 from .commands.database import add_database_commands
 from .commands.rules import add_rules_command
 from .commands.serve import add_serve_command
+from .commands.stats import add_stats_command
 from .domain.errors import StartupError
+from .observability.one_line import on_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command. Gives the exit status: 0, or 1 with one line on stderr that says why."""
     _ensure_standard_files()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], None] = options.command
+    words = sys.argv[1:] if arguments is None else arguments
     try:
+        _ensure_encodable(words)
+        options = _parser().parse_args(words)
+        command: Callable[[argparse.Namespace], None] = options.command
         command(options)
     except (StartupError, OSError) as error:
-        print(f"frostgate-server: {error}", file=sys.stderr)
+        print(f"frostgate-server: {on_one_line(str(error))}", file=sys.stderr)
         return 1
     return 0
+
+
+def _ensure_encodable(words: Sequence[str]) -> None:
+    """Raises StartupError for an argument that is not in UTF-8: it can be written to no file and no log."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise StartupError(f"arguments must be in UTF-8, but one is {word!a}") from error
 
 
 def _ensure_standard_files() -> None:
@@ -46,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add_serve_command(commands)
     add_rules_command(commands)
     add_database_commands(commands)
+    add_stats_command(commands)
     return parser
 
 

@@ -68,6 +68,7 @@ def test_a_symlink_may_be_turned_to_another_directory(access: Access, tmp_path: 
                 return is_admitted(new, access.token("operator"))
 
         eventually(trusts_the_other, "shown")
+        assert server.stop() == 0
         assert logged(server, "do not match") == 0
 
 

@@ -147,14 +147,17 @@ def test_an_expired_code_is_good_for_nothing(tmp_path: Path, mails: MailServer) 
         assert refused(lambda: desk.calls.freeze(**change)) == INVALID
 
 
-def test_no_code_is_in_the_database_or_in_the_log(server: ServerProcess, desk: Desk) -> None:
-    customer_id = desk.customer()
-    code = desk.sent(FREEZE, customer_id, scope=RESOURCES)
-    assert (
-        refused(lambda: desk.calls.freeze(customer_id=customer_id, scope=RESOURCES, verification_code="4")) == INVALID
-    )
-    desk.calls.freeze(customer_id=customer_id, scope=RESOURCES, verification_code=code)
-    files = sorted(server.log.parent.glob("*"))
-    assert server.log in files
-    assert len(files) > 4
-    assert [file for file in files if code.encode() in file.read_bytes()] == []
+def test_no_code_is_in_the_database_or_in_the_log(tmp_path: Path, mails: MailServer) -> None:
+    with ServerProcess(tmp_path / "frostgate.db", *mails.flags()) as server:
+        desk = Desk(Calls(server), mails)
+        customer_id = desk.customer()
+        code = desk.sent(FREEZE, customer_id, scope=RESOURCES)
+        change = {"customer_id": customer_id, "scope": RESOURCES}
+        assert refused(lambda: desk.calls.freeze(**change, verification_code="4")) == INVALID
+        desk.calls.freeze(**change, verification_code=code)
+        files = sorted(tmp_path.glob("*"))
+        assert len(files) > 4
+        assert [file for file in files if code.encode() in file.read_bytes()] == []
+        # Only then all of the log is written.
+        assert server.stop() == 0
+        assert [file for file in tmp_path.glob("*") if code.encode() in file.read_bytes()] == []

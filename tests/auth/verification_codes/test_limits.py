@@ -124,7 +124,7 @@ def counting(tmp_path: Path, mails: MailServer) -> Iterator[Counting]:
 
 @pytest.mark.long
 def test_however_many_guess_at_once_a_code_is_compared_five_times(counting: Counting, mails: MailServer) -> None:
-    guesses = size(short=3_000, long=100_000)
+    guesses = size(short=1_500, long=25_000)
     desk = Desk(Calls(counting.server), mails)
     customer_id = desk.customer()
     code = desk.sent(FREEZE, customer_id, scope=RESOURCES)

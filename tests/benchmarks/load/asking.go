@@ -39,8 +39,10 @@ func newAsker(
 		return listing, nil
 	case "reflect":
 		return reflecting, nil
+	case "call":
+		return callingPeer(requests.peer, random)
 	}
-	return nil, fmt.Errorf("kind %q is none of check, batch, change, pair, list, reflect", g.kind)
+	return nil, fmt.Errorf("kind %q is none of check, batch, change, pair, list, reflect, call", g.kind)
 }
 
 func checking(requests *requests, random *rand.Rand) asker {

@@ -31,9 +31,16 @@ type caller struct {
 	ask        asker
 	pace       pace
 	// left is how many calls it may still make.
-	left int
+	left     int
+	deadline time.Duration
+	heeds    bool
 
-	latencies   []time.Duration
+	latencies []time.Duration
+	// expired is how long calls took whose deadline passed.
+	expired []time.Duration
+	// inTime counts those that were answered before their deadline, missed those that could not begin when due.
+	inTime      int
+	missed      int
 	statuses    map[string]int
 	decisions   map[uint64]int
 	reasons     map[uint64]int
@@ -58,7 +65,9 @@ func (l *load) start(
 			ask:        ask,
 			pace:       newPace(g, i),
 			left:       max(1, g.mostCalls/g.callers),
-			latencies:  make([]time.Duration, 0, 1<<14),
+			deadline:   g.deadline,
+			heeds:      g.heeds,
+			latencies:  make([]time.Duration, 0, (1<<20)/g.callers),
 			statuses:   map[string]int{},
 			decisions:  map[uint64]int{},
 			reasons:    map[uint64]int{},
@@ -69,27 +78,53 @@ func (l *load) start(
 		l.done.Go(func() {
 			for l.phase.Load() != over && c.left > 0 {
 				c.left--
-				c.call(ctx, &l.phase)
+				err := c.call(ctx, &l.phase)
+				if c.heeds && l.phase.Load() != over {
+					time.Sleep(retryDelay(err))
+				}
 			}
 		})
 	}
 	return nil
 }
 
-// call makes one call. It counts if it ends while counting; a failure always counts, so that none goes unseen.
-func (c *caller) call(ctx context.Context, phase *atomic.Int32) {
+// call makes one call. It counts if it ends while counting; without a deadline a failure always counts, so that none
+// goes unseen. It gives the error of the call.
+func (c *caller) call(ctx context.Context, phase *atomic.Int32) error {
+	var missed int
+	if c.deadline > 0 {
+		missed = c.pace.skip()
+	}
 	start := c.pace.next()
+	if c.deadline > 0 {
+		limited, cancel := context.WithDeadline(ctx, start.Add(c.deadline))
+		defer cancel()
+		ctx = limited
+	}
 	got, err := c.ask(ctx, c.connection)
 	took := time.Since(start)
 	if phase.Load() == over && status.Code(err) == codes.Canceled {
-		return // a stream that was held open to the end
+		return err // a stream that was held open to the end
 	}
-	if err == nil && phase.Load() != counting {
-		return
+	if phase.Load() != counting && (err == nil || c.deadline > 0) {
+		return err
 	}
-	c.statuses[status.Code(err).String()]++
+	c.missed += missed
+	c.count(got, err, took)
+	return err
+}
+
+// count adds the outcome of a call.
+func (c *caller) count(got answer, err error, took time.Duration) {
+	c.statuses[named(err)]++
+	if status.Code(err) == codes.DeadlineExceeded {
+		c.expired = append(c.expired, took)
+	}
 	if err != nil {
 		return
+	}
+	if took <= c.deadline {
+		c.inTime++
 	}
 	c.latencies = append(c.latencies, took)
 	c.items += got.items
@@ -123,4 +158,14 @@ func (p *pace) next() time.Time {
 	p.scheduled = scheduled.Add(p.interval)
 	time.Sleep(time.Until(scheduled))
 	return scheduled
+}
+
+// skip gives up the calls that should have begun more than an interval ago, and tells how many they are.
+func (p *pace) skip() int {
+	if p.interval == 0 {
+		return 0
+	}
+	behind := max(0, int(time.Since(p.scheduled)/p.interval))
+	p.scheduled = p.scheduled.Add(p.interval * time.Duration(behind))
+	return behind
 }

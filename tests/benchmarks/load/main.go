@@ -35,6 +35,7 @@ type options struct {
 	duration    time.Duration
 	seed        uint64
 	identity    identity
+	peer        string
 }
 
 // group is callers that do the same: how many at once, each waiting for its answer.
@@ -46,6 +47,10 @@ type group struct {
 	rate float64
 	// mostCalls is how many they make together at most, so that none goes on without end.
 	mostCalls int
+	// deadline is how long an answer may take; 0: as long as it takes.
+	deadline time.Duration
+	// heeds says that a caller who is refused waits as long as the server asks for.
+	heeds bool
 }
 
 type pids []int
@@ -77,12 +82,15 @@ func parsedOptions() options {
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "how long to count")
 	flag.Uint64Var(&o.seed, "seed", 0, "of what is drawn")
 	identityFlags(&o.identity)
+	flag.StringVar(&o.peer, "peer", "", "JSON file of the method, requests and metadata that kind call sends")
+	flag.DurationVar(&o.measured.deadline, "deadline", 0, "of each measured call; calls that cannot begin are missed")
+	flag.BoolVar(&o.measured.heeds, "heed-retry-info", false, "wait after a refusal as long as the server asks for")
 	flag.Parse()
 	return o
 }
 
 func groupFlags(g *group, prefix string, callers int) {
-	flag.StringVar(&g.kind, prefix+"kind", "check", "what is called: check, batch, change, pair, list or reflect")
+	flag.StringVar(&g.kind, prefix+"kind", "check", "what is called: check, batch, change, pair, list, reflect or call")
 	flag.IntVar(&g.callers, prefix+"callers", callers, "how many call at once")
 	flag.IntVar(&g.batch, prefix+"batch", 100, "how many checks a batch has")
 	flag.Float64Var(&g.rate, prefix+"rate", 0, "calls begun in a second; 0: each when the one before is answered")
@@ -110,6 +118,9 @@ func main() {
 func run(o options) error {
 	requests, err := newRequests(o.ids, o.customers, o.checks)
 	if err != nil {
+		return err
+	}
+	if requests.peer, err = newPeer(o.peer); err != nil {
 		return err
 	}
 	// No deadline in the context: it would travel in every request.

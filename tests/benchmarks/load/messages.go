@@ -13,6 +13,8 @@ type requests struct {
 	ids       string
 	customers int
 	endings   [][]byte
+	// peer is what is sent to another service than frostgate. None if there is no such.
+	peer *peer
 }
 
 // Tags: number of the field << 3 | wire type.

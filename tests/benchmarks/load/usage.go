@@ -11,26 +11,39 @@ import (
 // ticksPerSecond is what Linux counts CPU time in, as it shows it to programs.
 const ticksPerSecond = 100
 
-// cpu is seconds of all cores: this process's, and all the server's processes'.
+// cpu is seconds of all cores: this process's, and each process's of the server.
 type cpu struct {
 	load   float64
-	server float64
+	server map[int]float64
 }
 
-func cpuNow(server pids) (cpu, error) {
+// cpuNow leaves out processes that have ended, if they may.
+func cpuNow(server pids, mayEnd bool) (cpu, error) {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
 		return cpu{}, err
 	}
-	now := cpu{load: seconds(used.Utime) + seconds(used.Stime)}
+	now := cpu{seconds(used.Utime) + seconds(used.Stime), map[int]float64{}}
 	for _, pid := range server {
 		one, err := processCPU(pid)
+		if err != nil && mayEnd {
+			continue
+		}
 		if err != nil {
 			return cpu{}, err
 		}
-		now.server += one
+		now.server[pid] = one
 	}
 	return now, nil
+}
+
+// serverSince is the CPU of the server's processes that were there before and are there now.
+func (now cpu) serverSince(before cpu) float64 {
+	var used float64
+	for pid, one := range now.server {
+		used += one - before.server[pid]
+	}
+	return used
 }
 
 func seconds(time syscall.Timeval) float64 {
@@ -55,11 +68,14 @@ func processCPU(pid int) (float64, error) {
 	return float64(ticks) / ticksPerSecond, nil
 }
 
-// peakRSS is that of the process that had the highest.
-func peakRSS(server pids) (int64, error) {
+// peakRSS is that of the process that had the highest. Processes that have ended are left out, if they may.
+func peakRSS(server pids, mayEnd bool) (int64, error) {
 	var highest int64
 	for _, pid := range server {
 		one, err := processPeakRSS(pid)
+		if err != nil && mayEnd {
+			continue
+		}
 		if err != nil {
 			return 0, err
 		}

@@ -56,7 +56,7 @@ def _identities_row(one: Series, plaintext: Series) -> str:
         one.label,
         show_spread(figures.of(one, figures.rate), 0),
         to_plaintext(figures.rate),
-        show_spread(figures.of(one, lambda run: run["measured"]["latency_p50_ns"] / 1e6), 2),
+        show_spread(figures.of(one, figures.p50_ms), 2),
         show_spread(figures.of(one, figures.p99_ms), 2),
         show_spread(figures.of(one, figures.cpu_us), 0),
         to_plaintext(figures.cpu_us),

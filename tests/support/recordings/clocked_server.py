@@ -1,6 +1,7 @@
 """A real server whose clock stands still, and calls of its callers in bytes."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,9 +13,10 @@ from support.access import Access
 from support.credentials import bearer
 from support.recordings.raw_calls import Answer, call, method_of
 from support.server_process import Connection, ServerProcess
+from support.worker_processes import eventually
 
 CLOCK = Path(__file__).parent.parent / "fixed_clock"
-_CODE = "Verification code: "
+_CODE = re.compile(r"^Verification code: ([0-9]{8})$", re.MULTILINE)
 
 Callers = Sequence[dict[str, Any]]
 """The tables of callers: principal, role, and partners where the role has them."""
@@ -29,6 +31,7 @@ class ClockedServer:
         self._access = access
         self._opened = opened
         self._by_certificate: dict[str, Connection] = {}
+        self._sent = len(self._codes())
 
     def call(self, request: Message, caller: str = "") -> Answer:
         """Calls the method that takes this request."""
@@ -40,6 +43,22 @@ class ClockedServer:
         A caller is a principal, which shows a token (sub:) or a certificate (spiffe: and dns:). "certificate" shows
         one without a name, "token TEXT" sends this text as a token. An empty caller shows nothing.
         """
+        answer = self._call(method, request, caller)
+        self._sent += method == "SendVerificationCode" and answer.is_ok
+        return answer
+
+    def sent_code(self) -> str:
+        """The verification code that was sent last: --mail-server=log writes mails to the log.
+
+        A thread of the server writes the log, so that an answer may come before the code stands there.
+        """
+        codes = eventually(lambda: codes if len(codes := self._codes()) >= self._sent else None, "logged all codes")
+        return str(codes[-1])
+
+    def _codes(self) -> list[str]:
+        return _CODE.findall(self.process.log.read_text("utf-8"))
+
+    def _call(self, method: str, request: bytes, caller: str) -> Answer:
         kind, _, text = caller.partition(" ")
         if not caller:
             return call(self.process.channel, method, request)
@@ -50,10 +69,6 @@ class ClockedServer:
             token = self._access.token(caller.removeprefix("sub:"))
             return call(self.process.channel, method, request, token)
         return call(self._connection_by_certificate(caller).channel, method, request)
-
-    def sent_code(self) -> str:
-        """The verification code that was sent last: --mail-server=log writes mails to the log."""
-        return self.process.log.read_text("utf-8").rpartition(_CODE)[2][:8]
 
     def _connection_by_certificate(self, caller: str) -> Connection:
         if caller not in self._by_certificate:

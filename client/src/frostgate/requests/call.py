@@ -30,12 +30,21 @@ class Call(Generic[Answer]):
     request_id: str | None = None
     once: bool = False
 
+    def name(self) -> str:
+        """The name of the RPC."""
+        return self.path.rpartition("/")[2]
+
     def page(self, token: str) -> "Call[Answer]":
         """The same listing, from the page that the token names."""
         request: Any = type(self.request)()
         request.CopyFrom(self.request)
         request.page_token = token
         return replace(self, request=request)
+
+
+def serialized(request: Message) -> bytes:
+    """The request as it is sent."""
+    return request.SerializeToString()
 
 
 def list_of(name: str, values: Iterable[Item], kind: type[Item]) -> list[Item]:

@@ -600,7 +600,9 @@ class ListCustomersResponse(_message.Message):
     CUSTOMERS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Asks for the next page. Empty on the last one."""
+    """Asks for the next page. Empty on the last page, and only there: for one page the server looks at 10,000 customers at
+    most, so that a page may be short, or have none that match the filters, and the listing still goes on.
+    """
     @_builtins.property
     def customers(self) -> _containers.RepeatedCompositeFieldContainer[_customer_pb2.Customer]:
         """In the order of their ids."""
@@ -697,7 +699,9 @@ class ListFreezeEventsResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Asks for the next page. Empty on the last one."""
+    """Asks for the next page. Empty on the last page, and only there: for one page the server looks at 10,000 events at
+    most, so that a page may be short, or have none that match the filters, and the listing still goes on.
+    """
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_customer_pb2.FreezeEvent]:
         """The newest first."""

@@ -229,7 +229,7 @@ class CustomerFreezeServiceServicer(object):
 
     def ListCustomers(self, request, context):
         """Lists the customers of a partner, ordered by customer_id. A listing that takes several pages is no snapshot:
-        changes made meanwhile may or may not show.
+        changes made meanwhile may or may not show. Only an empty next_page_token ends a listing, not a short page.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """
@@ -238,7 +238,8 @@ class CustomerFreezeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListFreezeEvents(self, request, context):
-        """Lists what happened, the newest first. A filter that nothing matches gives an empty list.
+        """Lists what happened, the newest first. A filter that nothing matches gives an empty list, perhaps over several pages:
+        only an empty next_page_token ends a listing.
 
         Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """

@@ -105,12 +105,13 @@ class CustomerFreezeServiceStub:
     """
     ListCustomers: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.ListCustomersRequest, _customer_freeze_service_pb2.ListCustomersResponse]
     """Lists the customers of a partner, ordered by customer_id. A listing that takes several pages is no snapshot:
-    changes made meanwhile may or may not show.
+    changes made meanwhile may or may not show. Only an empty next_page_token ends a listing, not a short page.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
     ListFreezeEvents: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.ListFreezeEventsRequest, _customer_freeze_service_pb2.ListFreezeEventsResponse]
-    """Lists what happened, the newest first. A filter that nothing matches gives an empty list.
+    """Lists what happened, the newest first. A filter that nothing matches gives an empty list, perhaps over several pages:
+    only an empty next_page_token ends a listing.
 
     Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
@@ -212,12 +213,13 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     """
     ListCustomers: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.ListCustomersRequest, _customer_freeze_service_pb2.ListCustomersResponse]  # type: ignore[assignment]
     """Lists the customers of a partner, ordered by customer_id. A listing that takes several pages is no snapshot:
-    changes made meanwhile may or may not show.
+    changes made meanwhile may or may not show. Only an empty next_page_token ends a listing, not a short page.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
     ListFreezeEvents: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.ListFreezeEventsRequest, _customer_freeze_service_pb2.ListFreezeEventsResponse]  # type: ignore[assignment]
-    """Lists what happened, the newest first. A filter that nothing matches gives an empty list.
+    """Lists what happened, the newest first. A filter that nothing matches gives an empty list, perhaps over several pages:
+    only an empty next_page_token ends a listing.
 
     Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
@@ -364,7 +366,7 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.ListCustomersResponse, _abc.Awaitable[_customer_freeze_service_pb2.ListCustomersResponse]]:
         """Lists the customers of a partner, ordered by customer_id. A listing that takes several pages is no snapshot:
-        changes made meanwhile may or may not show.
+        changes made meanwhile may or may not show. Only an empty next_page_token ends a listing, not a short page.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """
@@ -375,7 +377,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.ListFreezeEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.ListFreezeEventsResponse, _abc.Awaitable[_customer_freeze_service_pb2.ListFreezeEventsResponse]]:
-        """Lists what happened, the newest first. A filter that nothing matches gives an empty list.
+        """Lists what happened, the newest first. A filter that nothing matches gives an empty list, perhaps over several pages:
+        only an empty next_page_token ends a listing.
 
         Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """

@@ -14,10 +14,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from frostgate_server.config.usable import Usable
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.principal import is_host, is_spiffe_id
 
 from .credential import BadCredential, Credential
+from .pem_bundle import split_bundle
+
+_NO_CERTIFICATE = "there is no certificate, or one that cannot be read"
 
 CERTIFICATES_KEPT = 4096
 """Of callers, so that each is parsed once for many calls."""
@@ -31,9 +35,9 @@ class ServerCertificate:
     key: bytes
 
 
-def read_server_certificate(chain: bytes, key: bytes) -> ServerCertificate:
+def read_server_certificate(chain: bytes, key: bytes) -> Usable[ServerCertificate]:
     """Of the contents of two PEM files. Raises StartupError if they cannot be used together."""
-    certificates = _certificates(chain)
+    certificates = _chain(chain)
     try:
         private = load_pem_private_key(key, password=None)
     except TypeError as error:
@@ -45,23 +49,38 @@ def read_server_certificate(chain: bytes, key: bytes) -> ServerCertificate:
     public = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if certificates[0].public_key().public_bytes(*public) != private.public_key().public_bytes(*public):
         raise StartupError("certificate and key do not match")
-    return ServerCertificate(
-        _pem(certificates), private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Usable(
+        ServerCertificate(_pem(certificates), private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     )
 
 
-def authorities(bundle: bytes) -> bytes:
-    """The certificates of a PEM file, and nothing else that may stand there. Raises StartupError if there is none."""
-    return _pem(_certificates(bundle))
+def authorities(bundle: bytes) -> Usable[bytes]:
+    """The certificates of a PEM file, and nothing else that may stand there.
+
+    One that cannot be read is passed over: nothing that it issued is trusted. Raises StartupError if none is left.
+    """
+    found = []
+    passed_over = []
+    for place, block in split_bundle(bundle):
+        try:
+            certificate = x509.load_pem_x509_certificate(block)
+            certificate.public_key()
+            found.append(certificate)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others count
+            passed_over.append(f"{place}: cannot be read: {type(error).__name__}")
+    if not found:
+        raise StartupError("; ".join(passed_over) or _NO_CERTIFICATE)
+    return Usable(_pem(found), tuple(passed_over))
 
 
-def _certificates(pem: bytes) -> list[x509.Certificate]:
+def _chain(pem: bytes) -> list[x509.Certificate]:
+    """All certificates of a PEM file: in a chain each one is needed. Raises StartupError."""
     try:
         found = x509.load_pem_x509_certificates(pem)
         for certificate in found:
             certificate.public_key()
     except Exception as error:
-        raise StartupError("there is no certificate, or one that cannot be read") from error
+        raise StartupError(_NO_CERTIFICATE) from error
     return found
 
 

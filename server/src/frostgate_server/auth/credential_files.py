@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from frostgate_server.config.callers_table import Callers, parse_callers_file
+from frostgate_server.config.known_settings import UnreadSetting
 from frostgate_server.config.settings import Settings
+from frostgate_server.domain.errors import StartupError
 
 from .certificates import ServerCertificate, authorities, read_server_certificate
 from .jwks import Jwks, token_keys
@@ -27,25 +29,10 @@ class CredentialFiles:
         self, settings: Settings, callers_file: Path | None, last_good: LastGoodContents | None = None
     ) -> None:
         """Reads them, or starts with what was good before. Raises StartupError."""
-
-        def last(name: str) -> Contents | None:
-            return None if last_good is None else last_good[name]
-
-        self.certificate: ReloadableFile[ServerCertificate] | None = None
-        self.authorities: ReloadableFile[bytes] | None = None
-        self.token_keys: ReloadableFile[Jwks] | None = None
-        self.callers: ReloadableFile[Callers] | None = None
-        if settings.tls_certificate and settings.tls_key:
-            pair = [settings.tls_certificate, settings.tls_key]
-            name = "tls_certificate with tls_key"
-            self.certificate = ReloadableFile(name, pair, read_server_certificate, last(name))
-        if settings.client_ca:
-            self.authorities = ReloadableFile("client_ca", [settings.client_ca], authorities, last("client_ca"))
-        if settings.token_keys:
-            parse = partial(token_keys, allowed=settings.token_algorithms)
-            self.token_keys = ReloadableFile("token_keys", [settings.token_keys], parse, last("token_keys"))
-        if callers_file:
-            self.callers = ReloadableFile("callers", [callers_file], parse_callers_file, last("callers"))
+        self.certificate = _certificate(settings, last_good)
+        self.authorities = _authorities(settings, last_good)
+        self.token_keys = _token_keys(settings, last_good)
+        self.callers = _callers(callers_file, last_good)
 
     def last_good(self) -> LastGoodContents:
         """What counts now, for another process to start with."""
@@ -63,6 +50,53 @@ class CredentialFiles:
     ]:
         every = (self.certificate, self.authorities, self.token_keys, self.callers)
         return [kept for kept in every if kept is not None]
+
+
+def check_credential_files(settings: Settings) -> tuple[list[str], list[str]]:
+    """Each file that cannot be used, and a line for all that is passed over in the others: without the callers."""
+    problems: list[str] = []
+    passed_over: list[str] = []
+    for read in (_certificate, _authorities, _token_keys):
+        try:
+            kept = read(settings, None)
+        except StartupError as error:
+            problems.append(str(error))
+        except UnreadSetting:
+            continue
+        else:
+            passed_over += kept.warnings() if kept is not None else []
+    return problems, passed_over
+
+
+def _certificate(settings: Settings, last_good: LastGoodContents | None) -> ReloadableFile[ServerCertificate] | None:
+    if not (settings.tls_certificate and settings.tls_key):
+        return None
+    name = "tls_certificate with tls_key"
+    pair = [settings.tls_certificate, settings.tls_key]
+    return ReloadableFile(name, pair, read_server_certificate, _last(name, last_good))
+
+
+def _authorities(settings: Settings, last_good: LastGoodContents | None) -> ReloadableFile[bytes] | None:
+    if not settings.client_ca:
+        return None
+    return ReloadableFile("client_ca", [settings.client_ca], authorities, _last("client_ca", last_good))
+
+
+def _token_keys(settings: Settings, last_good: LastGoodContents | None) -> ReloadableFile[Jwks] | None:
+    if not settings.token_keys:
+        return None
+    parse = partial(token_keys, allowed=settings.token_algorithms)
+    return ReloadableFile("token_keys", [settings.token_keys], parse, _last("token_keys", last_good))
+
+
+def _callers(file: Path | None, last_good: LastGoodContents | None) -> ReloadableFile[Callers] | None:
+    if not file:
+        return None
+    return ReloadableFile("callers", [file], parse_callers_file, _last("callers", last_good))
+
+
+def _last(name: str, last_good: LastGoodContents | None) -> Contents | None:
+    return None if last_good is None else last_good[name]
 
 
 class FileWatcher:

@@ -23,6 +23,9 @@ class Call(Protocol):
     def is_active(self) -> bool:
         """Whether its caller still waits."""
 
+    def peer(self) -> str:
+        """The other end of its connection, as gRPC names it: a kind, and a URL-encoded address. It may have none."""
+
 
 class Authenticator(Protocol):
     """Finds out who calls."""
@@ -32,6 +35,9 @@ class Authenticator(Protocol):
 
         Raises Unauthenticated, MethodNotPermitted, or Overloaded if there was no time to find out.
         """
+
+    def find_known(self, call: Call, roles: Set[Role]) -> Caller | None:
+        """The caller, if its credential was verified before and it has one of the roles. Never waits or raises."""
 
     def permit_stream(self, call: Call, method: str, roles: Set[Role]) -> "StreamPermit":
         """The same for a stream, to be asked again while it is open."""
@@ -48,6 +54,10 @@ class AnonymousAuthenticator:
     """For servers without callers: every caller is anonymous and may call everything."""
 
     def authenticate(self, call: Call, _: str, __: Set[Role]) -> Caller:
+        """Anybody."""
+        return Caller(waits=call.is_active)
+
+    def find_known(self, call: Call, _: Set[Role]) -> Caller | None:
         """Anybody."""
         return Caller(waits=call.is_active)
 

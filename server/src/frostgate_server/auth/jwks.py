@@ -1,14 +1,15 @@
-"""The public keys of a token issuer: a JWKS, of which every key can be used, or nothing is."""
+"""The public keys of a token issuer: a JWKS. Keys that cannot verify tokens here are passed over, one by one."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from frostgate_server.config.usable import Usable
 from frostgate_server.domain.errors import StartupError
 
 SHORTEST_RSA, LONGEST_RSA = 2048, 8192
@@ -50,8 +51,33 @@ class Jwks:
         return self._keys.get(kid) if isinstance(kid, str) else None
 
 
-def token_keys(jwks: bytes, allowed: Sequence[str]) -> Jwks:
-    """The keys of a JWKS for tokens signed by the allowed algorithms. Raises StartupError with every problem."""
+def token_keys(jwks: bytes, allowed: Sequence[str]) -> Usable[Jwks]:
+    """The keys of a JWKS for tokens signed by the allowed algorithms, and why each other one is passed over.
+
+    Raises StartupError if no key is left.
+    """
+    entries = _entries(jwks)
+    found: dict[int, Jwk] = {}
+    passed_over: dict[int, str] = {}
+    for number, entry in enumerate(entries, start=1):
+        try:
+            found[number] = _key(entry, allowed)
+        except ValueError as error:
+            passed_over[number] = str(error)
+    keys: dict[str | None, Jwk] = {}
+    for number, key in found.items():
+        try:
+            keys[_kid(entries[number - 1], keys, is_only=len(found) == 1)] = key
+        except ValueError as error:
+            passed_over[number] = str(error)
+    problems = tuple(f"key {number}: {why}" for number, why in sorted(passed_over.items()))
+    if not keys:
+        raise StartupError("; ".join(problems))
+    return Usable(Jwks(keys), problems)
+
+
+def _entries(jwks: bytes) -> list[Any]:
+    """Raises StartupError if there are none."""
     try:
         document = json.loads(jwks)
         entries = document["keys"]
@@ -59,42 +85,25 @@ def token_keys(jwks: bytes, allowed: Sequence[str]) -> Jwks:
         entries = None
     if not isinstance(entries, list) or not entries:
         raise StartupError('is no JWKS: must be JSON with a list of "keys", at least one')
-    keys: dict[str | None, Jwk] = {}
-    problems = []
-    # Issuers publish keys for encryption in the same set: no token is verified by one.
-    signing = [pair for pair in enumerate(entries, start=1) if not _encrypts(pair[1])]
-    for number, entry in signing:
-        try:
-            kid = _kid(entry, is_only=len(signing) == 1)
-            if kid in keys:
-                raise ValueError(f"kid {kid!r} stands there twice")
-            keys[kid] = _key(entry, allowed)
-        except ValueError as error:
-            problems.append(f"key {number}: {error}")
-    if not keys and not problems:
-        problems.append("there is no key for signatures")
-    if problems:
-        raise StartupError("; ".join(problems))
-    return Jwks(keys)
+    return entries
 
 
-def _encrypts(entry: object) -> bool:
-    return isinstance(entry, dict) and entry.get("use") == "enc"
-
-
-def _kid(entry: object, is_only: bool) -> str | None:
-    if not isinstance(entry, dict):
-        raise ValueError("is no key")
+def _kid(entry: dict[str, Any], others: Collection[str | None], *, is_only: bool) -> str | None:
+    """Raises ValueError if the key cannot be told from the others."""
     kid = entry.get("kid")
     if kid is None and is_only:
         return None
     if not isinstance(kid, str) or not kid:
         raise ValueError("kid must be a name, as there are other keys")
+    if kid in others:
+        raise ValueError(f"kid {kid!r} stands there twice")
     return kid
 
 
-def _key(entry: dict[str, Any], allowed: Sequence[str]) -> Jwk:
+def _key(entry: Any, allowed: Sequence[str]) -> Jwk:
     """Raises ValueError if the key is not one that only verifies, by an algorithm that is allowed."""
+    if not isinstance(entry, dict):
+        raise ValueError("is no key")
     if entry.get("kty") == "oct" or _PRIVATE & entry.keys():
         raise ValueError("is secret: only public keys may be here")
     if entry.get("use", "sig") != "sig" or "verify" not in _list(entry.get("key_ops", ["verify"])):

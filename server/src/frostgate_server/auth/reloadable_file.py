@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from frostgate_server.config.usable import Usable
 from frostgate_server.domain.errors import StartupError
 
 LARGEST_FILE = 1024 * 1024
@@ -21,10 +22,13 @@ Say = Callable[[int, str], object]
 class ReloadableFile(Generic[_Value]):
     """The last good value of some files. Their contents are compared, so that no way of replacing them goes unseen.
 
-    `value` was made by `parse` of `contents`. Other threads may read it while it is replaced.
+    `value` was made by `parse` of `contents`. Other threads may read it while it is replaced. `passed_over` names what
+    `parse` left out.
     """
 
-    def __init__(self, name: str, paths: Sequence[Path], parse: Callable[..., _Value], contents: Contents | None):
+    def __init__(
+        self, name: str, paths: Sequence[Path], parse: Callable[..., Usable[_Value]], contents: Contents | None
+    ):
         """Starts with `contents` that were good before, or with what stands in the files. Raises StartupError."""
         self.name = name
         self._paths = paths
@@ -32,10 +36,12 @@ class ReloadableFile(Generic[_Value]):
         self._refused: tuple[Contents | None, StartupError | None] = (None, None)
         self._trouble = ""
         self.contents = self._read() if contents is None else contents
-        self.value = self._parsed(self.contents)
+        parsed = self._parsed(self.contents)
+        self.value, self.passed_over = parsed.value, parsed.passed_over
+        self._unsaid = self.passed_over
 
     def look(self, say: Say) -> None:
-        """Takes what stands in the files now, if it is good. Says what is new, once."""
+        """Takes what stands in the files now, if it is good. Says once what is new, and what was passed over."""
         try:
             replaced = self._take()
         except StartupError as error:
@@ -46,6 +52,16 @@ class ReloadableFile(Generic[_Value]):
         self._trouble = ""
         if replaced:
             say(logging.INFO, f"{self.name} was replaced")
+        unsaid, self._unsaid = self._unsaid, ()
+        for line in self._warnings(unsaid):
+            say(logging.WARNING, line)
+
+    def warnings(self) -> list[str]:
+        """A line for each thing that is passed over."""
+        return self._warnings(self.passed_over)
+
+    def _warnings(self, problems: Sequence[str]) -> list[str]:
+        return [f"{self._shown}: passed over {problem}" for problem in problems]
 
     def _take(self) -> bool:
         contents = self._read()
@@ -55,11 +71,12 @@ class ReloadableFile(Generic[_Value]):
         if error is not None and contents == refused:
             raise error
         try:
-            self.value = self._parsed(contents)
+            parsed = self._parsed(contents)
         except StartupError as bad:
             self._refused = (contents, bad)
             raise
-        self.contents = contents
+        self.contents, self.value = contents, parsed.value
+        self.passed_over = self._unsaid = parsed.passed_over
         return True
 
     def _read(self) -> Contents:
@@ -68,11 +85,15 @@ class ReloadableFile(Generic[_Value]):
         except OSError as error:
             raise StartupError(f"{self.name} cannot be read: {error}") from error
 
-    def _parsed(self, contents: Contents) -> _Value:
+    @property
+    def _shown(self) -> str:
+        return f"{self.name} ({', '.join(map(str, self._paths))})"
+
+    def _parsed(self, contents: Contents) -> Usable[_Value]:
         try:
             return self._parse(*contents)
         except Exception as error:
-            raise StartupError(f"{self.name} ({', '.join(map(str, self._paths))}) cannot be used: {error}") from error
+            raise StartupError(f"{self._shown} cannot be used: {error}") from error
 
 
 def _content(path: Path) -> bytes:

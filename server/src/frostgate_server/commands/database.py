@@ -1,4 +1,4 @@
-"""Commands on a database: audit, backup, verify, disable-codes, recover."""
+"""Commands on a database: audit, backup, verify, disable-codes, migrate, restore, recover."""
 
 import argparse
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from frostgate_server.domain.audit_entry import as_json
 from frostgate_server.domain.errors import FrostgateError, StartupError
 from frostgate_server.services.partner_service import disable_codes
-from frostgate_server.storage.backend import open_offline
+from frostgate_server.storage.backend import RecoverResult, open_offline
 from frostgate_server.storage.backends import find_backend
 from frostgate_server.storage.head import read_heads
 
-from .options import Subcommands, add_command, add_settings, read_configuration
+from .options import Subcommands, add_command, add_settings, print_warnings, read_configuration
 
 _DATABASE = {"database"}
 
@@ -25,7 +25,7 @@ def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> N
     copy = add_command(commands, "backup", _backup, "copy the database, also while it is served")
     copy.add_argument("--to", metavar="FILE", required=True, type=Path, help="the copy, a file that does not exist")
     add_settings(copy, _DATABASE)
-    check = add_command(commands, "verify", _verify, "check a database for consistency")
+    check = add_command(commands, "verify", _verify, "check a database or a backup for consistency")
     check.add_argument(
         "--heads", metavar="FILE", type=Path, help="earlier exported heads, which the history must contain"
     )
@@ -35,11 +35,21 @@ def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> N
     )
     disable.add_argument("--partner", metavar="ID", required=True, help="the partner whose codes cannot be received")
     add_settings(disable, _DATABASE)
+    migrating = add_command(
+        commands, "migrate", _migrate, "bring the schema up to date, after a verified backup, while no server runs"
+    )
+    migrating.add_argument(
+        "--backup", metavar="FILE", required=True, type=Path, help="the backup, a file that does not exist"
+    )
+    add_settings(migrating, _DATABASE)
+    restoring = add_command(commands, "restore", _restore, "make a new database from a backup, which stays as it is")
+    restoring.add_argument("backup", metavar="BACKUP", type=Path, help="a file that frostgate-server backup wrote")
+    add_settings(restoring, _DATABASE)
     take_up = add_command(
         commands,
         "recover",
         _recover,
-        "make a database usable after a loss: restored from a backup, or without its last changes",
+        "make a database usable that lost its last changes or its -head file",
     )
     add_settings(take_up, _DATABASE)
 
@@ -65,12 +75,29 @@ def _verify(options: argparse.Namespace) -> None:
     )
 
 
+def _migrate(options: argparse.Namespace) -> None:
+    database = _database(options)
+    applied = find_backend(database).migrate(options.backup).migrations
+    if applied:
+        print(f"{options.backup} holds {database} as it was, and {database} is migrated: {', '.join(applied)}")
+    else:
+        print(f"{database} is up to date, and {options.backup} is not written")
+
+
+def _restore(options: argparse.Namespace) -> None:
+    database = _database(options)
+    print(_taken_up(database, find_backend(database).restore(options.backup)))
+
+
 def _recover(options: argparse.Namespace) -> None:
     database = _database(options)
-    recovered = find_backend(database).recover()
-    print(
-        f"{database} holds {recovered.customers} customers and {recovered.events} events "
-        f"up to revision {recovered.last_revision}, and goes on from revision {recovered.floor}"
+    print(_taken_up(database, find_backend(database).recover()))
+
+
+def _taken_up(database: Path, result: RecoverResult) -> str:
+    return (
+        f"{database} holds {result.customers} customers and {result.events} events "
+        f"up to revision {result.last_revision}, and goes on from revision {result.floor}"
     )
 
 
@@ -84,4 +111,6 @@ def _disable_codes(options: argparse.Namespace) -> None:
 
 
 def _database(options: argparse.Namespace) -> Path:
-    return read_configuration(options).settings.database
+    configuration = read_configuration(options)
+    print_warnings(configuration)
+    return configuration.settings.database

@@ -2,11 +2,12 @@
 
 import argparse
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from frostgate_server.config.configuration import Configuration
-from frostgate_server.config.loading import configure
+from frostgate_server.config.loading import CONFIG_VARIABLE, SettingsReading, configure, read_settings
 from frostgate_server.config.settings import all_settings
 
 Subcommands = argparse._SubParsersAction  # the type of add_subparsers has no public name
@@ -24,7 +25,7 @@ def add_command(
 
 def add_settings(parser: argparse.ArgumentParser, only: set[str] | None = None) -> None:
     """Adds --config and an option for each setting, or for those named in `only`."""
-    parser.add_argument("--config", metavar="FILE", help="a TOML file with settings (FROSTGATE_CONFIG)")
+    parser.add_argument("--config", metavar="FILE", help=f"a TOML file with settings ({CONFIG_VARIABLE})")
     for setting in all_settings():
         if only is None or setting.name in only:
             doc = f"{setting.doc} Default: {setting.default or 'none'} ({setting.variable})".replace("%", "%%")
@@ -35,9 +36,28 @@ def add_settings(parser: argparse.ArgumentParser, only: set[str] | None = None) 
 
 
 def read_configuration(options: argparse.Namespace) -> Configuration:
-    """The settings in force for these options. Raises StartupError."""
+    """The settings in force for these options. Raises StartupError.
+
+    The warnings are left to the caller: `print_warnings` is for a command that has no log.
+    """
+    return configure(*_sources(options))
+
+
+def read_with_problems(options: argparse.Namespace) -> SettingsReading:
+    """The settings for these options as far as they can be read, and the problems with the others."""
+    return read_settings(*_sources(options))
+
+
+def _sources(options: argparse.Namespace) -> tuple[Mapping[str, str], Mapping[str, str], Path | None]:
+    """The flags, the environment, and the file. Raises StartupError if its name is none."""
     flags = {
         setting.name: value for setting in all_settings() if (value := getattr(options, setting.name, None)) is not None
     }
-    file = options.config or os.environ.get("FROSTGATE_CONFIG")
-    return configure(flags, os.environ, Path(file) if file else None)
+    file = options.config or os.environ.get(CONFIG_VARIABLE)
+    return flags, os.environ, Path(file) if file else None
+
+
+def print_warnings(configuration: Configuration) -> None:
+    """Prints each warning as a line on stderr."""
+    for warning in configuration.warnings:
+        print(f"frostgate-server: warning: {warning}", file=sys.stderr)

@@ -4,7 +4,7 @@ import argparse
 
 from frostgate_server.policy import loader, table
 
-from .options import Subcommands, add_command, add_settings, read_configuration
+from .options import Subcommands, add_command, add_settings, print_warnings, read_configuration
 
 
 def add_rules_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
@@ -15,6 +15,8 @@ def add_rules_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
 
 
 def _rules(options: argparse.Namespace) -> None:
-    settings = read_configuration(options).settings
+    configuration = read_configuration(options)
+    print_warnings(configuration)
+    settings = configuration.settings
     policy = loader.load(settings.policy, settings.unknown_customer)
     print(table.as_json(policy) if options.format == "json" else table.as_text(policy), end="")

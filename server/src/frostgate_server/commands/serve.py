@@ -2,10 +2,9 @@
 
 import argparse
 import logging
-import os
-import select
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -17,83 +16,101 @@ from frostgate_server.config.configuration import Configuration
 from frostgate_server.config.settings import MOST_WORKERS, Settings
 from frostgate_server.config.validation import ensure_valid
 from frostgate_server.mail.smtp import ensure_mail_files
-from frostgate_server.observability.logging_setup import log_to_stderr
+from frostgate_server.observability.line_writer import LineWriter
+from frostgate_server.observability.logging_setup import FLUSH_SECONDS, log_to_stderr
 from frostgate_server.policy import loader
+from frostgate_server.process.core_affinity import core_of
+from frostgate_server.process.cpu_quota import count_cores
 from frostgate_server.process.head_exporter import HeadExporter, append_line
 from frostgate_server.process.port_reservation import PortReservation, reserve_port
+from frostgate_server.process.record_check.config import RecordCheckConfig
+from frostgate_server.process.record_check.handle import RecordCheckHandle
 from frostgate_server.process.shutdown_signals import ShutdownSignals
 from frostgate_server.process.supervisor import POLL_SECONDS, Supervisor
 from frostgate_server.process.worker_config import WorkerConfig
 from frostgate_server.storage.backends import find_backend
 from frostgate_server.storage.head import Head
 
-from .options import Subcommands, add_command, add_settings, read_configuration
+from .options import Subcommands, add_command, add_settings, print_warnings, read_configuration, read_with_problems
+from .start_check import check_start
 
 _log = logging.getLogger(__name__)
 
-_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
-
 _STDOUT = 1
 """Its descriptor: `sys.stdout` is None in a process that was started with it closed."""
+
+_STDOUT_BYTES = 16 * 1024
+"""Bytes that may wait for the reader of stdout."""
 
 
 def add_serve_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
     """Adds the command."""
     parser = add_command(commands, "serve", _serve, "serve over gRPC until SIGTERM or SIGINT")
-    parser.add_argument("--print-config", action="store_true", help="print the settings in force, and do not serve")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--print-config", action="store_true", help="print the settings in force, and do not serve")
+    instead.add_argument(
+        "--check-config",
+        action="store_true",
+        help="say everything that would keep the server from starting, and do not serve",
+    )
     add_settings(parser)
 
 
 def _serve(options: argparse.Namespace) -> None:
+    if options.check_config:
+        check_start(read_with_problems(options))
+        return
     configuration = read_configuration(options)
     if options.print_config:
+        print_warnings(configuration)
         print(configuration.shown(), end="")
         return
-    serve(configuration, _write_line)
+    stdout = LineWriter(_STDOUT, "stdout", _STDOUT_BYTES)
+    serve(configuration, stdout)
+    stdout.flush(FLUSH_SECONDS)
 
 
-def _write_line(line: str) -> None:
+def _write_line(stdout: LineWriter, line: str) -> None:
     """Writes a line to stdout. Raises OSError if no reader takes it within a second."""
-    _, writable, _ = select.select([], [_STDOUT], [], 1.0)
-    if not writable:
+    if not (stdout.put(line) and stdout.flush(1.0)):
         raise BlockingIOError("nobody reads stdout")
-    os.write(_STDOUT, f"{line}\n".encode())
+    if stdout.failure is not None:
+        raise stdout.failure
 
 
-def serve(configuration: Configuration, write_line: Callable[[str], None]) -> None:
+def serve(configuration: Configuration, stdout: LineWriter) -> None:
     """Serves until SIGTERM or SIGINT, and announces each turn. Raises StartupError, which says why it cannot.
 
-    `write_line` may raise OSError: a server goes on, and drains, also if nobody reads its lines.
+    It does not wait for a reader of stdout: a server goes on, and drains, also if nobody reads its lines.
     """
-
-    def announce(line: str) -> None:
-        with suppress(OSError):
-            write_line(line)
-
     settings = configuration.settings
     stop = ShutdownSignals()
     log_to_stderr(settings.log_level, "supervisor")
+    for warning in configuration.warnings:
+        _log.warning(warning)
     backend = find_backend(settings.database)
     ensure_valid(configuration, backend.file_endings)
-    ensure_mail_files(settings)
+    for problem in ensure_mail_files(settings):
+        _log.warning(problem)
     policy = loader.load(settings.policy, settings.unknown_customer)
-    count = _worker_count(settings)
+    count, delay = _worker_count(settings), settings.effective_shutdown_delay
     with ExitStack() as held:
         last_good = _access(configuration, held)
         port = held.enter_context(reserve_port(settings.listen))
         mtls_port = held.enter_context(reserve_port(settings.mtls_listen))
         lock = held.enter_context(closing(backend.reserve(create=configuration.may_create)))
         inherited = [*port.descriptors, *mtls_port.descriptors, lock.fileno()]
-        workers = Supervisor(count, inherited, settings.drain_period, settings.worker_patience)
+        workers = Supervisor(count, inherited, settings)
         stop.at_once = workers.end
         held.enter_context(workers)
-        database = backend.prepare(create=configuration.may_create)
+        database = held.enter_context(backend.hold(backend.prepare(create=configuration.may_create)))
         key = code_key(settings.verification_key, backend.default_key_file)
 
         def worker_config(number: int) -> WorkerConfig:
             """For a worker that starts now, with what is good now."""
             return WorkerConfig(
                 number,
+                core_of(number, count) if settings.cpu_affinity == "auto" else None,
                 port.listeners,
                 mtls_port.listeners,
                 database,
@@ -102,24 +119,35 @@ def serve(configuration: Configuration, write_line: Callable[[str], None]) -> No
                 settings,
                 configuration.callers_file,
                 last_good(),
+                workers.probe_directory.path,
             )
 
         workers.start(worker_config, stop)
         if not stop.asked:
-            announce(
+            stop.delay_ahead = delay > timedelta()
+            stdout.put(
                 f"frostgate-server is ready on {_addresses(port, mtls_port)}: database {settings.database} "
                 f"at revision {database.revision}, policy {policy.version}, "
                 f"unknown customers: {policy.unknown_customer.name}, workers: {count}"
             )
-        exports = _head_exports(settings, partial(backend.get_current_head, database), write_line)
+        exports = _head_exports(settings, partial(backend.get_current_head, database), stdout)
+        check = RecordCheckHandle(
+            RecordCheckConfig(settings.database, database, settings.record_check_rows, settings.log_level)
+        )
+        held.enter_context(closing(check))
         while not stop.asked:
-            sleep(POLL_SECONDS)
             workers.supervise()
-        announce("frostgate-server is draining")
+            check.supervise()
+            sleep(POLL_SECONDS)
+        check.close()
+        if stop.delay_ahead:
+            stdout.put(f"frostgate-server is NOT_SERVING, and takes calls for {delay.total_seconds():g} s")
+        workers.announce_shutdown(stop)
+        stdout.put("frostgate-server is draining")
         workers.drain()
         for export in exports:
             export.end()
-    announce("frostgate-server has stopped")
+    stdout.put("frostgate-server has stopped")
 
 
 def _access(configuration: Configuration, held: ExitStack) -> Callable[[], Mapping[str, Contents]]:
@@ -141,14 +169,12 @@ def _addresses(port: PortReservation, mtls_port: PortReservation) -> str:
     return ", ".join([port.address, *mtls] if port.address else mtls)
 
 
-def _head_exports(
-    settings: Settings, get_head: Callable[[], Head], write_line: Callable[[str], None]
-) -> list[HeadExporter]:
+def _head_exports(settings: Settings, get_head: Callable[[], Head], stdout: LineWriter) -> list[HeadExporter]:
     """One, or none if none is asked for."""
     to = settings.head_export
     if not to:
         return []
-    write = write_line if to == "-" else partial(append_line, Path(to))
+    write = partial(_write_line, stdout) if to == "-" else partial(append_line, Path(to))
     return [HeadExporter(get_head, write, settings.head_export_period)]
 
 
@@ -156,14 +182,4 @@ def _worker_count(settings: Settings) -> int:
     """How many workers serve: one on a unix socket, which has one listener."""
     if is_unix(settings.listen) or is_unix(settings.mtls_listen):
         return 1
-    return settings.workers or _core_count()
-
-
-def _core_count() -> int:
-    """The cores that this process may use, also where a container grants less than the machine has."""
-    cores = len(os.sched_getaffinity(0))
-    if _CPU_LIMIT.exists():
-        granted, _, period = _CPU_LIMIT.read_text().partition(" ")
-        if granted != "max":
-            cores = min(cores, max(1, int(granted) // int(period)))
-    return min(cores, MOST_WORKERS)
+    return settings.workers or min(count_cores(), MOST_WORKERS)

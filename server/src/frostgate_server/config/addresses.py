@@ -2,6 +2,9 @@
 
 import ipaddress
 
+MOST_SOCKET_PATH = 107
+"""Bytes of the path of a unix socket."""
+
 
 def is_unix(address: str) -> bool:
     """Whether the address is a unix socket."""

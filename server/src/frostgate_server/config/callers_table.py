@@ -1,7 +1,12 @@
-"""Who may call: the `[[callers]]` tables of the configuration file. Every problem is named, all at once."""
+"""Who may call: the `[[callers]]` tables of the configuration file.
+
+A table that cannot be used is passed over, and its principal has no role. So it never gives anybody more than it would
+if it were right: a principal of two tables has neither role, and a certificate with the names of two tables stays one
+of two callers.
+"""
 
 import re
-import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +14,10 @@ from typing import Any
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.principal import is_principal
 from frostgate_server.domain.roles import Role
+from frostgate_server.domain.toml_text import parse_toml
+from frostgate_server.observability.one_line import on_one_line
+
+from .usable import Usable
 
 MOST_PARTNERS = 100
 _KEYS = {"principal", "role", "partners"}
@@ -17,19 +26,22 @@ _PARTNER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class KnownCaller:
-    """A caller with a role. `partners` are those whose customers it may see and change; None: all of them."""
+    """A caller. `partners` are those whose customers it may see and change; None: all of them.
+
+    `role` is None if its table was passed over.
+    """
 
     principal: str
-    role: Role
+    role: Role | None
     partners: frozenset[str] | None = None
 
 
 Callers = Mapping[str, KnownCaller]
-"""Those who may call, by principal."""
+"""Those who are named in the file, by principal."""
 
 
 class CallersError(StartupError):
-    """The tables cannot be used. Names every problem."""
+    """No table can be used. Names every problem."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -40,39 +52,59 @@ class _Problem(Exception):
     """One thing that is wrong with one table."""
 
 
-def parse_callers(tables: object) -> Callers:
-    """The callers of the file's tables. Raises CallersError."""
-    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+def parse_callers(tables: object) -> Usable[Callers]:
+    """The callers of the file's tables, and why each other table is passed over.
+
+    Raises CallersError if no table can be used.
+    """
+    if not isinstance(tables, list) or not tables:
         raise CallersError(["callers must be [[callers]] tables, at least one"])
+    names = [_name(table) for table in tables]
+    count = Counter(names)
     callers: dict[str, KnownCaller] = {}
     problems = []
-    for number, table in enumerate(tables, start=1):
+    for number, (name, table) in enumerate(zip(names, tables, strict=True), start=1):
         try:
             caller = _caller(table)
-            if caller.principal in callers:
-                raise _Problem(f"{caller.principal} stands there twice")
-            callers[caller.principal] = caller
+            if count[name] > 1:
+                raise _Problem(f"{name} stands there {count[name]} times, so it has no role")
         except _Problem as problem:
             problems.append(f"callers {number}: {problem}")
-    if problems:
+            caller = KnownCaller(name, None, frozenset())
+        callers[name] = caller
+    if all(caller.role is None for caller in callers.values()):
         raise CallersError(problems)
-    return callers
+    return Usable(callers, tuple(problems))
 
 
-def parse_callers_file(file: bytes) -> Callers:
+def _name(table: object) -> str:
+    """The principal that a table names, also if the table cannot be used; empty if there is none.
+
+    Certificates are compared with host names in lower case. So a name that only differs in that is the same one.
+    """
+    principal = table.get("principal") if isinstance(table, dict) else None
+    if not isinstance(principal, str):
+        return ""
+    host = principal.strip().lower()
+    return host if host.startswith("dns:") else principal
+
+
+def parse_callers_file(file: bytes) -> Usable[Callers]:
     """The callers of a configuration file, of which nothing else is looked at. Raises StartupError."""
     try:
-        document = tomllib.loads(file.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StartupError(f"is no TOML: {error}") from error
+        document = parse_toml(file)
+    except ValueError as error:
+        raise StartupError(str(error)) from error
     return parse_callers(document.get("callers"))
 
 
-def _caller(table: dict[str, Any]) -> KnownCaller:
+def _caller(table: object) -> KnownCaller:
     """Raises _Problem with all that is wrong."""
+    if not isinstance(table, dict):
+        raise _Problem("is no table")
     problems = []
     if unknown := sorted(table.keys() - _KEYS):
-        problems.append(f"{', '.join(unknown)} cannot be set here, only {', '.join(sorted(_KEYS))}")
+        problems.append(f"{', '.join(map(on_one_line, unknown))} cannot be set here, only {', '.join(sorted(_KEYS))}")
     principal = table.get("principal")
     if not isinstance(principal, str) or not is_principal(principal):
         problems.append(

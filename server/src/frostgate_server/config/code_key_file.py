@@ -22,7 +22,7 @@ def code_key(named: Path | None, default: Path) -> CodeKey:
             _make(path)
         key = path.read_bytes().strip()
     except OSError as error:
-        raise StartupError(f"verification key {path} cannot be read: {error.strerror}") from error
+        raise StartupError(f"verification key {path} cannot be read: {error.strerror or error}") from error
     if len(key) < LEAST_BYTES:
         raise StartupError(f"verification key {path} must have at least {LEAST_BYTES} bytes but has {len(key)}")
     return CodeKey(key)

@@ -1,18 +1,39 @@
 """Reads the configuration: flags over environment over file over defaults."""
 
-import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from frostgate_server.domain.errors import StartupError
+from frostgate_server.domain.toml_text import parse_toml
+from frostgate_server.observability.one_line import on_one_line
 
 from .callers_table import Callers, CallersError, parse_callers
 from .configuration import Configuration
 from .definition import Setting
 from .kinds import Switch
 from .settings import Settings, all_settings
+from .unknown_variables import find_unknown_variables
+from .usable import Usable
 from .validation import problems_of_addresses
+
+CONFIG_VARIABLE = "FROSTGATE_CONFIG"
+"""The variable that names the file, where --config does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsReading:
+    """The configuration as far as it could be read, and each problem.
+
+    `unread` are the settings whose values could not be read: they have their defaults. `has_callers` tells whether the
+    file names callers, also where none of them can be used.
+    """
+
+    configuration: Configuration
+    problems: tuple[str, ...]
+    unread: frozenset[str]
+    has_callers: bool
 
 
 def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None) -> Configuration:
@@ -20,35 +41,58 @@ def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Pa
 
     Raises StartupError with every problem: unknown keys in the file, and values that cannot be, with their origin.
     """
-    document = _read_file(file) if file else {}
+    reading = read_settings(flags, environment, file)
+    if reading.problems:
+        raise StartupError("; ".join(reading.problems))
+    return reading.configuration
+
+
+def read_settings(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None) -> SettingsReading:
+    """As `configure`, but with the problems beside what could be read.
+
+    If the file cannot be read, only the settings that flags and variables give are known.
+    """
+    problems: list[str] = []
+    document: dict[str, Any] = {}
+    try:
+        document = _read_file(file) if file else {}
+    except StartupError as error:
+        problems.append(str(error))
+    is_file_read = not problems
     tables = document.pop("callers", None)
-    in_file = {key: _text_of(value) for key, value in document.items()}
     chosen: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    problems = [f"{file}: unknown setting {key}" for key in in_file if key not in Settings.__slots__]
-    for one in all_settings():
-        text, origins[one.name] = _given(one, flags, environment, in_file, str(file))
-        if text is not None:
+    known = all_settings()
+    names = {one.name for one in known}
+    problems += [f"{file}: unknown setting {on_one_line(key)}" for key in document if key not in names]
+    unread = set()
+    for one in known:
+        given, origins[one.name] = _given(one, flags, environment, document, str(file))
+        if given is None and not is_file_read:
+            unread.add(one.name)
+        if given is not None:
             try:
-                chosen[one.name] = one.kind.read(text)
+                chosen[one.name] = one.kind.read(_text_of(given))
             except ValueError as error:
-                problems.append(f"{one.name} (from {origins[one.name]}) {error}, but is {text!r}")
+                unread.add(one.name)
+                problems.append(f"{one.name} (from {origins[one.name]}) {error}, but is {_shown(given)}")
     settings = Settings(**chosen)
-    problems += problems_of_addresses(settings, origins)
-    callers: Callers = {}
+    if not {"listen", "mtls_listen"} & unread:
+        problems += problems_of_addresses(settings, origins)
+    callers: Usable[Callers] = Usable({})
     try:
-        callers = parse_callers(tables) if tables is not None else {}
+        callers = parse_callers(tables) if tables is not None else callers
     except CallersError as error:
         problems += [f"{file}: {problem}" for problem in error.problems]
-    if problems:
-        raise StartupError("; ".join(problems))
-    return Configuration(settings, origins, file, callers)
+    warnings = find_unknown_variables(environment, [CONFIG_VARIABLE, *(one.variable for one in known)])
+    configuration = Configuration(settings, origins, file, callers.value, callers.passed_over, tuple(warnings))
+    return SettingsReading(configuration, tuple(problems), frozenset(unread), tables is not None)
 
 
 def _given(
-    setting: Setting, flags: Mapping[str, str], environment: Mapping[str, str], in_file: Mapping[str, str], file: str
-) -> tuple[str | None, str]:
-    """The text that counts for a setting, and where it came from."""
+    setting: Setting, flags: Mapping[str, str], environment: Mapping[str, str], in_file: Mapping[str, Any], file: str
+) -> tuple[object, str]:
+    """The value that counts for a setting, and where it came from. None if there is none."""
     if setting.name in flags:
         return flags[setting.name], setting.flag
     if setting.variable in environment:
@@ -59,12 +103,35 @@ def _given(
 
 
 def _text_of(value: object) -> str:
-    """A value of a TOML file as the text that a flag would give."""
-    return Switch().show(value) if isinstance(value, bool) else str(value)
+    """A value, of a TOML file too, as the text that a flag would give. Raises ValueError if it cannot be one."""
+    if isinstance(value, bool):
+        return Switch().show(value)
+    if not isinstance(value, str | int | float):
+        raise ValueError("must be a string, a number, true or false")
+    try:
+        text = str(value)
+    except ValueError:
+        raise ValueError("must be a number of fewer digits") from None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be in UTF-8") from None
+    return text
+
+
+def _shown(value: object) -> str:
+    """A value that was refused, for a message."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "too long to be shown"
 
 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        str(file).encode()
+        return parse_toml(file.read_bytes())
+    except UnicodeEncodeError as error:
+        raise StartupError(f"configuration file must be in UTF-8, but is {str(file)!a}") from error
+    except (OSError, ValueError) as error:
         raise StartupError(f"configuration file {file} cannot be read: {error}") from error

@@ -3,6 +3,8 @@
 Every setting is one field of Settings: its default, its kind and its documentation. Its flag, its environment variable
 and its key in the file follow from the field's name: `check_threads` is `--check-threads`, `FROSTGATE_CHECK_THREADS`
 and `check_threads = …`.
+
+The fields are in three classes, each of which extends the one before. Their order is that of the documentation.
 """
 
 from dataclasses import dataclass
@@ -11,11 +13,11 @@ from pathlib import Path
 
 from frostgate_server.domain.enums import Decision
 
+from .addresses import is_loopback
 from .definition import Setting, setting, settings_of
 from .kinds import (
     Address,
     Choice,
-    Choices,
     Duration,
     EmailAddress,
     FilePath,
@@ -26,94 +28,36 @@ from .kinds import (
     Switch,
     Text,
 )
+from .limit_settings import LimitSettings
 
 DEFAULT_DATABASE = Path("data/frostgate.db")
 MOST_WORKERS = 64
 LOG_MAIL = "log"
 """The mail_server that writes mails to the log."""
 
-TOKEN_ALGORITHMS = (
-    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
-    *("ES256", "ES384", "ES512", "EdDSA"),
-)
-"""Asymmetric ones only: a server that verifies tokens holds no key that signs them."""
+REMOTE_SHUTDOWN_DELAY = timedelta(seconds=5)
+"""The shutdown delay of a server that other machines reach, if none is set."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(LimitSettings):
     """The settings in force. `doc` of each field is its documentation."""
 
-    listen: str = setting(
-        "127.0.0.1:50051",
-        Address(unix=True),
-        "The address to listen on: HOST:PORT ([HOST]:PORT for IPv6; port 0 takes a free one) or unix:/path. "
-        "A host that is not loopback needs callers, or --insecure. Empty: listen at --mtls-listen only.",
-    )
-    insecure: bool = setting(
-        False,
-        Switch(),
-        "Serve without callers on addresses that are not loopback too: everyone who reaches the port can freeze every "
-        "customer.",
-    )
-    tls_certificate: Path | None = setting(
-        None,
-        Optional(FilePath()),
-        "The server's certificate and its intermediate certificates: a PEM file. With it and --tls-key, callers "
-        "connect by TLS. A replaced file is used for new connections.",
-    )
-    tls_key: Path | None = setting(
-        None,
-        Optional(FilePath()),
-        "The key of --tls-certificate: a PEM file, not encrypted.",
-    )
-    mtls_listen: str = setting(
-        "",
-        Address(unix=True),
-        "A second address, as --listen, where callers must show a client certificate. Empty: none.",
-    )
-    client_ca: Path | None = setting(
-        None,
-        Optional(FilePath()),
-        "The authorities that client certificates must be issued by: a PEM file. A replaced file is used for new "
-        "connections.",
-    )
-    token_issuer: str = setting(
-        "",
-        Text(),
-        "The iss that bearer tokens must have. Tokens are accepted at --listen, with TLS. Empty: no tokens.",
-    )
-    token_audience: str = setting("", Text(), "The aud that bearer tokens must contain.")
-    token_keys: Path | None = setting(
-        None,
-        Optional(FilePath()),
-        "The public keys of the issuer: a JWKS file. A replaced file is used within seconds.",
-    )
-    token_algorithms: tuple[str, ...] = setting(
-        ("RS256", "ES256", "EdDSA"),
-        Choices(*TOKEN_ALGORITHMS),
-        "The algorithms that tokens may be signed with, separated by commas: RS, PS or ES with 256, 384 or 512, or "
-        "EdDSA.",
-    )
-    token_leeway: timedelta = setting(
-        timedelta(seconds=30),
-        Duration(most=timedelta(seconds=60)),
-        "The accepted difference between the clocks of issuer and server: at most 60s.",
-    )
-    reflection: str = setting(
-        "callers",
-        Choice("anyone", "callers", "off"),
-        "The callers that may use server reflection: anyone, callers (those with a role; everyone if no callers are "
-        "configured) or off.",
-    )
     database: Path = setting(
         DEFAULT_DATABASE,
         FilePath(),
-        "The SQLite file. Its -wal, -shm, -head, -lock and -key files are beside it.",
+        "The SQLite file. Its -wal, -shm, -head, -lock, -key, -check and -reserve files are beside it.",
     )
     create: bool = setting(
         False,
         Switch(),
         "Make the database if it does not exist. Without this, only the default database is made.",
+    )
+    record_check_rows: int = setting(
+        20_000,
+        Number(0, 10_000_000),
+        "The rows and index entries that the background check of the record reads in a second. 20000 is enough to "
+        "check a million customers, with two events each, in ten minutes. 0: no check.",
     )
     policy: Path | None = setting(
         None,
@@ -133,25 +77,39 @@ class Settings:
     workers: int | None = setting(
         None,
         Optional(Number(1, MOST_WORKERS), none="auto"),
-        "Worker processes that share port and database, 1 to 64. auto: one for each core that the server may use; one "
-        "on a unix socket.",
+        "Worker processes that share port and database, 1 to 64. auto: one for each core that the server may use, or "
+        "fewer if its control group grants less CPU time; one on a unix socket.",
     )
     worker_patience: timedelta = setting(
         timedelta(seconds=10),
         Duration(least=timedelta(seconds=1), most=timedelta(hours=1)),
         "The time without a heartbeat after which a worker is replaced: 1s to 1h.",
     )
+    cpu_affinity: str = setting(
+        "auto",
+        Choice("auto", "off"),
+        "The cores on which workers run. auto: each worker keeps to a core of its own, if there are as many workers as "
+        "cores that the server may use. off: the system chooses.",
+    )
     check_threads: int = setting(
         2,
         Number(1, 64),
-        "Threads of each worker for single checks, 1 to 64. More than two bring no gain: they share one "
-        "interpreter lock.",
+        "Threads of each worker for single checks that its loop does not answer itself, 1 to 64: those with large "
+        "requests or new tokens, and those whose read failed. More than two bring no gain: they share one interpreter "
+        "lock.",
     )
     drain_period: timedelta = setting(
         timedelta(seconds=10),
         Duration(most=timedelta(hours=1)),
-        "The time that calls in progress have to end after SIGTERM or SIGINT: such as 10s. A second signal ends them "
-        "at once.",
+        "The time that calls in progress have to end in a drain: such as 10s. A signal during the drain ends them at "
+        "once.",
+    )
+    shutdown_delay: timedelta | None = setting(
+        None,
+        Optional(Duration(most=timedelta(hours=1)), none="auto"),
+        "The time between SIGTERM or SIGINT and the drain. Health is NOT_SERVING, and calls are still taken, so that "
+        "load balancers notice first. auto: 0s if only this machine reaches the server, else 5s. A second signal "
+        "skips it.",
     )
     head_export: str = setting(
         "",
@@ -215,6 +173,14 @@ class Settings:
         Choice("debug", "info", "warning", "error"),
         "The level of the log on stderr: debug (every single check), info, warning or error.",
     )
+
+    @property
+    def effective_shutdown_delay(self) -> timedelta:
+        """`shutdown_delay`, where auto stands for the delay that suits the addresses."""
+        if self.shutdown_delay is not None:
+            return self.shutdown_delay
+        addresses = [address for address in (self.listen, self.mtls_listen) if address]
+        return timedelta(0) if all(map(is_loopback, addresses)) else REMOTE_SHUTDOWN_DELAY
 
 
 def all_settings() -> list[Setting]:

@@ -1,6 +1,7 @@
 """Every rule between settings: combinations with which the server cannot work, or is open to others."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
@@ -8,6 +9,7 @@ from frostgate_server.domain.errors import StartupError
 from .addresses import is_loopback, is_unix
 from .configuration import Configuration
 from .kinds import Address
+from .known_settings import UnreadSetting
 from .settings import LOG_MAIL, Settings
 
 
@@ -16,7 +18,7 @@ def ensure_valid(configuration: Configuration, database_endings: Sequence[str]) 
 
     `database_endings` are those of the files of a database, behind its name.
     """
-    for problem in _problems(configuration, database_endings):
+    for problem in find_problems(configuration.settings, bool(configuration.callers), database_endings):
         raise StartupError(problem)
 
 
@@ -27,15 +29,19 @@ def problems_of_addresses(settings: Settings, origins: Mapping[str, str]) -> Ite
         yield f"listen (from {origins['listen']}) {rule}, but is ''"
 
 
-def _problems(configuration: Configuration, database_endings: Sequence[str]) -> Iterator[str]:
-    settings, has_callers = configuration.settings, bool(configuration.callers)
-    yield from _problems_of_tls(settings)
-    yield from _problems_of_tokens(settings)
-    yield from _problems_of_callers(settings, has_callers)
-    yield from _problems_of_anonymous_callers(settings, has_callers)
-    yield from _problems_of_mail(settings)
-    yield from _problems_of_head_export(settings, database_endings)
-    yield from _problems_of_workers(settings)
+def find_problems(settings: Settings, has_callers: bool, database_endings: Sequence[str]) -> Iterator[str]:
+    """Every broken rule. Rules on settings that could not be read, where these are KnownSettings, are passed over."""
+    for broken in (
+        _problems_of_tls(settings),
+        _problems_of_tokens(settings),
+        _problems_of_callers(settings, has_callers),
+        _problems_of_anonymous_callers(settings, has_callers),
+        _problems_of_mail(settings),
+        _problems_of_written_files(settings, database_endings),
+        _problems_of_workers(settings),
+    ):
+        with suppress(UnreadSetting):
+            yield from broken
 
 
 def _problems_of_tls(settings: Settings) -> Iterator[str]:
@@ -109,11 +115,25 @@ def _problems_of_smtp(settings: Settings) -> Iterator[str]:
         yield f"others can read what is mailed through {settings.mail_server} with mail_security = none: take starttls"
 
 
-def _problems_of_head_export(settings: Settings, database_endings: Sequence[str]) -> Iterator[str]:
-    database = settings.database
-    files = {database.resolve().with_name(database.name + ending) for ending in database_endings}
-    if Path(settings.head_export).resolve() in files:
-        yield f"head_export must not be a file of the database itself, but is {settings.head_export}"
+def _problems_of_written_files(settings: Settings, database_endings: Sequence[str]) -> Iterator[str]:
+    """No file that the server writes is one of the database's own, by whichever name. The default key file is one."""
+    database = settings.database.resolve()
+    own = {ending: database.with_name(database.name + ending) for ending in database_endings}
+    if settings.head_export not in {"", "-"}:
+        yield from _problems_of_written_file("head_export", Path(settings.head_export), own.values())
+    if settings.verification_key is not None:
+        others = [file for ending, file in own.items() if ending != "-key"]
+        yield from _problems_of_written_file("verification_key", settings.verification_key, others)
+
+
+def _problems_of_written_file(name: str, path: Path, files: Iterable[Path]) -> Iterator[str]:
+    try:
+        resolved = path.resolve()
+    except RuntimeError:
+        yield f"{name} must not be a symbolic link to itself, but is {path}"
+        return
+    if any(resolved == file or (path.exists() and file.exists() and path.samefile(file)) for file in files):
+        yield f"{name} must not be a file of the database itself, but is {path}"
 
 
 def _problems_of_workers(settings: Settings) -> Iterator[str]:

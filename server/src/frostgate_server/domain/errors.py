@@ -8,7 +8,7 @@
     ├── Aborted              in customer_errors
     ├── Unauthenticated
     ├── PermissionDenied     MethodNotPermitted, PartnerMismatch; in verification_errors
-    ├── ResourceExhausted    Overloaded; in verification_errors
+    ├── ResourceExhausted    Overloaded, KeptAnswersFull; in verification_errors
     ├── Unavailable          StorageUnavailable, RevisionNotReached; in verification_errors
     ├── Internal             InternalError, OutcomeUnknown
     └── Cancelled            CallerCancelled
@@ -184,6 +184,19 @@ class Overloaded(ResourceExhausted):
 
     reason = "OVERLOADED"
     template = "Too many calls are waiting. Try again in {retry_after}."
+
+
+class KeptAnswersFull(ResourceExhausted):
+    """The answers that are kept for the request_ids of a caller take all the room that it may have."""
+
+    reason = "OVERLOADED"
+    template = (
+        "The answers kept for the request_ids of {principal} exceed the setting caller_kept_megabytes, {megabytes}: "
+        "the oldest are deleted in {retry_after}."
+    )
+
+    def __init__(self, retry_after_seconds: int, principal: str, megabytes: int) -> None:
+        super().__init__(retry_after_seconds, principal=principal, megabytes=str(megabytes))
 
 
 class StorageUnavailable(Unavailable):

@@ -16,14 +16,14 @@ def hash_event(previous_hash: str, event: FreezeEvent) -> str:
 
     The form of this content never changes: with another one, every chain that exists would be broken.
     """
-    return _hash(previous_hash, *(_content(getattr(event, name)) for name in EVENT_FIELDS))
+    return hash_content(previous_hash, *(_content(getattr(event, name)) for name in EVENT_FIELDS))
 
 
 def hash_audit_entry(previous_hash: str, entry: AuditEntry) -> str:
     """The hash of an entry of the audit log, made as that of an event, and as much for ever."""
     note = entry.note
     partner = note.partner
-    return _hash(
+    return hash_content(
         previous_hash,
         entry.sequence,
         note.principal,
@@ -40,5 +40,6 @@ def _content(value: object) -> object:
     return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value
 
 
-def _hash(*content: object) -> str:
+def hash_content(*content: object) -> str:
+    """SHA-256, in hexadecimal, over the content as JSON."""
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -57,9 +57,13 @@ class SentCode:
     expire_time: datetime
     tries: int = 0
 
-    def is_live(self, now: datetime, most_tries: int) -> bool:
+    def is_live(self, now: datetime, limits: CodeLimits) -> bool:
         """Whether it may still be tried."""
-        return now < self.expire_time and self.tries < most_tries
+        return self.is_in_time(now, limits) and self.tries < limits.tries
+
+    def is_in_time(self, now: datetime, limits: CodeLimits) -> bool:
+        """Whether it has not expired. A code that would expire after a new one was made by a clock that was ahead."""
+        return now < self.expire_time <= now + limits.lifetime
 
 
 class CodeKey:

@@ -9,10 +9,13 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
+from pathlib import Path
 from socket import SHUT_RDWR, gethostname, socket
 from threading import Timer
 
+from frostgate_server.auth.pem_bundle import split_bundle
 from frostgate_server.config.settings import LOG_MAIL, Settings
+from frostgate_server.config.usable import Usable
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import Purpose
 from frostgate_server.mail.message import body
@@ -34,17 +37,36 @@ def create_mailer(settings: Settings) -> Mailer | None:
     return LogMailer() if settings.mail_server == LOG_MAIL else SmtpMailer(settings)
 
 
-def ensure_mail_files(settings: Settings) -> None:
-    """Raises StartupError if the files that mail needs, for certificates and the password, cannot be used."""
+def ensure_mail_files(settings: Settings) -> list[str]:
+    """Raises StartupError if the files that mail needs, for certificates and the password, cannot be used.
+
+    Gives a line for each authority that is passed over.
+    """
+    problems, passed_over = check_mail_files(settings)
+    if problems:
+        raise StartupError("; ".join(problems))
+    return passed_over
+
+
+def check_mail_files(settings: Settings) -> tuple[list[str], list[str]]:
+    """Each problem with the files that mail needs, and a line for each authority that is passed over."""
+    problems: list[str] = []
+    passed_over: list[str] = []
     if settings.mail_server in {"", LOG_MAIL}:
-        return
+        return problems, passed_over
     try:
-        _trusted(settings)
+        if settings.mail_ca is not None:
+            found = _read_authorities(settings.mail_ca).passed_over
+            passed_over = [f"mail_ca ({settings.mail_ca}): passed over {problem}" for problem in found]
+    except OSError as error:
+        problems.append(f"mail cannot be sent: {error}")
+    try:
         _password(settings).encode("ascii")
     except OSError as error:
-        raise StartupError(f"mail cannot be sent: {error}") from error
-    except UnicodeError as error:
-        raise StartupError("mail cannot be sent: the password must be ASCII") from error
+        problems.append(f"mail cannot be sent: {error}")
+    except UnicodeError:
+        problems.append("mail cannot be sent: the password must be ASCII")
+    return problems, passed_over
 
 
 class LogMailer:
@@ -147,9 +169,27 @@ def _told(error: Exception) -> str:
 
 
 def _trusted(settings: Settings) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=settings.mail_ca)
+    """Raises OSError if no authority can be read."""
+    if settings.mail_ca is None:
+        return ssl.create_default_context()
+    return ssl.create_default_context(cadata=_read_authorities(settings.mail_ca).value)
+
+
+def _read_authorities(file: Path) -> Usable[str]:
+    """The certificates of a PEM file; those that cannot be read are passed over. Raises OSError if none is left."""
+    found, passed_over = [], []
+    for place, block in split_bundle(file.read_bytes()):
+        try:
+            text = block.decode("ascii")
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+            found.append(text)
+        except (ssl.SSLError, ValueError) as error:
+            passed_over.append(f"{place}: cannot be read: {type(error).__name__}")
+    if not found:
+        raise OSError("; ".join([f"{file} has no certificate that can be read", *passed_over]))
+    return Usable("\n".join(found), tuple(passed_over))
 
 
 def _password(settings: Settings) -> str:
     file = settings.mail_password_file
-    return "" if file is None else file.read_text("utf-8").strip()
+    return "" if file is None else file.read_text("utf-8-sig").strip()

@@ -4,6 +4,8 @@ import logging
 import threading
 from time import monotonic
 
+from .one_line import on_one_line
+
 PAUSE = 1.0
 """Seconds between two lines."""
 
@@ -19,11 +21,12 @@ class RateLimitedLog:
         self._left_out = 0
 
     def note(self, why: str) -> None:
-        """Logs why somebody was refused, unless there was a line just now."""
+        """Logs why somebody was refused, unless there was a line just now. `why` may quote what a stranger sent."""
         with self._lock:
             if monotonic() < self._next:
                 self._left_out += 1
                 return
             self._next = monotonic() + PAUSE
             left_out, self._left_out = self._left_out, 0
-        self._log.info("refused: %s%s", why, f" (and {left_out} more since the last line)" if left_out else "")
+        more = f" (and {left_out} more since the last line)" if left_out else ""
+        self._log.info("refused: %s%s", on_one_line(why), more)

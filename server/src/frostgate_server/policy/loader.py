@@ -3,7 +3,6 @@
 A file holds rules in the source's own grouping: one `[[rules]]` table speaks for all its billing modes.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from enum import IntEnum
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from frostgate_server.domain.enums import BillingMode, Decision, FreezeState, Operation, RuleBasis
 from frostgate_server.domain.errors import StartupError
+from frostgate_server.domain.toml_text import parse_toml
 
 from .rules import Cell, Policy, Rule, applicable, existing_cells
 
@@ -38,18 +38,18 @@ class _Problem(Exception):
 
 def load(override: Path | None, unknown_customer: Decision) -> Policy:
     """The built-in policy, changed by the operator's file if there is one. Raises PolicyFileError."""
-    source = resources.files(__package__).joinpath("policy.toml").read_text("utf-8")
+    source = resources.files(__package__).joinpath("policy.toml").read_bytes()
     rules = parse_rules("policy.toml", source)
     if override is not None:
         try:
-            text = override.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = override.read_bytes()
+        except OSError as error:
             raise PolicyFileError(str(override), [f"cannot be read: {error}"]) from error
         rules = apply_override(str(override), text, rules)
     return Policy(rules.values(), unknown_customer)
 
 
-def parse_rules(file: str, text: str) -> dict[Cell, Rule]:
+def parse_rules(file: str, text: bytes | str) -> dict[Cell, Rule]:
     """Every rule of a whole policy. Raises PolicyFileError for missing, doubled, unknown and impossible cells."""
     rules: dict[Cell, Rule] = {}
     problems: list[str] = []
@@ -67,7 +67,7 @@ def parse_rules(file: str, text: str) -> dict[Cell, Rule]:
     return rules
 
 
-def apply_override(file: str, text: str, rules: Mapping[Cell, Rule]) -> dict[Cell, Rule]:
+def apply_override(file: str, text: bytes | str, rules: Mapping[Cell, Rule]) -> dict[Cell, Rule]:
     """The rules with an operator's changes.
 
     SILENT cells may differ either way; PROSE cells of a frozen state may be denied; frozen resources allow nothing that
@@ -91,11 +91,11 @@ def apply_override(file: str, text: str, rules: Mapping[Cell, Rule]) -> dict[Cel
     return changed
 
 
-def _tables(file: str, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _tables(file: str, text: bytes | str) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyFileError(file, [f"is no TOML: {error}"]) from error
+        document = parse_toml(text)
+    except ValueError as error:
+        raise PolicyFileError(file, [str(error)]) from error
     unknown = sorted(document.keys() - {"rules"})
     tables = document.get("rules", [])
     if unknown or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):

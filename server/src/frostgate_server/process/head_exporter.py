@@ -58,13 +58,12 @@ def append_line(file: Path, line: str) -> None:
     Raises OSError.
     """
     is_new = not file.exists()
-    with file.open("ab+") as appended:
+    with file.open("ab+", buffering=0) as appended:
         if appended.tell() > 0:
             appended.seek(-1, os.SEEK_END)
             if appended.read(1) != b"\n":
                 appended.write(b"\n")
         appended.write(line.encode() + b"\n")
-        appended.flush()
         os.fsync(appended.fileno())
     if is_new:
         make_name_durable(file)

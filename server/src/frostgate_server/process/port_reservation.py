@@ -8,12 +8,24 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
 
 from frostgate_server.config.addresses import is_unix
 from frostgate_server.domain.errors import StartupError
+
+from .system.address_users import processes_at
+
+DYING_SECONDS = 1.0
+"""Seconds in which the processes of a server that was killed must have let go of its address."""
+
+STARTING_SECONDS = 10.0
+"""The same, where nobody listens there: a process that was killed as it started may hold the address."""
+
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +45,70 @@ class PortReservation:
 def reserve_port(listen: str) -> Iterator[PortReservation]:
     """Reserves an address for as long as the block lasts; nothing for an empty one.
 
-    Raises StartupError if another process listens there.
+    Waits for the processes of a server that was killed. Raises StartupError if another process listens there.
     """
     if not listen:
         yield PortReservation("", (), ())
         return
     with ExitStack() as held:
         try:
-            reservation = _reserved_path(listen, held) if is_unix(listen) else _reserved_port(listen, held)
-        except (OSError, UnicodeError) as error:
-            raise StartupError(f"cannot listen on {listen}: {getattr(error, 'strerror', error)}") from error
+            reservation = _reserved_in_time(listen, held)
+        except (OSError, ValueError) as error:
+            cause = getattr(error, "strerror", None) or error
+            raise StartupError(f"cannot listen on {listen}: {cause}{_by_whom(listen, error)}") from error
         yield reservation
+
+
+def _reserved_in_time(listen: str, held: ExitStack) -> PortReservation:
+    begin = monotonic()
+    while True:
+        try:
+            return _reserved_path(listen, held) if is_unix(listen) else _reserved_port(listen, held)
+        except OSError as error:
+            patience = DYING_SECONDS if processes_at(listen) else STARTING_SECONDS
+            if error.errno != errno.EADDRINUSE or monotonic() > begin + patience:
+                raise
+        sleep(_POLL_SECONDS)
+
+
+def _by_whom(listen: str, error: Exception) -> str:
+    """Names the processes that use an address, as far as this user may know them."""
+    if getattr(error, "errno", None) != errno.EADDRINUSE:
+        return ""
+    found = [str(pid) for pid in processes_at(listen)]
+    return f" by process {', '.join(found)}: stop it, or take another address" if found else ""
+
+
+def find_port_problems(addresses: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Why addresses cannot be reserved now, all at once, and whether that is because they are in use.
+
+    Changes nothing on disk. Serves nobody.
+    """
+    with ExitStack() as held:
+        for address in filter(None, addresses):
+            try:
+                if addresses.count(address) > 1 and not address.endswith(":0"):
+                    raise StartupError(f"cannot listen on {address}: two addresses must differ") from ValueError()
+                if is_unix(address):
+                    _ensure_path_is_free(address)
+                else:
+                    held.enter_context(reserve_port(address))
+            except StartupError as error:
+                cause = error.__cause__
+                yield str(error), cause is None or getattr(cause, "errno", None) == errno.EADDRINUSE
+
+
+def _ensure_path_is_free(listen: str) -> None:
+    """Raises StartupError if the socket cannot be made, or if another process listens there."""
+    path = Path(listen.removeprefix("unix:"))
+    try:
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, f"directory {path.parent} must exist and be writable for this user")
+        if path.exists() and not path.is_socket():
+            raise OSError(errno.EEXIST, f"{path} exists, and is no socket")
+        _ensure_nobody_answers(listen)
+    except OSError as error:
+        raise StartupError(f"cannot listen on {listen}: {error.strerror or error}") from error
 
 
 def _reserved_port(listen: str, held: ExitStack) -> PortReservation:
@@ -98,13 +163,21 @@ def _reserved_path(listen: str, held: ExitStack) -> PortReservation:
     """By a lock beside the socket: the socket itself is replaced whenever a worker is."""
     path = listen.removeprefix("unix:")
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(lock)
+        _ensure_nobody_answers(listen)
+    except BaseException:
+        os.close(lock)
+        raise
     held.callback(os.close, lock)
+    return PortReservation(listen, (listen,), (lock,))
+
+
+def _lock(lock: int) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise StartupError(f"cannot listen on {listen}: another process does") from None
-    _ensure_nobody_answers(listen)
-    return PortReservation(listen, (listen,), (lock,))
+        raise _address_in_use() from None
 
 
 def _ensure_nobody_answers(listen: str) -> None:
@@ -114,4 +187,8 @@ def _ensure_nobody_answers(listen: str) -> None:
             probe.connect(listen.removeprefix("unix:"))
         except (FileNotFoundError, ConnectionRefusedError):
             return
-    raise StartupError(f"cannot listen on {listen}: another process does")
+    raise _address_in_use()
+
+
+def _address_in_use() -> OSError:
+    return OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

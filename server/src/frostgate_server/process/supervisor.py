@@ -5,17 +5,19 @@ It never loads gRPC, and every worker is a new program, never a fork of a runnin
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
+from frostgate_server.config.settings import Settings
 from frostgate_server.domain.errors import StartupError
 
+from .probe_directory import ProbeDirectory
 from .shutdown_signals import ShutdownSignals
 from .worker_config import WorkerConfig
 from .worker_handle import WorkerHandle
+from .worker_slot import LONGEST_PAUSE, EndingWorker, WorkerSlot
 
 _log = logging.getLogger(__name__)
 
@@ -25,78 +27,45 @@ POLL_SECONDS = 0.1
 LOADING_PATIENCE = timedelta(seconds=30)
 """How long a worker may load before it says that it is loaded, where the patience of the settings is shorter."""
 
-SETTLED = 5.0
-"""A worker that served for so many seconds was no failure, whatever became of it."""
-
-LONGEST_PAUSE = 5.0
-"""Seconds at most between two tries to fill a place in which workers fail."""
-
 DRAIN_GRACE = timedelta(seconds=15)
 """Beyond the drain period, for a worker to end: longer than it grants itself."""
 
 LAST_WAIT = 1.0
 """Seconds that killed workers are waited for in the end."""
 
+RESERVE_DELAY = 5.0
+"""Seconds from the start until a worker in reserve is loaded: the first calls have the processors to themselves."""
 
-@dataclass(slots=True)
-class _WorkerSlot:
-    """A place for a worker. Its number is that of the worker; 0 is that of the reserve."""
-
-    number: int
-    worker: WorkerHandle | None = None
-    failures: int = 0
-    next_try: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """As the log calls it."""
-        return f"worker {self.number}" if self.number else "the worker in reserve"
-
-    def vacate(self) -> None:
-        """The worker is gone: the next may come at once, or after a pause if several failed one after the other."""
-        assert self.worker is not None
-        since = self.worker.serving_since
-        self.failures = 0 if since is not None and monotonic() - since > SETTLED else self.failures + 1
-        pause = min(POLL_SECONDS * 2**self.failures, LONGEST_PAUSE) if self.failures > 1 else 0.0
-        self.next_try = monotonic() + pause
-        self.worker = None
-
-
-@dataclass(slots=True)
-class _EndingWorker:
-    """A worker that is to end by itself until some moment, and then is killed."""
-
-    worker: WorkerHandle
-    last_moment: float
-    killed: bool = False
-
-    def kill(self) -> None:
-        """Ends it at once."""
-        self.worker.kill()
-        self.killed = True
+_HANGS = "hangs"
 
 
 class Supervisor:
-    """The workers of a server, and one in reserve that is loaded and waits for its config. Used in `with`."""
+    """The workers of a server, and one in reserve that is loaded and waits for its config. Used in `with`.
 
-    def __init__(
-        self, workers: int, inherited: Sequence[int], drain_period: timedelta, worker_patience: timedelta
-    ) -> None:
+    `probe_directory` is for the sockets of the workers. It is there until `end`.
+    """
+
+    def __init__(self, workers: int, inherited: Sequence[int], settings: Settings) -> None:
         """Starts `workers` processes, which wait for their config. They keep the `inherited` files open.
 
-        A worker that shows no sign of life for `worker_patience` is replaced. Silence is counted in the supervisor's
-        own turns: one that did not run itself, as in a suspended machine, does not take its workers for hung.
+        A worker without a heartbeat for the `worker_patience` is replaced. Silence is counted in the supervisor's own
+        turns: one that did not run itself, as in a suspended machine, does not take its workers for hung.
 
         Raises StartupError.
         """
+        patience = settings.worker_patience
         self._inherited = inherited
-        self._drain_period = drain_period
-        self._most_silent_turns = worker_patience.total_seconds() / POLL_SECONDS
-        self._most_loading_turns = max(worker_patience, LOADING_PATIENCE).total_seconds() / POLL_SECONDS
-        self._reserve = _WorkerSlot(0)
-        self._places = [_WorkerSlot(number) for number in range(1, workers + 1)]
-        self._leaving: list[_EndingWorker] = []
+        self._drain_period = settings.drain_period
+        self._shutdown_delay = settings.effective_shutdown_delay
+        self._most_silent_turns = patience.total_seconds() / POLL_SECONDS
+        self._most_loading_turns = max(patience, LOADING_PATIENCE).total_seconds() / POLL_SECONDS
+        self._replaced: WorkerSlot | None = None
+        """The place of a worker that served and hung, until another one serves or fails there."""
+        self._reserve = WorkerSlot(0)
+        self._places = [WorkerSlot(number) for number in range(1, workers + 1)]
+        self._leaving: list[EndingWorker] = []
         self._config: Callable[[int], WorkerConfig] | None = None
+        self.probe_directory = ProbeDirectory(settings.database.parent)
         try:
             for place in self._places:
                 place.worker = WorkerHandle(inherited)
@@ -129,6 +98,7 @@ class Supervisor:
                 if trouble := self._trouble(worker):
                     raise StartupError(worker.failure or f"a worker {trouble} as it started")
             waited_for = [worker for worker in waited_for if worker.serving_since is None]
+        self._reserve.next_try = monotonic() + RESERVE_DELAY
 
     def supervise(self) -> None:
         """One turn: takes note of the workers' signs of life, and replaces those that died or hang."""
@@ -139,12 +109,29 @@ class Supervisor:
             if place.worker is None and monotonic() >= place.next_try:
                 self._fill(place)
 
+    def announce_shutdown(self, stop: ShutdownSignals) -> None:
+        """Has the workers say NOT_SERVING, and lets them go on for the shutdown delay, while there are any.
+
+        Workers that end are not replaced. The delay is skipped once `stop` has no delay ahead any more.
+        """
+        end = monotonic() + self._shutdown_delay.total_seconds()
+        while stop.delay_ahead and monotonic() < end and (self._leaving or any(one.worker for one in self._places)):
+            self._reap_ending_workers()
+            for place in self._places:
+                if place.worker is not None:
+                    place.worker.announce_shutdown()
+                    self._look_at(place, place.worker)
+            sleep(POLL_SECONDS)
+        stop.delay_ahead = False
+
     def drain(self) -> None:
         """Asks all workers to drain, and waits for their ends. Those that do not end, or hang, are killed."""
+        for one in self._leaving:
+            one.worker.drain()
         for place in [*self._places, self._reserve]:
             if place.worker is not None:
                 place.worker.drain()
-                self._leaving.append(_EndingWorker(place.worker, self._last_moment()))
+                self._leaving.append(EndingWorker(place.worker, self._last_moment()))
                 place.worker = None
         while self._leaving:
             sleep(POLL_SECONDS)
@@ -161,27 +148,43 @@ class Supervisor:
                 worker.listen()
             workers = [worker for worker in workers if worker.status is None]
             sleep(POLL_SECONDS / 10)
+        self.probe_directory.remove()
 
     def _workers(self) -> list[WorkerHandle]:
         return [place.worker for place in [*self._places, self._reserve] if place.worker is not None]
 
-    def _look_at(self, place: _WorkerSlot, worker: WorkerHandle) -> None:
+    def _look_at(self, place: WorkerSlot, worker: WorkerHandle) -> None:
         serving_before = worker.serving_since
         worker.listen()
         if worker.serving_since != serving_before:
             _log.info("%s serves as process %d", place.name, worker.pid)
+            self._note_outcome(place)
         if worker.draining:
             _log.info("%s (process %d) was asked to drain", place.name, worker.pid)
-            self._leaving.append(_EndingWorker(worker, self._last_moment()))
+            self._note_outcome(place)
+            self._leaving.append(EndingWorker(worker, self._last_moment() + self._shutdown_delay.total_seconds()))
             place.vacate()
-        elif trouble := self._trouble(worker):
+        elif (trouble := self._trouble(worker)) and self._may_replace(worker, trouble):
             _log.warning("%s (process %d) %s", place.name, worker.pid, trouble)
-            dying = _EndingWorker(worker, monotonic())
+            self._note_outcome(place)
+            if trouble == _HANGS and worker.serving_since is not None:
+                self._replaced = place
+            dying = EndingWorker(worker, monotonic())
             dying.kill()
             self._leaving.append(dying)
             place.vacate()
 
-    def _fill(self, place: _WorkerSlot) -> None:
+    def _may_replace(self, worker: WorkerHandle, trouble: str) -> bool:
+        """One worker that serves is replaced at a time because it hangs: if a slow disk makes all of them hang, they
+        must not all be killed. Those that ended or do not serve yet are replaced at once."""
+        return trouble != _HANGS or worker.serving_since is None or self._replaced is None
+
+    def _note_outcome(self, place: WorkerSlot) -> None:
+        """The next worker that hangs may be replaced, if the one in this place was the replacement of the last one."""
+        if self._replaced is place:
+            self._replaced = None
+
+    def _fill(self, place: WorkerSlot) -> None:
         """With the worker in reserve, if there is one, or with a new one."""
         assert self._config is not None
         try:
@@ -192,6 +195,7 @@ class Supervisor:
             place.worker.begin(self._config(place.number))
         except StartupError as error:
             place.next_try = monotonic() + LONGEST_PAUSE
+            self._note_outcome(place)
             _log.error("%s: %s", place.name, error)
 
     def _taken_from_reserve(self) -> WorkerHandle | None:
@@ -208,6 +212,7 @@ class Supervisor:
             one.worker.listen()
             if one.worker.status is not None:
                 one.worker.release()
+                self.probe_directory.remove_socket(one.worker.pid)
                 self._leaving.remove(one)
             elif not one.killed and (self._trouble(one.worker) or monotonic() > one.last_moment):
                 _log.warning("process %d hangs as it drains: killing it", one.worker.pid)
@@ -223,5 +228,5 @@ class Supervisor:
         if worker.status is not None:
             return f"ended by signal {-worker.status}" if worker.status < 0 else f"ended with status {worker.status}"
         if worker.silent_turns > (self._most_silent_turns if worker.loaded else self._most_loading_turns):
-            return "hangs"
+            return _HANGS
         return ""

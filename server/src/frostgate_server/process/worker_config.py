@@ -17,10 +17,13 @@ class WorkerConfig:
 
     `number` names the worker, from 1. `listeners` are the addresses where it listens, together with the others;
     `mtls_listeners` those where it asks for client certificates. `callers_file` names the callers, if there are any.
-    `last_good` is what stood in the access files when they were good: a worker goes on from there.
+    `core` is the one that the worker keeps to; None leaves that to the system. `last_good` is what stood in the access
+    files when they were good: a worker goes on from there. `probe_directory` is a private directory for a socket of the
+    worker: see `probe_directory.probe_socket`.
     """
 
     number: int
+    core: int | None
     listeners: tuple[str, ...]
     mtls_listeners: tuple[str, ...]
     database: PreparedDatabase
@@ -29,3 +32,4 @@ class WorkerConfig:
     settings: Settings
     callers_file: Path | None
     last_good: Mapping[str, Contents]
+    probe_directory: Path

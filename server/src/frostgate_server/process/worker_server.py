@@ -1,33 +1,37 @@
 """The composition root: puts the server of one worker together from its parts."""
 
 import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from threading import Event
+from time import monotonic
+from uuid import uuid4
 
 import grpc
 from frostgate.v1 import customer_freeze_service_pb2, policy_decision_service_pb2
-from grpc_health.v1.health import SERVICE_NAME as HEALTH
-from grpc_health.v1.health import HealthServicer
-from grpc_health.v1.health_pb2 import HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
-from frostgate_server.auth.authenticator import CredentialAuthenticator
-from frostgate_server.auth.credential_files import CredentialFiles, FileWatcher
-from frostgate_server.auth.interface import AnonymousAuthenticator, Authenticator
 from frostgate_server.config.settings import Settings
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import CodeLimits
 from frostgate_server.mail.smtp import create_mailer
 from frostgate_server.rpc.customer_freeze_servicer import CustomerFreezeServicer
-from frostgate_server.rpc.method_handlers import HandlerContext, add_service
-from frostgate_server.rpc.methods import LARGEST_REQUEST
-from frostgate_server.rpc.open_streams import OpenStreams
+from frostgate_server.rpc.dispatch import Dispatch, ServedMethods
+from frostgate_server.rpc.grpc_internals import ensure_supported
+from frostgate_server.rpc.grpcio_dispatch import GrpcioDispatch
+from frostgate_server.rpc.health import SERVICE as HEALTH
+from frostgate_server.rpc.health import Health, HealthMonitor
+from frostgate_server.rpc.loop.dispatch import LoopDispatch
+from frostgate_server.rpc.method_handlers import HandlerContext, method_handlers
 from frostgate_server.rpc.policy_decision_servicer import PolicyDecisionServicer
-from frostgate_server.rpc.reflection import add_reflection
-from frostgate_server.rpc.thread_pools import ThreadPools, open_thread_pools, set_preverification
-from frostgate_server.rpc.tls import server_credentials
-from frostgate_server.rpc.token_preverification import TokenPreverifier
+from frostgate_server.rpc.probe import Probe
+from frostgate_server.rpc.reflection import Reflection
+from frostgate_server.rpc.server_options import allowed_connections, server_options
+from frostgate_server.rpc.thread_pools import ThreadPools, Throttle, open_thread_pools
+from frostgate_server.rpc.write_probe import WriteProbe
 from frostgate_server.services.code_verifier import CodeVerifier
 from frostgate_server.services.customer_queries import CustomerQueries
 from frostgate_server.services.customer_service import CustomerService
@@ -37,18 +41,19 @@ from frostgate_server.services.refusal_audit import RefusalAudit
 from frostgate_server.storage.backends import find_backend
 from frostgate_server.storage.interface import Store
 
+from .probe_directory import probe_socket
+from .worker_access import WorkerAccess, open_access
 from .worker_config import WorkerConfig
 
 _log = logging.getLogger(__name__)
 
-LARGEST_HEADERS = 16 * 1024
-"""Bytes of a call's metadata: room for the longest token. By default gRPC refuses some beyond 8 KiB, by chance."""
-
-CALLS_OF_A_CONNECTION = 128
-"""At once; more wait at the caller. Bounds what a caller who reads no answers can make the server hold."""
-
 DRAIN_GRACE = timedelta(seconds=5)
 """Beyond the drain period, for calls that are being ended."""
+
+GOAWAY_TIMEOUT = 1.0
+"""Seconds in which a client must have taken note that a connection ends. gRPC itself waits 20 s for a silent one."""
+
+_POLL_SECONDS = 0.05
 
 _DECISIONS = policy_decision_service_pb2.DESCRIPTOR.services_by_name["PolicyDecisionService"]
 _FREEZES = customer_freeze_service_pb2.DESCRIPTOR.services_by_name["CustomerFreezeService"]
@@ -59,95 +64,129 @@ class WorkerServer:
     """A server that listens."""
 
     _server: grpc.Server
-    _health: HealthServicer
-    _pools: ThreadPools
+    _dispatch: Dispatch
+    _probe: Probe
+    _health: Health
     _parts: ExitStack
+
+    def is_alive(self) -> bool:
+        """Whether the server answers calls: the probe of the heartbeat."""
+        return self._probe.is_alive()
+
+    def announce_shutdown(self) -> None:
+        """Says NOT_SERVING from now on, and goes on taking calls."""
+        self._health.shut_down()
 
     def drain(self, period: timedelta) -> None:
         """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
-        self._health.enter_graceful_shutdown()
-        self._server.stop(period.total_seconds()).wait((period + DRAIN_GRACE).total_seconds())
-        for pool in self._pools.values():
-            pool.shutdown(cancel_futures=True)
+        self.announce_shutdown()
+        stopped = self._server.stop(period.total_seconds())
+        self._dispatch.drain()
+        self._wait_for_end_of_calls(stopped, (period + DRAIN_GRACE).total_seconds())
+        self._dispatch.end(DRAIN_GRACE.total_seconds())
         self._parts.close()
+
+    def _wait_for_end_of_calls(self, stopped: Event, seconds: float) -> None:
+        """Waits until the server has stopped. Without calls it does not wait for clients that are silent."""
+        start = monotonic()
+        while not stopped.wait(_POLL_SECONDS) and monotonic() - start < seconds:
+            if monotonic() - start > GOAWAY_TIMEOUT and self._dispatch.is_idle():
+                self._server.stop(None).wait(DRAIN_GRACE.total_seconds())
+                return
 
 
 def start_server(config: WorkerConfig) -> WorkerServer:
     """Builds the server, joins its database and listens. Raises StartupError with one line that says why not."""
     with ExitStack() as parts:
-        pools = open_thread_pools(config.settings.check_threads)
-        store = find_backend(config.settings.database).join(config.database, pools["checks"].throttled)
+        throttle = Throttle()
+        store = find_backend(config.settings.database).join(config.database, throttle.throttled)
         parts.callback(store.close)
-        files = CredentialFiles(config.settings, config.callers_file, config.last_good)
-        watch = FileWatcher(files, lambda _, line: _log.debug(line))
-        parts.callback(watch.end)
-        authenticator = _authenticator(config.settings, files, pools)
-        streams = OpenStreams(authenticator)
-        parts.callback(streams.end)
+        pools = open_thread_pools(config.settings, store.get_revision, throttle)
+        for pool in pools.values():
+            parts.callback(partial(pool.shutdown, cancel_futures=True))
+        access = open_access(config, parts)
         refusals = RefusalAudit(store)
         parts.callback(refusals.close)
-        shared = HandlerContext(config.number, pools, authenticator, refusals)
-        server, health = _server(config, store, shared, streams)
-        _listen(server, config, files)
+        served = _served(config, store, HandlerContext(access.authenticator, refusals), pools, throttle)
+        server = grpc.server(ThreadPoolExecutor(1), options=server_options(config.settings, _connections(config)))
+        dispatch = _dispatch(server, served, config.settings, store)
+        socket = probe_socket(config.probe_directory, config.number, os.getpid())
+        _listen(server, config, access)
+        _listen_on(server, f"unix:{socket}", None)
         server.start()
-        return WorkerServer(server, health, pools, parts.pop_all())
+        dispatch.start()
+        probe = Probe(socket, served.probe_path, dispatch.count_turns, HealthMonitor(served.health))
+        parts.callback(probe.close)
+        parts.callback(
+            WriteProbe(store.ensure_writable, HealthMonitor(served.health, service=_FREEZES.full_name)).close
+        )
+        return WorkerServer(server, dispatch, probe, served.health, parts.pop_all())
 
 
-def _authenticator(settings: Settings, files: CredentialFiles, pools: ThreadPools) -> Authenticator:
-    """Lets in callers only, if there are any; else everybody."""
-    if files.callers is None:
-        return AnonymousAuthenticator()
-    authenticator = CredentialAuthenticator(settings, files)
-    set_preverification(pools, TokenPreverifier(authenticator, pools["authentication"]))
-    return authenticator
+def _connections(config: WorkerConfig) -> int:
+    """The limit of connections at each address. It is logged if it is lower than the settings say."""
+    addresses = len(config.listeners) + len(config.mtls_listeners)
+    allowed = allowed_connections(config.settings, addresses)
+    if allowed < config.settings.max_connections:
+        _log.warning("max_connections is lowered to %d, by the limit of open files", allowed)
+    return allowed
 
 
-def _server(
-    config: WorkerConfig, store: Store, shared: HandlerContext, streams: OpenStreams
-) -> tuple[grpc.Server, HealthServicer]:
-    """A server with all its services. Its health is told to everybody."""
-    server = grpc.server(
-        shared.pools["health"],
-        options=[
-            ("grpc.so_reuseport", 1),
-            ("grpc.max_receive_message_length", LARGEST_REQUEST),
-            ("grpc.max_metadata_size", LARGEST_HEADERS),
-            ("grpc.max_concurrent_streams", CALLS_OF_A_CONNECTION),
-        ],
-    )
+def _dispatch(server: grpc.Server, served: ServedMethods, settings: Settings, store: Store) -> Dispatch:
+    """What takes the calls: the loop, or grpcio itself."""
+    if settings.call_dispatch == "grpcio":
+        _log.warning("call_dispatch = grpcio: there is no protection against overload and slow readers")
+        return GrpcioDispatch(server, served, store.withdraw_overdue)
+    ensure_supported(server)
+    return LoopDispatch(server, served, settings, store)
+
+
+def _served(
+    config: WorkerConfig, store: Store, shared: HandlerContext, pools: ThreadPools, throttle: Throttle
+) -> ServedMethods:
+    """All methods, with their use cases."""
     decisions = PolicyDecisionServicer(DecisionService(store), config.policy)
-    code_verifier = CodeVerifier(store, config.code_key, _limits(config.settings))
+    settings = config.settings
+    code_verifier = CodeVerifier(store, config.code_key, _limits(settings))
     freezes = CustomerFreezeServicer(
-        CustomerService(store, code_verifier, shared.refusals, config.settings.retention_period),
+        CustomerService(
+            store,
+            code_verifier,
+            shared.refusals,
+            settings.retention_period,
+            kept_megabytes=settings.caller_kept_megabytes,
+        ),
         CustomerQueries(store),
-        PartnerService(store, code_verifier, create_mailer(config.settings)),
+        PartnerService(store, code_verifier, create_mailer(settings)),
     )
-    add_service(server, _DECISIONS, decisions, shared)
-    add_service(server, _FREEZES, freezes, shared)
-    if config.settings.reflection != "off":
-        names = [_DECISIONS.full_name, _FREEZES.full_name, HEALTH]
-        guarded = streams if config.settings.reflection == "callers" else None
-        add_reflection(server, names, shared.pools, guarded)
-    health = HealthServicer()
-    add_HealthServicer_to_server(health, server)
-    for service in (_DECISIONS, _FREEZES):
-        health.set(service.full_name, HealthCheckResponse.SERVING)
-    return server, health
+    handlers = dict(method_handlers(_DECISIONS, decisions, shared))
+    handlers.update(method_handlers(_FREEZES, freezes, shared))
+    health = Health(["", _DECISIONS.full_name, _FREEZES.full_name])
+    reflection = Reflection([_DECISIONS, _FREEZES, HEALTH]) if settings.reflection != "off" else None
+    reflection_for = shared.authenticator if settings.reflection == "callers" else None
+    return ServedMethods(
+        worker=config.number,
+        handlers=handlers,
+        decisions=decisions,
+        health=health,
+        reflection=reflection,
+        reflection_for=reflection_for,
+        probe_path=f"/{uuid4()}/CheckOperation",
+        pools=pools,
+        throttle=throttle,
+    )
 
 
 def _limits(settings: Settings) -> CodeLimits:
     return CodeLimits(settings.code_lifetime, settings.code_tries, settings.code_failures, settings.code_sendings)
 
 
-def _listen(server: grpc.Server, config: WorkerConfig, files: CredentialFiles) -> None:
+def _listen(server: grpc.Server, config: WorkerConfig, access: WorkerAccess) -> None:
     """Listens beside the other workers. Raises StartupError."""
     for address in config.listeners:
-        credentials = server_credentials(files.certificate, None) if files.certificate else None
-        _listen_on(server, address, credentials)
+        _listen_on(server, address, access.credentials(asks_callers=False))
     for address in config.mtls_listeners:
-        assert files.certificate
-        assert files.authorities
-        _listen_on(server, address, server_credentials(files.certificate, files.authorities))
+        _listen_on(server, address, access.credentials(asks_callers=True))
 
 
 def _listen_on(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> None:

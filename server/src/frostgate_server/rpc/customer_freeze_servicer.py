@@ -1,18 +1,22 @@
 """CustomerFreezeService on the wire: each method parses its request, calls a use case and converts the result."""
 
+from concurrent.futures import Future
+
 from frostgate.v1 import customer_freeze_service_pb2 as pb
 from frostgate.v1.customer_pb2 import Customer
 
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.enums import FreezeScope
 from frostgate_server.domain.errors import FrostgateError
+from frostgate_server.domain.partner import Partner
 from frostgate_server.services.customer_queries import CustomerQueries
 from frostgate_server.services.customer_service import CustomerService
+from frostgate_server.services.futures import convert
 from frostgate_server.services.partner_service import PartnerService
 from frostgate_server.services.stored_responses import BatchChangeResult, ChangeResult
 
-from . import request_parsing as parsing
-from .converters import customer_message, event_message, partner_message, timestamp
+from .messages import request_parsing as parsing
+from .messages.converters import customer_message, event_message, partner_message, timestamp
 from .status_mapping import to_status
 
 _FROZEN_MESSAGES = {
@@ -26,7 +30,10 @@ _UNFROZEN_MESSAGES = {
 
 
 class CustomerFreezeServicer:
-    """Changes customers and reads them. Each method has the name of its RPC, and may raise FrostgateError."""
+    """Changes customers and reads them. Each method has the name of its RPC, and may raise FrostgateError.
+
+    The methods that change return futures of their responses, and do not wait. The futures may end with FrostgateError.
+    """
 
     def __init__(self, service: CustomerService, queries: CustomerQueries, partners: PartnerService) -> None:
         """Takes the use cases."""
@@ -34,39 +41,38 @@ class CustomerFreezeServicer:
         self._queries = queries
         self._partners = partners
 
-    def AssociateCustomer(self, caller: Caller, request: pb.AssociateCustomerRequest) -> pb.AssociateCustomerResponse:
-        changed = self._service.change_customer(caller, parsing.parse_associate(request))
-        return pb.AssociateCustomerResponse(customer=_customer(changed), revision=changed.revision)
+    def AssociateCustomer(
+        self, caller: Caller, request: pb.AssociateCustomerRequest
+    ) -> Future[pb.AssociateCustomerResponse]:
+        return convert(self._service.change_customer(caller, parsing.parse_associate(request)), _associate_response)
 
     def DisassociateCustomer(
         self, caller: Caller, request: pb.DisassociateCustomerRequest
-    ) -> pb.DisassociateCustomerResponse:
+    ) -> Future[pb.DisassociateCustomerResponse]:
         changed = self._service.change_customer(caller, parsing.parse_disassociate(request))
-        return pb.DisassociateCustomerResponse(revision=changed.revision)
+        return convert(changed, _disassociate_response)
 
-    def FreezeCustomer(self, caller: Caller, request: pb.FreezeCustomerRequest) -> pb.FreezeCustomerResponse:
+    def FreezeCustomer(self, caller: Caller, request: pb.FreezeCustomerRequest) -> Future[pb.FreezeCustomerResponse]:
         command = parsing.parse_freeze(request)
-        changed = self._service.change_customer(caller, command)
-        message = _FROZEN_MESSAGES[command.scope]
-        return pb.FreezeCustomerResponse(customer=_customer(changed), message=message, revision=changed.revision)
+        return convert(self._service.change_customer(caller, command), _freeze_response, command.scope)
 
-    def UnfreezeCustomer(self, caller: Caller, request: pb.UnfreezeCustomerRequest) -> pb.UnfreezeCustomerResponse:
+    def UnfreezeCustomer(
+        self, caller: Caller, request: pb.UnfreezeCustomerRequest
+    ) -> Future[pb.UnfreezeCustomerResponse]:
         command = parsing.parse_unfreeze(request)
-        changed = self._service.change_customer(caller, command)
-        message = _UNFROZEN_MESSAGES[command.scope]
-        return pb.UnfreezeCustomerResponse(customer=_customer(changed), message=message, revision=changed.revision)
+        return convert(self._service.change_customer(caller, command), _unfreeze_response, command.scope)
 
     def BatchFreezeCustomers(
         self, caller: Caller, request: pb.BatchFreezeCustomersRequest
-    ) -> pb.BatchFreezeCustomersResponse:
+    ) -> Future[pb.BatchFreezeCustomersResponse]:
         batch = self._service.change_customers(caller, parsing.parse_batch_freeze(request))
-        return pb.BatchFreezeCustomersResponse(results=_results(batch), revision=batch.revision)
+        return convert(batch, _batch_freeze_response)
 
     def BatchUnfreezeCustomers(
         self, caller: Caller, request: pb.BatchUnfreezeCustomersRequest
-    ) -> pb.BatchUnfreezeCustomersResponse:
+    ) -> Future[pb.BatchUnfreezeCustomersResponse]:
         batch = self._service.change_customers(caller, parsing.parse_batch_unfreeze(request))
-        return pb.BatchUnfreezeCustomersResponse(results=_results(batch), revision=batch.revision)
+        return convert(batch, _batch_unfreeze_response)
 
     def GetCustomer(self, caller: Caller, request: pb.GetCustomerRequest) -> pb.GetCustomerResponse:
         customer = self._queries.get_customer(caller, parsing.parse_get_customer(request))
@@ -84,16 +90,45 @@ class CustomerFreezeServicer:
         partner = self._partners.get_partner(caller, parsing.parse_get_partner(request))
         return pb.GetPartnerResponse(partner=partner_message(partner))
 
-    def UpdatePartner(self, caller: Caller, request: pb.UpdatePartnerRequest) -> pb.UpdatePartnerResponse:
+    def UpdatePartner(self, caller: Caller, request: pb.UpdatePartnerRequest) -> Future[pb.UpdatePartnerResponse]:
         update, code = parsing.parse_update_partner(request)
-        partner = self._partners.update_partner(caller, update, code)
-        return pb.UpdatePartnerResponse(partner=partner_message(partner))
+        return convert(self._partners.update_partner(caller, update, code), _update_partner_response)
 
     def SendVerificationCode(
         self, caller: Caller, request: pb.SendVerificationCodeRequest
     ) -> pb.SendVerificationCodeResponse:
         expire_time, sent_to = self._partners.send_code(caller, parsing.parse_send_code(request))
         return pb.SendVerificationCodeResponse(expire_time=timestamp(expire_time), sent_to=sent_to)
+
+
+def _associate_response(changed: ChangeResult) -> pb.AssociateCustomerResponse:
+    return pb.AssociateCustomerResponse(customer=_customer(changed), revision=changed.revision)
+
+
+def _disassociate_response(changed: ChangeResult) -> pb.DisassociateCustomerResponse:
+    return pb.DisassociateCustomerResponse(revision=changed.revision)
+
+
+def _freeze_response(changed: ChangeResult, scope: FreezeScope) -> pb.FreezeCustomerResponse:
+    message = _FROZEN_MESSAGES[scope]
+    return pb.FreezeCustomerResponse(customer=_customer(changed), message=message, revision=changed.revision)
+
+
+def _unfreeze_response(changed: ChangeResult, scope: FreezeScope) -> pb.UnfreezeCustomerResponse:
+    message = _UNFROZEN_MESSAGES[scope]
+    return pb.UnfreezeCustomerResponse(customer=_customer(changed), message=message, revision=changed.revision)
+
+
+def _batch_freeze_response(batch: BatchChangeResult) -> pb.BatchFreezeCustomersResponse:
+    return pb.BatchFreezeCustomersResponse(results=_results(batch), revision=batch.revision)
+
+
+def _batch_unfreeze_response(batch: BatchChangeResult) -> pb.BatchUnfreezeCustomersResponse:
+    return pb.BatchUnfreezeCustomersResponse(results=_results(batch), revision=batch.revision)
+
+
+def _update_partner_response(partner: Partner) -> pb.UpdatePartnerResponse:
+    return pb.UpdatePartnerResponse(partner=partner_message(partner))
 
 
 def _customer(changed: ChangeResult) -> Customer | None:

@@ -1,101 +1,168 @@
-"""All use of private parts of grpcio: unary calls are queued with their message, and streams are ended from outside.
+"""All use of private parts of grpcio: a completion queue of our own beside that of a `grpc.server`.
 
-Left to itself, gRPC gives a unary call a thread as soon as its headers are there, and lets it wait for the message: as
-many callers as there are threads, who send headers and nothing else, stop a server. Here the message is asked for on
-gRPC's own polling thread, and the call is queued when it is there, which also spares each call a change of threads.
-
-This is done with grpc's inner parts, so that the versions of grpcio are pinned to those it was tried with.
+`grpc.server` gives each call a thread, several Python objects and five events. A queue of our own takes the calls of
+the methods that are registered for it, on the same server: the same addresses, TLS, sizes and connections. These parts
+of grpcio are not public, so the range of its versions in pyproject.toml is the one that was tested.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from grpc import _common, _server
+import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined] # no public part can do this
 
-Queue = Callable[..., Future[Any]]
+from frostgate_server.domain.errors import StartupError
+
+Metadata = Sequence[tuple[str, str | bytes]]
+
+_NO_FLAGS = 0
+_PARTS = (
+    ("CompletionQueue", ("poll", "shutdown")),
+    ("CompletionType", ("queue_timeout", "queue_shutdown")),
+    ("Server", ("register_completion_queue", "register_method", "request_registered_call")),
+    ("Call", ("start_server_batch", "cancel", "peer")),
+    ("ReceiveMessageOperation", ("message",)),
+    ("ReceiveCloseOnServerOperation", ("cancelled",)),
+    ("SendInitialMetadataOperation", ()),
+    ("SendMessageOperation", ()),
+    ("SendStatusFromServerOperation", ()),
+    ("auth_context", ()),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class UnaryCall:
-    """What can be known of a unary call before its turn."""
-
-    _event: Any
-
-    @property
-    def metadata(self) -> Sequence[tuple[str, str | bytes]]:
-        """Its headers."""
-        return self._event.invocation_metadata or ()
-
-    def has_certificate(self) -> bool:
-        """Whether its caller showed one in the handshake."""
-        return b"x509_pem_cert" in (cygrpc.auth_context(self._event.call) or {})
-
-
-def get_unary_call(arguments: tuple[Any, ...]) -> UnaryCall:
-    """The unary call of which these are the arguments, as they are queued."""
-    return UnaryCall(arguments[1])
-
-
-def is_unary(arguments: tuple[Any, ...]) -> bool:
-    """Whether grpc hands over a unary call, by the function that it wants to be run."""
-    return bool(arguments) and arguments[0] is _server._unary_response_in_pool
-
-
-def queue_after_message(
-    queue: Queue,
-    run: Callable[..., Any],
-    respond: Callable[..., Any],
-    event: Any,
-    state: Any,
-    behavior: Callable[..., Any],
-    _: Callable[[], Any],
-    deserializer: Callable[[bytes], Any],
-    serializer: Callable[[Any], bytes],
-) -> Future[Any]:
-    """Queues the call once it has its message, or its caller is gone. Gives a future that ends with the call."""
-    done: Future[Any] = Future()
-
-    def message() -> Any:
-        with state.condition:
-            if state.request is None and state.client is _server._CLOSED:
-                _server._abort(state, event.call, cygrpc.StatusCode.unimplemented, b"exactly one message is required")
-            taken, state.request = state.request, None
-            return taken
-
-    receive = _server._receive_message(state, event.call, deserializer)
-
-    def received(arrived: Any) -> Any:
-        finished = receive(arrived)
-        queued = queue(run, respond, event, state, behavior, message, deserializer, serializer)
-        queued.add_done_callback(lambda _: done.set_result(None))
-        return finished
-
-    with state.condition:
-        if not _server._is_rpc_state_active(state):
-            done.set_result(None)
-            return done
-        event.call.start_server_batch((cygrpc.ReceiveMessageOperation(_server._EMPTY_FLAGS),), received)
-        state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
-    return done
-
-
-def end_stream(context: Any, status: Any) -> None:
-    """Ends a stream with a status, from any thread. Does nothing if the stream has ended.
-
-    `status` is a grpc.Status: code, details and trailing metadata.
-    """
-    state, call = context._state, context._rpc_event.call
-    with state.condition:
-        if not _server._is_rpc_state_active(state):
-            return
-        trailing = state.trailing_metadata or ()
-        state.trailing_metadata = (*trailing, *status.trailing_metadata)
-        state.aborted = True
-        _server._abort(
-            state, call, _common.STATUS_CODE_TO_CYGRPC_STATUS_CODE[status.code], _common.encode(status.details)
+def ensure_supported(server: grpc.Server) -> None:
+    """Raises StartupError with the names of the parts that the installed grpcio does not have."""
+    missing = [] if hasattr(getattr(server, "_state", None), "server") else ["grpc.server()._state.server"]
+    for name, attributes in _PARTS:
+        part = getattr(cygrpc, name, None)
+        if part is None:
+            missing.append(f"cygrpc.{name}")
+        missing += [f"cygrpc.{name}.{attribute}" for attribute in attributes if part and not hasattr(part, attribute)]
+    if missing:
+        raise StartupError(
+            f"grpcio {grpc.__version__} has no {', '.join(missing)}: install a version that frostgate-server allows, "
+            "or set call_dispatch = grpcio"
         )
-        # Wake the thread that waits for the caller's next message.
-        state.condition.notify_all()
+
+
+class CallQueue:
+    """A completion queue that takes the calls of its methods, all at once, in one thread.
+
+    An event has a `tag`, which is called with it. A batch must not be started once the queue is shut down: that ends
+    the process. So `shut_down` comes after the server has stopped and the last batch has ended.
+    """
+
+    def __init__(self, server: grpc.Server) -> None:
+        """Joins a server that has not started."""
+        self._queue = cygrpc.CompletionQueue()
+        self._server: Any = server._state.server  # type: ignore[attr-defined] # see the head of this module
+        self._server.register_completion_queue(self._queue)
+
+    def register(self, path: str) -> None:
+        """Takes the calls of the method at `path`, once the server has started."""
+        self._server.register_method(path)
+
+    def request(self, path: str, tag: Any) -> bool:
+        """Asks for one more call of the method. False if the server has stopped."""
+        try:
+            self._server.request_registered_call(self._queue, self._queue, path, tag)
+        except ValueError:
+            return False
+        return True
+
+    def poll(self, until: float) -> Any:
+        """The next event. None if there is none until then, in seconds since the epoch, or if the queue is shut."""
+        event = self._queue.poll(until)
+        return event if event.tag is not None else None
+
+    def shut_down(self) -> None:
+        """Ends the queue. No batch may be under way."""
+        self._queue.shutdown()
+        while self._queue.poll().completion_type != cygrpc.CompletionType.queue_shutdown:
+            pass
+
+
+_SEND_INITIAL_METADATA = cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS)
+_IGNORE_CLOSE = cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS)
+"""Both hold nothing of a call, so that all calls share them."""
+
+
+def receive_message(call: Any, tag: Any) -> None:
+    """Starts to receive a message. The event's `message_of` has it, None if there is none."""
+    _start(call, (cygrpc.ReceiveMessageOperation(_NO_FLAGS),), tag)
+
+
+def message_of(event: Any) -> bytes | None:
+    """The message that came with the event of `receive_message`."""
+    message: bytes | None = event.batch_operations[0].message()
+    return message
+
+
+def receive_close(call: Any, tag: Any) -> None:
+    """Starts to wait for the end of the call, by its caller or by its answer."""
+    _start(call, (cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),), tag)
+
+
+def was_cancelled(event: Any) -> bool:
+    """Whether the event of `receive_close` tells of a caller who is gone."""
+    cancelled: bool = event.batch_operations[0].cancelled()
+    return cancelled
+
+
+def send_answer(call: Any, message: bytes, trailers: Metadata, tag: Any) -> None:
+    """Answers a unary call and waits for its end, in one batch. `receive_close` must not have been started."""
+    operations = (
+        _SEND_INITIAL_METADATA,
+        cygrpc.SendMessageOperation(message, _NO_FLAGS),
+        cygrpc.SendStatusFromServerOperation(trailers, 0, b"", _NO_FLAGS),
+        _IGNORE_CLOSE,
+    )
+    _start(call, operations, tag)
+
+
+def send_status(
+    call: Any,
+    message: bytes | None,
+    code: int,
+    details: str,
+    trailers: Metadata,
+    tag: Any,
+    *,
+    headers: bool,
+    close: bool,
+) -> None:
+    """Ends a call, with a message or without. `headers`: none were sent yet; `close`: waits for the call's end too."""
+    operations = [cygrpc.SendStatusFromServerOperation(trailers, code, details.encode(), _NO_FLAGS)]
+    if headers:
+        operations.append(_SEND_INITIAL_METADATA)
+    if message is not None:
+        operations.append(cygrpc.SendMessageOperation(message, _NO_FLAGS))
+    if close:
+        operations.append(_IGNORE_CLOSE)
+    _start(call, tuple(operations), tag)
+
+
+def send_message(call: Any, message: bytes, tag: Any, *, headers: bool) -> None:
+    """Sends a message of a stream. `headers`: it is the first one."""
+    operations = [cygrpc.SendMessageOperation(message, _NO_FLAGS)]
+    if headers:
+        operations.append(_SEND_INITIAL_METADATA)
+    _start(call, tuple(operations), tag)
+
+
+def _start(call: Any, operations: tuple[Any, ...], tag: Any) -> None:
+    """Starts a batch. Raises RuntimeError if gRPC does not take it: then the tag would never be called."""
+    error = call.start_server_batch(operations, tag)
+    if error:
+        raise RuntimeError(f"gRPC refused operations of a call: error {error}")
+
+
+def peer_of(call: Any) -> str:
+    """The caller's address, such as ipv4:127.0.0.1:50000 or unix:."""
+    peer: bytes = call.peer()
+    return peer.decode("utf-8", "replace")
+
+
+def connection_of(call: Any) -> dict[str, list[bytes]]:
+    """The properties of the call's connection: `grpc.ServicerContext.auth_context()`."""
+    return {key.decode(): values for key, values in (cygrpc.auth_context(call) or {}).items()}

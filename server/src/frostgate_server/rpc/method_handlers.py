@@ -1,130 +1,147 @@
-"""A servicer's methods as gRPC handlers: each call is answered in its pool, and its errors become statuses.
+"""A servicer's method as the server calls it: identity and role, then the request, then the servicer, then the reply.
 
-A caller without identity or role learns nothing about its request, not even that it is malformed.
+A caller without identity or role learns nothing about its request, not even that it is malformed. Every error becomes
+a status. Nothing here knows how calls arrive: the loop and grpcio's own dispatch use the same handlers.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, Protocol, cast
 from uuid import uuid4
 
-import grpc
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc_status import rpc_status
 
-from frostgate_server.auth.interface import Authenticator
-from frostgate_server.domain.caller import Caller
-from frostgate_server.domain.errors import (
-    FieldViolation,
-    FrostgateError,
-    InternalError,
-    InvalidFields,
-    Overloaded,
-    StartupError,
-)
+from frostgate_server.auth.interface import Authenticator, Call
+from frostgate_server.domain.caller import ANONYMOUS, Caller
+from frostgate_server.domain.errors import FieldViolation, FrostgateError, InternalError, InvalidFields, StartupError
 from frostgate_server.services.refusal_audit import RefusalAudit
 
+from .messages.request_limits import RequestLimits
 from .methods import METHODS
-from .status_mapping import to_status
-from .thread_pools import RETRY_AFTER_SECONDS, ThreadPools
+from .reply import Reply, refusal
 
 _log = logging.getLogger(__name__)
 
 WORKER_METADATA_KEY = "frostgate-worker"
 """Names the worker that answered, in the trailing metadata of every answer."""
 
-ServicerMethod = Callable[[Caller, Any], Message | bytes]
-"""Answers a request of a caller who may call the method. Raises FrostgateError."""
+Answer = Message | bytes | Future[Message]
+ServicerMethod = Callable[[Caller, Any], Answer]
+"""Answers a request of a caller who may call the method, now or by a future. Raises FrostgateError."""
+
+
+class UnaryCall(Call, Protocol):
+    """A call that waits for its reply."""
+
+    def reply(self, reply: Reply) -> None:
+        """Answers the call. To be called once, in any thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class HandlerContext:
-    """What all handlers of a worker share: its number, thread pools, authenticator, and the audit of refusals."""
+    """Shared by all handlers of a worker: the authenticator and the audit of refusals."""
 
-    worker: int
-    pools: ThreadPools
     authenticator: Authenticator
     refusals: RefusalAudit
 
 
-class _MalformedRequest:
-    """Stands for a request whose bytes are no message."""
-
-    def __init__(self, problem: str) -> None:
-        self.problem = problem
-
-
 class MethodHandler:
-    """Answers the calls of one method: identity and role first, then the servicer. Every error becomes a status."""
+    """Answers the calls of one method."""
 
     def __init__(self, name: str, method: ServicerMethod, request_class: type[Message], shared: HandlerContext) -> None:
         """Serves the method by its row of the method table. Raises StartupError if it has none."""
         row = METHODS.get(name)
         if row is None:
             raise StartupError(f"{name} has no row in the method table, rpc/methods.py")
-        self._name = name
-        self._roles = row.roles
-        self._largest_request = row.largest_request
+        self.name = name
+        self.row = row
         self._method = method
         self._request_class = request_class
+        self._request_limits = RequestLimits(cast(Descriptor, request_class.DESCRIPTOR), row.most_items)
         self._authenticator = shared.authenticator
         self._refusals = shared.refusals
-        self._trailer = (WORKER_METADATA_KEY, str(shared.worker))
-        # gRPC runs a handler in the thread pool that this attribute names.
-        self.experimental_thread_pool = self._pool = shared.pools[row.pool]
 
-    def __call__(self, request: Message | _MalformedRequest, context: grpc.ServicerContext) -> Message | bytes:
-        context.set_trailing_metadata((self._trailer,))
-        caller: Caller | None = None
+    def find_caller(self, call: Call) -> Caller | None:
+        """The caller, if that is known without verification and it may call the method. Never waits."""
+        return self._authenticator.find_known(call, self.row.roles)
+
+    def find_principal(self, call: Call) -> str:
+        """The caller's principal, if it is known without verification; else an empty string."""
+        caller = self.find_caller(call)
+        return caller.principal if caller is not None and caller.principal != ANONYMOUS else ""
+
+    def identify(self, call: UnaryCall) -> Caller | None:
+        """The caller, verified if need be. None if the call was refused."""
         try:
-            if self._pool.is_full():
-                raise Overloaded(RETRY_AFTER_SECONDS)
-            caller = self._authenticator.authenticate(context, self._name, self._roles)
-            if isinstance(request, _MalformedRequest):
-                raise InvalidFields([FieldViolation("request", request.problem)])
-            return self._method(caller, request)
-        except FrostgateError as error:
+            return self._authenticator.authenticate(call, self.name, self.row.roles)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the call must not wait for ever
+            call.reply(self.refuse(None, error))
+            return None
+
+    def run(self, call: UnaryCall, caller: Caller, serialized: bytes) -> None:
+        """Answers the call, now or once its change is committed."""
+        request: Message | None = None
+        try:
+            caller.ensure_waits()
+            request = self._parse(serialized)
+            answer = self._method(caller, request)
+        except Exception as error:  # noqa: BLE001 - the caller must not see any other exception, and the log must
+            call.reply(self.refuse(caller, error, request))
+            return
+        if isinstance(answer, Future):
+            answer.add_done_callback(partial(self._reply_later, call, caller, request))
+        else:
+            call.reply(_reply(answer))
+
+    def refuse(self, caller: Caller | None, error: BaseException, request: Message | None = None) -> Reply:
+        """The reply to a call that failed. Refusals that the audit log keeps are recorded, bugs are logged."""
+        if isinstance(error, FrostgateError):
             if error.detail:
                 _log.error("%s: %s", error.reason, error.detail)
-            self._refusals.record(caller.principal if caller else "", self._name, error)
-            refusal = error
-        except Exception as error:  # noqa: BLE001 - the caller must not see any other exception, and the log must
-            refusal = InternalError(call_id=str(uuid4()))
-            request_id = getattr(request, "request_id", "")
-            _log.error("call_id %s, request_id %r failed", refusal.variables["call_id"], request_id, exc_info=error)
-        return refuse(context, refusal, self._trailer)
+            self._refusals.record(caller.principal if caller else "", self.name, error)
+            return refusal(error)
+        bug = InternalError(call_id=str(uuid4()))
+        request_id = getattr(request, "request_id", "")
+        _log.error("call_id %s, request_id %r failed", bug.variables["call_id"], request_id, exc_info=error)
+        return refusal(bug)
 
-    def parse(self, serialized: bytes) -> Message | _MalformedRequest:
-        """The request. A malformed one is refused by the handler, once its caller is known."""
-        if len(serialized) > self._largest_request:
-            return _MalformedRequest(f"must have at most {self._largest_request} bytes but has {len(serialized)}")
+    def _parse(self, serialized: bytes) -> Message:
+        if len(serialized) > self.row.largest_request:
+            problem = f"must have at most {self.row.largest_request} bytes but has {len(serialized)}"
+            raise InvalidFields([FieldViolation("request", problem)])
+        self._request_limits.ensure_met(serialized)
         try:
             return self._request_class.FromString(serialized)
         except DecodeError:
             name = self._request_class.DESCRIPTOR.full_name
-            return _MalformedRequest(f"must be a valid {name}, its strings UTF-8, but is not")
+            problem = f"must be a valid {name}, its strings UTF-8, but is not"
+            raise InvalidFields([FieldViolation("request", problem)]) from None
+
+    def _reply_later(self, call: UnaryCall, caller: Caller, request: Message, answer: Future[Message]) -> None:
+        try:
+            reply = _reply(answer.result())
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - as in `run`
+            reply = self.refuse(caller, error, request)
+        call.reply(reply)
 
 
-def add_service(server: grpc.Server, service: ServiceDescriptor, servicer: object, shared: HandlerContext) -> None:
-    """Serves each RPC of a service with the servicer's method of its name. Raises StartupError if one has no row."""
-    handlers = {}
+def method_handlers(
+    service: ServiceDescriptor, servicer: object, shared: HandlerContext
+) -> Iterator[tuple[str, MethodHandler]]:
+    """The path and the handler of each RPC of a service: the servicer's method of its name.
+
+    Raises StartupError if one has no row in the method table.
+    """
     for method in service.methods:
         request_class = GetMessageClass(method.input_type)
         handler = MethodHandler(method.name, getattr(servicer, method.name), request_class, shared)
-        handlers[method.name] = grpc.unary_unary_rpc_method_handler(
-            handler, request_deserializer=handler.parse, response_serializer=_serialized
-        )
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+        yield f"/{service.full_name}/{method.name}", handler
 
 
-def refuse(context: grpc.ServicerContext, error: FrostgateError, *trailers: tuple[str, str]) -> NoReturn:
-    """Ends the call with the error's status, whose details are metadata too."""
-    status: Any = rpc_status.to_status(to_status(error))
-    context.abort_with_status(status._replace(trailing_metadata=(*status.trailing_metadata, *trailers)))
-
-
-def _serialized(response: Message | bytes) -> bytes:
-    return response if isinstance(response, bytes) else response.SerializeToString()
+def _reply(answer: Message | bytes) -> Reply:
+    return Reply(answer if isinstance(answer, bytes) else answer.SerializeToString())

@@ -1,7 +1,7 @@
 """The method table: a method that is not in it is not served.
 
 A row tells all that the server needs to know of a method besides its servicer: the thread pool that answers it, the
-roles that may call it, and the largest request that it takes.
+roles that may call it, and the largest request that it takes, in bytes and in items.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ from typing import Literal
 
 from frostgate_server.domain.roles import Role
 
-PoolName = Literal["checks", "changes", "bulk", "mail", "reflection", "health", "authentication"]
+from .messages.field_validation import LARGEST_BATCH
+from .messages.request_limits import MOST_ITEMS_COUNTED
+
+PoolName = Literal["checks", "changes", "bulk", "lists", "mail", "reflection", "health", "authentication"]
 
 LARGEST_REQUEST = 512 * 1024
 """Bytes of any request message: gRPC itself refuses more, with RESOURCE_EXHAUSTED."""
@@ -24,28 +27,29 @@ _READ = frozenset({Role.PARTNER_CENTER, Role.AUDITOR, Role.OPERATOR})
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How a method is served. `largest_request` is in bytes of the serialized message."""
+    """How a method is served. `largest_request` is in bytes; `most_items` limits the one repeated field, if any."""
 
     pool: PoolName
     roles: frozenset[Role]
     largest_request: int = _LARGEST_SINGLE_REQUEST
+    most_items: int = 0
 
 
 METHODS = {
     "CheckOperation": Method("checks", _DECIDE),
-    "BatchCheckOperations": Method("bulk", _DECIDE, LARGEST_REQUEST),
+    "BatchCheckOperations": Method("bulk", _DECIDE, LARGEST_REQUEST, LARGEST_BATCH),
     "ListRules": Method("bulk", _DECIDE),
     "AssociateCustomer": Method("changes", _CHANGE),
     "DisassociateCustomer": Method("changes", _CHANGE),
     "FreezeCustomer": Method("changes", _CHANGE),
     "UnfreezeCustomer": Method("changes", _CHANGE),
-    "BatchFreezeCustomers": Method("changes", _CHANGE, LARGEST_REQUEST),
-    "BatchUnfreezeCustomers": Method("changes", _CHANGE, LARGEST_REQUEST),
+    "BatchFreezeCustomers": Method("changes", _CHANGE, LARGEST_REQUEST, LARGEST_BATCH),
+    "BatchUnfreezeCustomers": Method("changes", _CHANGE, LARGEST_REQUEST, LARGEST_BATCH),
     "UpdatePartner": Method("changes", _CHANGE, LARGEST_REQUEST),
-    "SendVerificationCode": Method("mail", _CHANGE, LARGEST_REQUEST),
+    "SendVerificationCode": Method("mail", _CHANGE, LARGEST_REQUEST, MOST_ITEMS_COUNTED),
     "GetCustomer": Method("bulk", _READ),
-    "ListCustomers": Method("bulk", _READ),
-    "ListFreezeEvents": Method("bulk", _READ),
+    "ListCustomers": Method("lists", _READ),
+    "ListFreezeEvents": Method("lists", _READ),
     "GetPartner": Method("bulk", _READ),
     "ServerReflectionInfo": Method("reflection", frozenset(Role)),
 }

@@ -1,6 +1,7 @@
 """PolicyDecisionService on the wire: each method checks its request, reads the state and answers."""
 
 import logging
+from collections.abc import Sequence
 
 from frostgate.v1.policy_decision_service_pb2 import (
     BatchCheckOperationsRequest,
@@ -16,11 +17,11 @@ from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.enums import BillingMode, FreezeState, Operation
 from frostgate_server.domain.errors import FrostgateError
 from frostgate_server.policy.rules import Policy, ensure_applicable
-from frostgate_server.services.decision_service import DecisionService
+from frostgate_server.services.decision_service import DecisionService, revision_not_reached
 
-from .converters import rule_message, wire
-from .field_validation import FieldValidator, is_id
-from .precomputed_responses import BatchResults, encode_batch, encode_result, precompute_responses
+from .messages.converters import rule_message, wire
+from .messages.field_validation import FieldValidator, is_id
+from .messages.precomputed_responses import BatchResults, encode_batch, encode_result, precompute_responses
 from .status_mapping import to_status
 
 _log = logging.getLogger(__name__)
@@ -41,22 +42,44 @@ class PolicyDecisionServicer:
         )
 
     def CheckOperation(self, _: Caller, request: CheckOperationRequest) -> bytes:
-        """One check: the state as it is now, and the cell's answer."""
-        if not self._is_plain(request):
-            _ensure_shape(request)
-        state, revision = self._decisions.read_state(request.customer_id, request.minimum_revision)
-        if _log.isEnabledFor(logging.DEBUG):
-            described = text_format.MessageToString(request, as_one_line=True)
-            _log.debug("check of %s at revision %d: %s", described, revision, state and state.name)
-        response = self._responses[state, request.billing_mode, request.operation]
-        return response + CheckOperationResponse(revision=revision).SerializeToString()
+        """One check: the state as it is now, and the cell's answer. Raises FrostgateError."""
+        (answer,) = self.check_group([request])
+        if isinstance(answer, FrostgateError):
+            raise answer
+        return answer
 
-    def BatchCheckOperations(self, _: Caller, request: BatchCheckOperationsRequest) -> bytes:
-        """Many checks from one state. A malformed one is its own result."""
+    def check_group(
+        self, requests: Sequence[CheckOperationRequest], *, logged: bool = True
+    ) -> list[bytes | FrostgateError]:
+        """Single checks that came at the same time: the answer of each, or its error, from one read of the store.
+
+        Checks are `logged` at level debug. Raises StorageUnavailable if the read failed, perhaps for one of them alone.
+        """
+        errors = [None if self._is_plain(request) else _find_shape_error(request) for request in requests]
+        well_formed = [request for request, error in zip(requests, errors, strict=True) if error is None]
+        if not well_formed:
+            return [error for error in errors if error is not None]
+        states, revision = self._decisions.read_group([request.customer_id for request in well_formed])
+        encoded_revision = CheckOperationResponse(revision=revision).SerializeToString()
+        if logged and _log.isEnabledFor(logging.DEBUG):
+            _log_checks(well_formed, states, revision)
+        remaining = iter(states)
+        return [
+            error or self._answer(request, next(remaining), revision, encoded_revision)
+            for request, error in zip(requests, errors, strict=True)
+        ]
+
+    def BatchCheckOperations(self, caller: Caller, request: BatchCheckOperationsRequest) -> bytes:
+        """Many checks from one state. A malformed one is its own result.
+
+        Raises CallerCancelled if the caller no longer waits for the reading or the answering, which take the time.
+        """
         _ensure_batch_shape(request)
+        caller.ensure_waits()
         checks = list(request.checks)
         minimum = max(request.minimum_revision, *[check.minimum_revision for check in checks])
         states, revision = self._decisions.read_states([check.customer_id for check in checks], minimum)
+        caller.ensure_waits()
         ready = BatchResults(self._responses, revision)
         results = [
             ready[state, check.billing_mode, check.operation] if self._is_plain(check) else _result(check, state, ready)
@@ -68,6 +91,14 @@ class PolicyDecisionServicer:
         """The whole policy."""
         return self._rules
 
+    def _answer(
+        self, request: CheckOperationRequest, state: FreezeState | None, revision: int, encoded_revision: bytes
+    ) -> bytes | FrostgateError:
+        """The answer to a well-formed check from a state that was read at a revision."""
+        if revision < request.minimum_revision:
+            return revision_not_reached(request.minimum_revision, revision)
+        return self._responses[state, request.billing_mode, request.operation] + encoded_revision
+
     def _is_plain(self, check: CheckOperationRequest) -> bool:
         """Whether a check is well formed and names no resource, as nearly all are: the short way to see it."""
         return (
@@ -76,6 +107,12 @@ class PolicyDecisionServicer:
             and check.minimum_revision >= 0
             and not check.resource_id
         )
+
+
+def _log_checks(requests: Sequence[CheckOperationRequest], states: Sequence[FreezeState | None], revision: int) -> None:
+    for request, state in zip(requests, states, strict=True):
+        described = text_format.MessageToString(request, as_one_line=True)
+        _log.debug("check of %s at revision %d: %s", described, revision, state and state.name)
 
 
 def _ensure_shape(check: CheckOperationRequest) -> None:
@@ -89,6 +126,14 @@ def _ensure_shape(check: CheckOperationRequest) -> None:
     ensure_applicable(operation, billing_mode)
 
 
+def _find_shape_error(check: CheckOperationRequest) -> FrostgateError | None:
+    try:
+        _ensure_shape(check)
+    except FrostgateError as error:
+        return error
+    return None
+
+
 def _ensure_batch_shape(request: BatchCheckOperationsRequest) -> None:
     with FieldValidator() as fields:
         fields.batch_size("checks", len(request.checks))
@@ -97,8 +142,7 @@ def _ensure_batch_shape(request: BatchCheckOperationsRequest) -> None:
 
 def _result(check: CheckOperationRequest, state: FreezeState | None, ready: BatchResults) -> bytes:
     """The result of a check, or the error of a malformed one."""
-    try:
-        _ensure_shape(check)
-    except FrostgateError as error:
+    error = _find_shape_error(check)
+    if error is not None:
         return encode_result(BatchCheckResult(error=to_status(error)).SerializeToString())
     return ready[state, check.billing_mode, check.operation]

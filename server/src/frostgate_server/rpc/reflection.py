@@ -1,64 +1,133 @@
-"""Server reflection for people with grpcurl, under its present name and its earlier one."""
+"""Server reflection for people with grpcurl, under its present name and its earlier one.
 
-from collections.abc import Iterable, Iterator
+`Reflection` knows no transport: it answers one serialized request with one serialized response. What grpcio-reflection
+finds, it answers with the same bytes. It also finds methods, and the present name of reflection itself.
+"""
+
+from collections.abc import Iterable
 
 import grpc
+from google.protobuf import text_format
+from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
-from grpc_reflection.v1alpha import reflection_pb2
-from grpc_reflection.v1alpha.reflection import SERVICE_NAME as V1ALPHA
-from grpc_reflection.v1alpha.reflection import ReflectionServicer
+from google.rpc import error_details_pb2
+from grpc_reflection.v1alpha import reflection_pb2 as pb
 
-from frostgate_server.domain.errors import FrostgateError
-
-from .method_handlers import refuse
 from .methods import METHODS
-from .open_streams import OpenStreams
-from .thread_pools import ThreadPools
 
 V1 = "grpc.reflection.v1.ServerReflection"
-"""Its messages are those of v1alpha to the byte; only the package has another name."""
+"""Its messages have the same bytes as those of v1alpha; only the package has another name."""
 
-_METHOD = "ServerReflectionInfo"
+V1ALPHA = "grpc.reflection.v1alpha.ServerReflection"
 
-
-def add_reflection(
-    server: grpc.Server, service_names: Iterable[str], pools: ThreadPools, streams: OpenStreams | None
-) -> None:
-    """Serves reflection on the named services, in threads of its own: a stream keeps one for as long as it is open.
-
-    `streams` admits those who may call it, and ends the streams of those who no longer may; None: anyone may.
-    """
-    handler = grpc.stream_stream_rpc_method_handler(
-        _ReflectionHandler(service_names, pools, streams),
-        request_deserializer=_parsed,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )
-    for name in (V1, V1ALPHA):
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {_METHOD: handler}),))
+METHOD = "ServerReflectionInfo"
 
 
-class _ReflectionHandler:
-    def __init__(self, service_names: Iterable[str], pools: ThreadPools, streams: OpenStreams | None) -> None:
-        self._servicer = ReflectionServicer([*service_names, V1, V1ALPHA])
-        self._streams = streams
-        # gRPC runs a handler in the thread pool that this attribute names.
-        self.experimental_thread_pool = pools[METHODS[_METHOD].pool]
+class Reflection:
+    """Answers reflection requests about the services of a server. Threads may share it."""
 
-    def __call__(
-        self, requests: Iterator[reflection_pb2.ServerReflectionRequest], context: grpc.ServicerContext
-    ) -> Iterator[reflection_pb2.ServerReflectionResponse]:
-        if self._streams is not None:
-            try:
-                self._streams.admit(context, _METHOD, METHODS[_METHOD].roles)
-            except FrostgateError as error:
-                refuse(context, error)
-        yield from self._servicer.ServerReflectionInfo(requests, context)
+    def __init__(self, services: Iterable[ServiceDescriptor]) -> None:
+        """Lists the services and reflection itself. Describes their files, and the details of errors."""
+        described = list(services)
+        names = sorted([*(service.full_name for service in described), V1, V1ALPHA])
+        listed = pb.ListServiceResponse(service=[pb.ServiceResponse(name=name) for name in names])
+        self._services = pb.ServerReflectionResponse(list_services_response=listed).SerializeToString()
+        self._pool = DescriptorPool()
+        for file in (*(service.file for service in described), error_details_pb2.DESCRIPTOR, pb.DESCRIPTOR):
+            _add_with_dependencies(self._pool, file)
+        self._pool.AddSerializedFile(_v1_file().SerializeToString())
+        self._files: dict[str, bytes] = {}
+
+    def respond(self, serialized: bytes) -> bytes:
+        """The response to a request. Bytes that are no request, or too many, are answered with an error."""
+        request = _parse(serialized)
+        try:
+            response = self._respond(request)
+        except KeyError:
+            response = _error(grpc.StatusCode.NOT_FOUND)
+        # Serialized messages that are joined are one message with the fields of both.
+        return pb.ServerReflectionResponse(original_request=request).SerializeToString() + response
+
+    def _respond(self, request: pb.ServerReflectionRequest) -> bytes:
+        """The response without its request. Raises KeyError if the server does not have what is asked for."""
+        match request.WhichOneof("message_request"):
+            case "list_services":
+                return self._services
+            case "file_by_filename":
+                return self._describe(self._pool.FindFileByName(request.file_by_filename))
+            case "file_containing_symbol":
+                return self._describe(self._find_symbol(request.file_containing_symbol))
+            case "file_containing_extension":
+                return self._describe(self._find_extension(request.file_containing_extension))
+            case "all_extension_numbers_of_type":
+                return self._extension_numbers(request.all_extension_numbers_of_type)
+            case _:
+                return _error(grpc.StatusCode.INVALID_ARGUMENT)
+
+    def _find_symbol(self, name: str) -> FileDescriptor:
+        try:
+            return self._pool.FindFileContainingSymbol(name)
+        except KeyError:
+            # The pool does not take a method for a symbol.
+            return self._pool.FindMethodByName(name).containing_service.file
+
+    def _find_extension(self, wanted: pb.ExtensionRequest) -> FileDescriptor:
+        extended = self._pool.FindMessageTypeByName(wanted.containing_type)
+        extension = self._pool.FindExtensionByNumber(extended, wanted.extension_number)
+        return self._pool.FindFileContainingSymbol(extension.full_name)
+
+    def _extension_numbers(self, type_name: str) -> bytes:
+        extended = self._pool.FindMessageTypeByName(type_name)
+        numbers = sorted(extension.number for extension in self._pool.FindAllExtensions(extended))
+        found = pb.ExtensionNumberResponse(base_type_name=extended.full_name, extension_number=numbers)
+        return pb.ServerReflectionResponse(all_extension_numbers_response=found).SerializeToString()
+
+    def _describe(self, file: FileDescriptor) -> bytes:
+        """A file and all files that it needs. Each is serialized once: the pool has about a dozen."""
+        if file.name not in self._files:
+            needed: dict[str, bytes] = {}
+            _collect(file, needed)
+            found = pb.FileDescriptorResponse(file_descriptor_proto=needed.values())
+            self._files[file.name] = pb.ServerReflectionResponse(file_descriptor_response=found).SerializeToString()
+        return self._files[file.name]
 
 
-def _parsed(serialized: bytes) -> reflection_pb2.ServerReflectionRequest:
-    """A request; an empty one, which is answered as invalid, for bytes that are none: a parser that raises leaves its
-    stream open for ever."""
+def _parse(serialized: bytes) -> pb.ServerReflectionRequest:
+    """A request. An empty one, which is invalid, stands for bytes that are no request or are too many."""
     try:
-        return reflection_pb2.ServerReflectionRequest.FromString(serialized)
+        if len(serialized) <= METHODS[METHOD].largest_request:
+            return pb.ServerReflectionRequest.FromString(serialized)
     except DecodeError:
-        return reflection_pb2.ServerReflectionRequest()
+        pass
+    return pb.ServerReflectionRequest()
+
+
+def _error(code: grpc.StatusCode) -> bytes:
+    number, name = code.value
+    error = pb.ErrorResponse(error_code=number, error_message=name)
+    return pb.ServerReflectionResponse(error_response=error).SerializeToString()
+
+
+def _add_with_dependencies(pool: DescriptorPool, file: FileDescriptor) -> None:
+    """Adds a file that other ones may have added before."""
+    for dependency in file.dependencies:
+        _add_with_dependencies(pool, dependency)
+    pool.AddSerializedFile(file.serialized_pb)
+
+
+def _collect(file: FileDescriptor, needed: dict[str, bytes]) -> None:
+    """Adds a file and then all files that it needs, serialized."""
+    needed[file.name] = file.serialized_pb
+    for dependency in file.dependencies:
+        _collect(dependency, needed)
+
+
+def _v1_file() -> FileDescriptorProto:
+    """The file of the present reflection, which grpcio-reflection does not have, made from that of v1alpha."""
+    v1alpha = FileDescriptorProto()
+    pb.DESCRIPTOR.CopyToProto(v1alpha)
+    v1 = text_format.Parse(text_format.MessageToString(v1alpha).replace("v1alpha", "v1"), FileDescriptorProto())
+    v1.options.ClearField("deprecated")
+    return v1

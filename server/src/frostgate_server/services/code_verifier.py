@@ -6,11 +6,12 @@ spends the code and makes the change, or does none of these.
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from math import ceil
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 from uuid import uuid4
 
 from frostgate_server.domain.clock import utc_now
@@ -24,11 +25,16 @@ from frostgate_server.domain.verification_errors import (
 from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.queries import CountKind
 
+from .futures import then
+
 _Result = TypeVar("_Result")
 _Result_co = TypeVar("_Result_co", covariant=True)
 
 TRIES_OF_A_SENDING = 4
 """As many times more codes may be asked for as may be sent."""
+
+_KEEPS_THE_TRY = (VerificationCodeInvalid, StorageUnavailable, OutcomeUnknown)
+"""After these errors of the second transaction the try stays counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +72,13 @@ class CodeVerifier:
         self._limits = limits
         self._clock = clock
 
-    def run(self, work: ProtectedWork[_Result], code: str) -> _Result:
+    def run(self, work: ProtectedWork[_Result], code: str) -> Future[_Result]:
         """Runs `work` in a transaction: once, or twice where it returns an attempt, which it is then given.
 
-        Raises what `work` raises, and VerificationCodeInvalid for a wrong code.
+        No thread waits. The future ends with what `work` raises, and with VerificationCodeInvalid for a wrong code.
         """
-        result = self._store.run_transaction(partial(work, attempt=None))
-        if not isinstance(result, CodeAttempt):
-            return result
-        return self._finish(work, result, code)
+        first = self._store.submit_transaction(partial(work, attempt=None))
+        return then(first, self._finish, work, code)
 
     def ensure_given(self, purpose: Purpose | None, code: str) -> None:
         """Raises VerificationCodeRequired if a code is needed and none is given."""
@@ -85,10 +89,10 @@ class CodeVerifier:
         """Counts a try, as one that failed. Raises VerificationCodeRequired, VerificationRateLimited."""
         self.ensure_given(purpose, code)
         now = self._clock()
-        self._ensure_below(transaction, purpose.partner_id, CountKind.FAILED, now, purpose.partner_id)
+        self._ensure_below(transaction, [(purpose.partner_id, CountKind.FAILED)], now, purpose.partner_id)
         attempt = CodeAttempt(str(uuid4()), purpose, transaction.get_code(purpose.partner_id))
         transaction.add_count(purpose.partner_id, CountKind.FAILED, attempt.try_id, now)
-        if attempt.sent is None or not attempt.sent.is_live(now, self._limits.tries):
+        if attempt.sent is None or not attempt.sent.is_live(now, self._limits):
             return replace(attempt, sent=None)
         transaction.save_code(purpose.partner_id, replace(attempt.sent, tries=attempt.sent.tries + 1))
         return attempt
@@ -100,7 +104,7 @@ class CodeVerifier:
             purpose != attempt.purpose
             or present is None
             or not _is_still(attempt.sent, present)
-            or self._clock() >= present.expire_time
+            or not present.is_in_time(self._clock(), self._limits)
         ):
             raise VerificationCodeInvalid(purpose.partner_id)
         transaction.delete_code(purpose.partner_id)
@@ -112,10 +116,10 @@ class CodeVerifier:
         mailbox is flooded through many partners, and nobody's mail server by what it does not take.
         """
         partner_id, now = purpose.partner_id, self._clock()
-        self._ensure_below(transaction, partner_id, CountKind.SENT, now, partner_id)
-        for whom in (partner_id, f"@{contact.casefold()}"):
-            self._ensure_below(transaction, whom, CountKind.TRIED, now, partner_id)
-            transaction.add_count(whom, CountKind.TRIED, str(uuid4()), now)
+        tried = [(whom, CountKind.TRIED) for whom in counted_as(partner_id, contact)]
+        self._ensure_below(transaction, [(partner_id, CountKind.SENT), *tried], now, partner_id)
+        for whom, kind in tried:
+            transaction.add_count(whom, kind, str(uuid4()), now)
         code, code_id = new_code(), str(uuid4())
         sent = SentCode(code_id, self._key.digest(code_id, purpose, code), now + self._limits.lifetime)
         before = transaction.get_code(partner_id)
@@ -132,26 +136,30 @@ class CodeVerifier:
         if new.before is not None:
             transaction.save_code(partner_id, new.before)
 
-    def _finish(self, work: ProtectedWork[_Result], attempt: CodeAttempt, code: str) -> _Result:
-        """Compares the code, and runs `work` with the attempt. The code is not spent if `work` refuses the change."""
+    def _finish(self, first: Future[_Result | CodeAttempt], work: ProtectedWork[_Result], code: str) -> Future[_Result]:
+        """Follows the first transaction: compares the code if it began an attempt, and then runs `work` with it."""
+        attempt = first.result()
+        if not isinstance(attempt, CodeAttempt):
+            return cast(Future[_Result], first)
         if attempt.sent is None or not self._key.matches(attempt.sent, attempt.purpose, code):
             raise VerificationCodeInvalid(attempt.purpose.partner_id)
-        try:
-            result = self._store.run_transaction(partial(self._run_forgiven, work, attempt))
-        except (VerificationCodeInvalid, StorageUnavailable, OutcomeUnknown):
-            raise
-        except FrostgateError:
-            self._store.run_transaction(partial(self._give_back, attempt))
-            raise
-        assert not isinstance(result, CodeAttempt), "with an attempt no other one is begun"
-        return result
+        second = self._store.submit_transaction(partial(self._run_forgiven, work, attempt))
+        return then(second, self._give_back_if_refused, attempt)
 
-    def _run_forgiven(
-        self, work: ProtectedWork[_Result], attempt: CodeAttempt, transaction: Transaction
-    ) -> _Result | CodeAttempt:
+    def _give_back_if_refused(self, second: Future[_Result], attempt: CodeAttempt) -> Future[_Result]:
+        """Follows the second transaction: the code is not spent if `work` refused the change."""
+        refusal = second.exception()
+        if not isinstance(refusal, FrostgateError) or isinstance(refusal, _KEEPS_THE_TRY):
+            return second
+        given_back = self._store.submit_transaction(partial(self._give_back, attempt))
+        return then(given_back, _end_with, second)
+
+    def _run_forgiven(self, work: ProtectedWork[_Result], attempt: CodeAttempt, transaction: Transaction) -> _Result:
         """Runs `work`, with the attempt no longer counted as a failure. If `work` raises, it stays counted."""
         self._forgive(transaction, attempt)
-        return work(transaction, attempt=attempt)
+        result = work(transaction, attempt=attempt)
+        assert not isinstance(result, CodeAttempt), "with an attempt no other one is begun"
+        return result
 
     def _give_back(self, attempt: CodeAttempt, transaction: Transaction) -> None:
         """Undoes an attempt with a right code whose change was refused for another reason."""
@@ -165,17 +173,37 @@ class CodeVerifier:
         transaction.delete_count(attempt.purpose.partner_id, CountKind.FAILED, attempt.try_id)
 
     def _ensure_below(
-        self, transaction: Transaction, whom: str, kind: CountKind, now: datetime, partner_id: str
+        self, transaction: Transaction, counts: list[tuple[str, CountKind]], now: datetime, partner_id: str
     ) -> None:
-        most, what = {
+        """Raises VerificationRateLimited if one of the counts, of somebody and a kind, has reached its limit.
+
+        Every one is looked at, so that times from the future are corrected in all of them.
+        """
+        times = [transaction.list_counts(whom, kind, now) for whom, kind in counts]
+        for (_, kind), found in zip(counts, times, strict=True):
+            most, what = self._limit(kind)
+            if len(found) >= most:
+                wait = found[-most] + WINDOW - now
+                raise VerificationRateLimited(what, max(1, ceil(wait.total_seconds())), partner_id)
+
+    def _limit(self, kind: CountKind) -> tuple[int, str]:
+        """How many of a kind there may be in an hour, and what happened to the codes."""
+        return {
             CountKind.SENT: (self._limits.sendings, "sent"),
             CountKind.TRIED: (TRIES_OF_A_SENDING * self._limits.sendings, "asked for"),
             CountKind.FAILED: (self._limits.failures, "wrong"),
         }[kind]
-        times = transaction.list_counts(whom, kind, now - WINDOW)
-        if len(times) >= most:
-            wait = times[-most] + WINDOW - now
-            raise VerificationRateLimited(what, max(1, ceil(wait.total_seconds())), partner_id)
+
+
+def counted_as(partner_id: str, contact: str) -> tuple[str, str]:
+    """The names under which the sendings to a partner are counted: its own, and its contact's behind an @."""
+    return partner_id, f"@{contact.casefold()}"
+
+
+def _end_with(given_back: Future[None], second: Future[_Result]) -> Future[_Result]:
+    """Follows the giving back of an attempt: its error, if there is one, or else the outcome of the change."""
+    given_back.result()
+    return second
 
 
 def _is_still(sent: SentCode | None, present: SentCode | None) -> bool:

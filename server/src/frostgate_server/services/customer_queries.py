@@ -41,6 +41,9 @@ class EventListing:
 class CustomerQueries:
     """Reads customers, and what happened to them.
 
+    A page may have fewer items than were asked for, and even none, and yet be followed by another one. A listing raises
+    CallerCancelled if the caller no longer waits.
+
     A caller that is bound to partners gets PartnerMismatch in the place of CustomerNotFound and PartnerNotFound, and
     for customers and partners of others.
     """
@@ -60,21 +63,22 @@ class CustomerQueries:
 
     def list_customers(self, caller: Caller, listing: CustomerListing) -> tuple[list[Customer], str]:
         """A page of a partner's customers by id, and the next one's token. Raises PartnerNotFound, PageTokenInvalid."""
+        caller.ensure_waits()
         caller.ensure_sees(listing.partner_id)
         filters = page_tokens.customer_filters(listing.partner_id, listing.freeze_state, listing.retention_expired)
         last = page_tokens.after(listing.page_token, filters, str)
         if self._store.get_partner(listing.partner_id) is None:
             raise PartnerNotFound(partner_id=listing.partner_id)
         wanted = CustomerFilter(listing.partner_id, self._clock(), listing.freeze_state, listing.retention_expired)
-        found = self._store.list_customers(wanted, last or "", listing.page_size + 1)
-        page = found[: listing.page_size]
-        return page, page_tokens.token(filters, page[-1].customer_id) if len(found) > listing.page_size else ""
+        page = self._store.list_customers(wanted, last or "", listing.page_size, caller.waits)
+        return page.items, page_tokens.token(filters, page.last_key)
 
     def list_events(self, caller: Caller, listing: EventListing) -> tuple[list[FreezeEvent], str]:
         """A page of events, the newest first, and the token of the next page. Raises PageTokenInvalid.
 
         A caller that is bound to partners sees what happened to customers while they were theirs.
         """
+        caller.ensure_waits()
         wanted = listing.wanted
         for partner_id in wanted.partner_ids or ():
             caller.ensure_sees(partner_id)
@@ -82,8 +86,6 @@ class CustomerQueries:
         if wanted.partner_ids is None and caller.partners is not None:
             seen = replace(wanted, partner_ids=tuple(sorted(caller.partners)))
         filters = page_tokens.event_filters(wanted, seen)
-        found = self._store.list_events(
-            seen, page_tokens.after(listing.page_token, filters, int), listing.page_size + 1
-        )
-        page = found[: listing.page_size]
-        return page, page_tokens.token(filters, page[-1].revision) if len(found) > listing.page_size else ""
+        before = page_tokens.after(listing.page_token, filters, int)
+        page = self._store.list_events(seen, before, listing.page_size, caller.waits)
+        return page.items, page_tokens.token(filters, page.last_key)

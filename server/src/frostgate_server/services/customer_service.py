@@ -1,18 +1,21 @@
 """The use case of the partner center's backend: changes of customers."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
+from math import ceil
+from typing import Protocol, cast
 
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
-from frostgate_server.domain.errors import FrostgateError, PartnerMismatch
+from frostgate_server.domain.errors import FrostgateError, KeptAnswersFull, PartnerMismatch
 from frostgate_server.storage.interface import Store, Transaction
 
 from .code_verifier import CodeAttempt, CodeVerifier
 from .commands import ChangeCommand
 from .customer_change import PresentState, plan_change, visible_partners
+from .futures import convert
 from .stored_responses import BatchChangeResult, ChangeResult, make_response, replay_response, request_key
 
 
@@ -26,9 +29,10 @@ class RefusalRecorder(Protocol):
 class CustomerService:
     """Changes customers.
 
-    Every change may raise RequestIdReused; CallerCancelled if the caller no longer waits when its turn comes: then
-    nothing has changed; and what its command's transition raises. All but an association may raise
-    VerificationCodeRequired, VerificationCodeInvalid and VerificationRateLimited, and RevisionMismatch where a
+    Every change returns a future at once. The future may end with RequestIdReused; with CallerCancelled if the caller
+    no longer waits when its turn comes or when all is planned: then nothing has changed; with KeptAnswersFull if it has
+    a request_id; and with the errors of its command's transition. All but an association may end with
+    VerificationCodeRequired, VerificationCodeInvalid and VerificationRateLimited, and with RevisionMismatch where a
     revision is expected. A caller that is bound to partners gets PartnerMismatch in the place of CustomerNotFound, and
     for customers of others.
     """
@@ -40,24 +44,40 @@ class CustomerService:
         refusals: RefusalRecorder,
         retention_period: timedelta,
         clock: Callable[[], datetime] = utc_now,
+        kept_megabytes: int = 0,
     ) -> None:
-        """Resources frozen from now on are retained for `retention_period`. Refused items of batches are recorded."""
+        """Resources frozen from now on are retained for `retention_period`. Refused items of batches are recorded.
+
+        The answers that are kept for a caller take about `kept_megabytes` at most. 0: no limit.
+        """
         self._store = store
         self._code_verifier = code_verifier
         self._refusals = refusals
         self._retention_period = retention_period
         self._clock = clock
+        self._kept_megabytes = kept_megabytes
 
-    def change_customer(self, caller: Caller, command: ChangeCommand) -> ChangeResult:
+    def change_customer(self, caller: Caller, command: ChangeCommand) -> Future[ChangeResult]:
         """Changes one customer."""
-        result = self._code_verifier.run(partial(self._change, caller, command), command.verification_code)
-        assert isinstance(result, ChangeResult), "a command for one customer has one result"
-        return result
+        return cast(Future[ChangeResult], self._run(caller, command))
 
-    def change_customers(self, caller: Caller, command: ChangeCommand) -> BatchChangeResult:
-        """Changes customers in one transaction. A refused one is its own result. Raises InvalidFields."""
-        result = self._code_verifier.run(partial(self._change, caller, command), command.verification_code)
-        assert isinstance(result, BatchChangeResult), "a batch has the results of a batch"
+    def change_customers(self, caller: Caller, command: ChangeCommand) -> Future[BatchChangeResult]:
+        """Changes customers in one transaction. A refused one is its own result. May end with InvalidFields."""
+        result = cast(Future[BatchChangeResult], self._run(caller, command))
+        return convert(result, self._record_mismatches, caller, command)
+
+    def _run(self, caller: Caller, command: ChangeCommand) -> Future[ChangeResult | BatchChangeResult]:
+        """Submits the change: as one transaction, or as two where a code is to be compared in between."""
+        change = partial(self._change, caller, command)
+        if command.verification_code:
+            return self._code_verifier.run(change, command.verification_code)
+        result = self._store.submit_transaction(partial(change, attempt=None))
+        return cast(Future[ChangeResult | BatchChangeResult], result)
+
+    def _record_mismatches(
+        self, result: BatchChangeResult, caller: Caller, command: ChangeCommand
+    ) -> BatchChangeResult:
+        """Records the customers of a batch that are none of the caller's."""
         mismatches = [outcome for _, outcome in result.results if isinstance(outcome, PartnerMismatch)]
         if mismatches:
             self._refusals.record(caller.principal, command.method, mismatches[0], len(mismatches) - 1)
@@ -73,7 +93,7 @@ class CustomerService:
         caller.ensure_waits()
         now = self._clock()
         key = request_key(caller, command)
-        if key and (stored := transaction.get_response(key)):
+        if key and (stored := transaction.get_response(key, now)):
             return replay_response(stored, caller, command)
         customers = {customer_id: transaction.get_customer(customer_id) for customer_id in command.customer_ids}
         partner_ids = visible_partners(caller, customers.values())
@@ -83,12 +103,24 @@ class CustomerService:
         if command.validate_only:
             self._code_verifier.ensure_given(planned.purpose, command.verification_code)
             return planned.result
+        if key and planned.events:
+            self._ensure_room(transaction, caller, now)
         if planned.purpose is not None:
             if attempt is None:
                 return self._code_verifier.begin_attempt(transaction, planned.purpose, command.verification_code)
             self._code_verifier.spend(transaction, planned.purpose, attempt)
+        caller.ensure_waits()
         for event, customer in planned.events:
             transaction.append_event(event, customer)
-        if key:
+        if key and planned.events:
             transaction.save_response(key, make_response(command, planned.result), now)
         return planned.result
+
+    def _ensure_room(self, transaction: Transaction, caller: Caller, now: datetime) -> None:
+        """Raises KeptAnswersFull if no more answers may be kept for the caller."""
+        if not self._kept_megabytes:
+            return
+        kept, expire_time = transaction.count_kept_bytes(caller.principal, now)
+        if kept >= self._kept_megabytes * 10**6:
+            wait = max(1, ceil((expire_time - now).total_seconds()))
+            raise KeptAnswersFull(wait, caller.principal, self._kept_megabytes)

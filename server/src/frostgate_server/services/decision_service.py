@@ -6,25 +6,27 @@ from frostgate_server.storage.interface import Store
 
 
 class DecisionService:
-    """Tells control planes the state that decides. Raises RevisionNotReached rather than give an older one."""
+    """Reads the states that decide. An answer is never from a state older than its caller asks for."""
 
     def __init__(self, store: Store) -> None:
-        """Takes a store that is always current: a revision it has not reached now, nobody has made."""
+        """Takes a store that is always current: no change has a revision that it has not reached."""
         self._store = store
 
-    def read_state(self, customer_id: str, minimum_revision: int) -> tuple[FreezeState | None, int]:
-        """The customer's freeze state (None: unknown) and the revision it was read at."""
-        state, revision = self._store.get_freeze_state(customer_id)
-        _ensure_reached(minimum_revision, revision)
-        return state, revision
+    def read_group(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
+        """The freeze states of the customers of single checks (None: unknown), and the revision they were read at."""
+        if len(customer_ids) == 1:
+            state, revision = self._store.get_freeze_state(customer_ids[0])
+            return [state], revision
+        return self._store.get_freeze_states(customer_ids)
 
     def read_states(self, customer_ids: list[str], minimum_revision: int) -> tuple[list[FreezeState | None], int]:
-        """The freeze states of many customers at one revision."""
+        """The freeze states of many customers at one revision. Raises RevisionNotReached."""
         states, revision = self._store.get_freeze_states(customer_ids)
-        _ensure_reached(minimum_revision, revision)
+        if revision < minimum_revision:
+            raise revision_not_reached(minimum_revision, revision)
         return states, revision
 
 
-def _ensure_reached(minimum_revision: int, revision: int) -> None:
-    if revision < minimum_revision:
-        raise RevisionNotReached(minimum_revision=str(minimum_revision), revision=str(revision))
+def revision_not_reached(minimum_revision: int, revision: int) -> RevisionNotReached:
+    """The error of a check that asks for a later state than the store has."""
+    return RevisionNotReached(minimum_revision=str(minimum_revision), revision=str(revision))

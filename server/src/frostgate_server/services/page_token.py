@@ -38,8 +38,10 @@ def event_filters(asked: EventFilter, seen: EventFilter) -> str:
     return f"({_event_filter(asked)}, {_event_filter(seen)})"
 
 
-def token(filters: str, last: str | int) -> str:
-    """A token for what comes after the item with the key `last`. `filters` is the text of the filters."""
+def token(filters: str, last: str | int | None) -> str:
+    """A token for what comes after the key `last`; empty for None. `filters` is the text of the filters."""
+    if last is None:
+        return ""
     content = json.dumps([_bound(filters, last), last])
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -27,7 +28,8 @@ from frostgate_server.domain.verification_errors import (
 from frostgate_server.services.mailer import DeliveryUnknown, Mailer
 from frostgate_server.storage.interface import Store, Transaction
 
-from .code_verifier import CodeAttempt, CodeVerifier, NewCode
+from .code_verifier import CodeAttempt, CodeVerifier, NewCode, counted_as
+from .futures import convert
 
 RETRY_AFTER_SECONDS = 10
 """While a code is on its way to a partner: about as long as a slow mail server is waited for."""
@@ -55,13 +57,13 @@ class PartnerService:
         caller.ensure_sees(partner_id)
         return _shown(_known(self._store.get_partner(partner_id), partner_id))
 
-    def update_partner(self, caller: Caller, update: PartnerUpdate, code: str) -> Partner:
+    def update_partner(self, caller: Caller, update: PartnerUpdate, code: str) -> Future[Partner]:
         """Updates a partner, or makes it. While codes are enabled, it needs one that went to the contact before.
 
-        Raises InvalidFields, VerificationNotConfigured, VerificationCodeRequired, VerificationCodeInvalid,
-        VerificationRateLimited.
+        Returns at once. The future may end with InvalidFields, VerificationNotConfigured, VerificationCodeRequired,
+        VerificationCodeInvalid, VerificationRateLimited.
         """
-        return _shown(self._code_verifier.run(partial(self._update, caller, update, code), code))
+        return convert(self._code_verifier.run(partial(self._update, caller, update, code), code), _shown)
 
     def send_code(self, caller: Caller, purpose: Purpose) -> tuple[datetime, str]:
         """Mails a code to the partner's contact. Gives until when it is good, and the contact, masked.
@@ -149,7 +151,7 @@ class PartnerService:
 def disable_codes(store: Store, partner_id: str, clock: Callable[[], datetime] = utc_now) -> None:
     """Disables codes without one, for who has the machine: a contact that nobody reads is no way out.
 
-    Raises PartnerNotFound.
+    What was counted against the partner and its contact is forgotten. Raises PartnerNotFound.
     """
     store.run_transaction(partial(_disable_codes, partner_id, clock))
 
@@ -158,6 +160,8 @@ def _disable_codes(partner_id: str, clock: Callable[[], datetime], transaction: 
     partner = replace(_known(transaction.get_partner(partner_id), partner_id), verification_code_enabled=False)
     transaction.save_partner(partner)
     transaction.delete_code(partner_id)
+    for whom in counted_as(partner_id, partner.verification_contact):
+        transaction.delete_counts(whom)
     note = AuditNote("frostgate-server", "disable-codes", "", partner_id, clock(), partner=partner)
     transaction.append_audit_note(note)
 

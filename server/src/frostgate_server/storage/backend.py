@@ -13,8 +13,10 @@ from typing import Protocol
 from frostgate_server.domain.audit_entry import AuditEntry
 from frostgate_server.domain.errors import StartupError
 
+from .check_report import CheckReport
 from .head import Head
 from .interface import Store
+from .stats import DatabaseStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,20 @@ class VerifyResult:
 
 @dataclass(frozen=True, slots=True)
 class RecoverResult:
-    """The contents of a recovered database, the last revision of its history, and the one that it continues from."""
+    """The contents of a recovered or restored database, the last revision of its history, and the one after which it
+    continues."""
 
     customers: int
     events: int
     last_revision: int
     floor: int
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateResult:
+    """The names of the migrations that were applied, in order. If there are none, no backup was written."""
+
+    migrations: list[str]
 
 
 class Reservation(Protocol):
@@ -60,6 +70,23 @@ class Reservation(Protocol):
 
     def close(self) -> None:
         """Closes the descriptor in this process."""
+
+
+class RecordCheck(Protocol):
+    """Checks the record of a database in the background, while it is served. For one thread."""
+
+    def run_pass(self) -> Iterator[int]:
+        """Checks the whole record once, and yields the number of rows after each short read.
+
+        What does not fit is logged, and told by `Backend.get_check_report`. Customers who may get a wrong answer by it
+        are suspects: every store of the database raises StorageUnavailable for them, until a later pass does not find
+        anything wrong with them.
+
+        Raises StorageUnavailable if the pass cannot go on now.
+        """
+
+    def close(self) -> None:
+        """Closes the database."""
 
 
 class Backend(Protocol):
@@ -86,11 +113,30 @@ class Backend(Protocol):
         exist and `create` is false.
         """
 
+    def is_reserved(self) -> bool:
+        """Whether a process has reserved the database. Changes nothing, and never raises."""
+
+    def find_obstacles(self, *, create: bool) -> Iterator[str]:
+        """One line for each thing that would keep `reserve` and `prepare` from success, as far as it can be seen.
+
+        Changes nothing on disk. To be asked while the database is not reserved.
+        """
+
     def prepare(self, *, create: bool) -> PreparedDatabase:
-        """Migrates the schema and checks the database. With `create`, makes a new database if none was ever there.
+        """Migrates the schema, if that reads no rows, and checks the database.
+
+        With `create`, makes a new database if none was ever there.
 
         Several processes may do this at once, also while the database is served. Raises StartupError if the database
         is missing, damaged, replaced by another one, or without changes that it acknowledged.
+        """
+
+    def hold(self, prepared: PreparedDatabase) -> AbstractContextManager[PreparedDatabase]:
+        """Keeps the files of a database in use for as long as the block lasts. Gives the database to be joined.
+
+        All processes that join what is given use the same files, also those that join later. A file that is removed
+        or replaced meanwhile is noticed: no process joins then, and no change is made. Raises StartupError if the
+        database cannot be opened, or was replaced or recovered since it was prepared.
         """
 
     def join(self, prepared: PreparedDatabase, around_group: Callable[[], AbstractContextManager[None]]) -> Store:
@@ -99,6 +145,12 @@ class Backend(Protocol):
         Each group of changes is committed within an `around_group()`. Raises StartupError if the database cannot be
         opened, or was replaced or recovered since it was prepared.
         """
+
+    def open_record_check(self, prepared: PreparedDatabase) -> RecordCheck:
+        """Opens a database that was prepared for the background check. Raises StorageUnavailable."""
+
+    def get_check_report(self) -> CheckReport | None:
+        """The report of the background check, also while the database is served. None if no pass has run yet."""
 
     def get_current_head(self, prepared: PreparedDatabase) -> Head:
         """The head that the database acknowledged last, also while it is served.
@@ -116,7 +168,14 @@ class Backend(Protocol):
     def verify(self, exported: Iterable[Head]) -> VerifyResult:
         """Checks the database for consistency, and its history against exported heads, also while it is served.
 
-        Raises DatabaseInconsistent for the first inconsistency, and StartupError if the database cannot be read.
+        It writes nothing if no process has the database open: a backup can be verified where it is. Raises
+        DatabaseInconsistent for the first inconsistency, and StartupError if the database cannot be read.
+        """
+
+    def collect_stats(self) -> DatabaseStats:
+        """Statistics of the database, also while it is served. It reads all of it, and writes nothing.
+
+        Raises StartupError if the database does not exist or cannot be read.
         """
 
     def back_up(self, to: Path) -> int:
@@ -124,6 +183,21 @@ class Backend(Protocol):
 
         The copy is on disk when this returns, and is complete without other files. Raises StartupError if the database
         cannot be read, or the file exists already or cannot be written. It leaves no file that it did not complete.
+        """
+
+    def migrate(self, backup: Path) -> MigrateResult:
+        """Migrates the schema in one transaction, after it has written a backup to a new file and verified it.
+
+        Reserves the database meanwhile. Raises StartupError if the database is missing, reserved or inconsistent, or if
+        the backup cannot be written; the database is then unchanged.
+        """
+
+    def restore(self, backup: Path) -> RecoverResult:
+        """Makes this database, which must not exist, from a backup, after a full check. The backup is only read.
+
+        Its next revision is far above any that was ever used, as far as the backup and what is left of the database
+        before know. Verification codes are deleted. Raises StartupError if something is in the place of the database,
+        or if the backup cannot be read or is inconsistent; no database is left then.
         """
 
     def recover(self) -> RecoverResult:

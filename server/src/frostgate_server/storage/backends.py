@@ -17,9 +17,13 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):(?:/|$)", re.IGNORECASE)
 
 
 def find_backend(database: Path) -> Backend:
-    """The backend of a database. Raises StartupError for a URL of a database that this version cannot use."""
+    """The backend of a database. Raises StartupError for one that this version cannot use, or that has no path."""
     found = _SCHEME.match(str(database))
     scheme = found[1].lower() if found else ""
     if scheme not in BACKENDS:
         raise StartupError(f"database must be the path of an SQLite file, but is a URL with the scheme {scheme}")
+    try:
+        database.resolve()
+    except RuntimeError as error:
+        raise StartupError(f"database {database} is a symbolic link to itself: correct --database") from error
     return BACKENDS[scheme](database)

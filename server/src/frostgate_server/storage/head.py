@@ -48,7 +48,7 @@ class Head:
 def read_heads(file: Path) -> list[Head]:
     """The heads in a file that they were exported to, at least one. Raises StartupError, which names the bad line."""
     try:
-        lines = file.read_text("utf-8").splitlines()
+        lines = file.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise StartupError(f"exported heads cannot be read from {file}: {error}") from error
     heads = [_read_head_line(file, number, line) for number, line in enumerate(lines, start=1) if line.strip()]

@@ -1,10 +1,11 @@
 """What frostgate asks of its storage. A store that keeps these promises can take SQLite's place.
 
-Errors: every call may raise StorageUnavailable, and then has changed nothing. Only `run_transaction` may raise
+Errors: every call may raise StorageUnavailable, and then has changed nothing. Only transactions may end with
 OutcomeUnknown.
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -13,7 +14,7 @@ from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.enums import FreezeState
 from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import SentCode
-from frostgate_server.storage.queries import CountKind, CustomerFilter, EventFilter, RequestKey, StoredResponse
+from frostgate_server.storage.queries import CountKind, CustomerFilter, EventFilter, Page, RequestKey, StoredResponse
 
 _Result = TypeVar("_Result")
 
@@ -48,10 +49,12 @@ class Transaction(Protocol):
     def delete_code(self, partner_id: str) -> None:
         """Drops the partner's code, if there is one."""
 
-    def list_counts(self, whom: str, kind: CountKind, since: datetime) -> list[datetime]:
-        """When what counts against somebody happened, later than `since` (UTC), in order: an hour back at most.
+    def list_counts(self, whom: str, kind: CountKind, now: datetime) -> list[datetime]:
+        """When what counts against somebody happened, within the hour before `now` (UTC), in order.
 
-        `whom` is a partner, or a contact behind an @.
+        `whom` is a partner, or a contact behind an @. A time after `now` comes from a clock that was put right since.
+        Less than an hour ahead it counts as `now` from then on, also if this transaction is undone. Further ahead it
+        does not count.
         """
 
     def add_count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
@@ -60,14 +63,27 @@ class Transaction(Protocol):
     def delete_count(self, whom: str, kind: CountKind, count_id: str) -> None:
         """Takes back what was counted under this id, if it is."""
 
+    def delete_counts(self, whom: str) -> None:
+        """Takes back all that was counted against somebody."""
+
     def append_audit_note(self, note: AuditNote) -> None:
         """Appends to the audit log. This moves no revision."""
 
-    def get_response(self, key: RequestKey) -> StoredResponse | None:
-        """What was remembered under this key, for at least 24 hours."""
+    def get_response(self, key: RequestKey, now: datetime) -> StoredResponse | None:
+        """What was saved under this key less than 24 hours before `now` (UTC), or None.
+
+        A time after `now` comes from a clock that was put right since. Less than 24 hours ahead it counts as `now` from
+        then on. Further ahead there is no answer.
+        """
+
+    def count_kept_bytes(self, principal: str, now: datetime) -> tuple[int, datetime]:
+        """About how many bytes the answers take that are kept for a principal at `now` (UTC).
+
+        The time is the one at which the oldest of them expire; `now` where there are none. Both go by whole hours.
+        """
 
     def save_response(self, key: RequestKey, answered: StoredResponse, at: datetime) -> None:
-        """Remembers an answer for at least 24 hours from `at` (UTC). The key must be new."""
+        """Saves an answer for 24 hours from `at` (UTC). There must be none that `get_response` finds then."""
 
 
 class Store(Protocol):
@@ -83,6 +99,9 @@ class Store(Protocol):
     def get_freeze_states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
         """As `get_freeze_state`, for many customers at one revision, in the order asked. An id may be there twice."""
 
+    def read_without_waiting(self) -> None:
+        """Reads of the calling thread raise StorageUnavailable from now on where they would wait for a lock."""
+
     def get_revision(self) -> int:
         """The revision of the last change; 0 where nothing ever changed."""
 
@@ -92,17 +111,53 @@ class Store(Protocol):
     def get_partner(self, partner_id: str) -> Partner | None:
         """The partner, or None if it never had a customer and was never updated."""
 
-    def list_customers(self, wanted: CustomerFilter, after: str, limit: int) -> list[Customer]:
-        """At most `limit` customers whose id comes after `after`, ordered by id."""
+    def list_customers(
+        self, wanted: CustomerFilter, after: str, limit: int, still_wanted: Callable[[], bool]
+    ) -> Page[Customer, str]:
+        """At most `limit` customers whose id comes after `after`, ordered by id.
 
-    def list_events(self, wanted: EventFilter, before: int | None, limit: int) -> list[FreezeEvent]:
-        """At most `limit` events with revisions below `before` (None: from the newest), the newest first."""
+        Looks at a bounded number of rows: the page may have fewer items, and even none, and the listing go on.
+        Raises CallerCancelled if it takes long and is not `still_wanted`.
+        """
+
+    def list_events(
+        self, wanted: EventFilter, before: int | None, limit: int, still_wanted: Callable[[], bool]
+    ) -> Page[FreezeEvent, int]:
+        """At most `limit` events with revisions below `before` (None: from the newest), the newest first.
+
+        The page is bounded, and the read is stopped, as in `list_customers`.
+        """
+
+    def submit_transaction(self, work: Callable[[Transaction], _Result]) -> Future[_Result]:
+        """Queues `work`, which is done in one transaction, alone. Returns at once, and never raises.
+
+        The future gets the result of `work` once all of it is on disk (fsync). If `work` raises, nothing has changed
+        and the future gets the exception. It gets OutcomeUnknown if the store fails to make the change durable: the
+        change may show, now or after the next start.
+
+        Callbacks of the future run in the thread that makes all transactions. They must be short, and must not wait
+        for another transaction; they may submit one. A future that is cancelled before `work` begins withdraws it.
+        """
+
+    def withdraw_overdue(self) -> None:
+        """Withdraws the transactions that have waited 5 s for their turn: they are never made.
+
+        Their futures get StorageUnavailable, and their callbacks run in the calling thread. A transaction that has
+        begun is left alone. Does not block, and is to be called several times a second.
+        """
+
+    def ensure_writable(self) -> None:
+        """Raises StorageUnavailable or OutcomeUnknown if no change can be made now, and says why; changes nothing.
+
+        After a transaction that failed, it writes, to find out. It may take as long as a transaction, and is to be
+        called by one thread.
+        """
 
     def run_transaction(self, work: Callable[[Transaction], _Result]) -> _Result:
-        """Does `work` in one transaction, alone, and returns what it returned once all of it is on disk (fsync).
+        """Submits `work` and waits for its result, which it returns or raises.
 
-        If `work` raises, nothing has changed and the exception goes on to the caller. Raises OutcomeUnknown if it fails
-        to make the change durable: the change may show, now or after the next start.
+        After 5 s it withdraws a transaction that has not begun, and raises StorageUnavailable. Not to be called by a
+        callback of `submit_transaction`.
         """
 
     def close(self) -> None:

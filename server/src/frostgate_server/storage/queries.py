@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from typing import Generic, TypeVar
 
 from frostgate_server.domain.enums import FreezeState
+
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key", str, int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,15 @@ class EventFilter:
     after_revision: int | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_Item, _Key]):
+    """Part of a listing. `last_key` is the key after which the listing goes on: of the last row that was looked at,
+    which need not be an item. It is None at the end of the listing."""
+
+    items: list[_Item]
+    last_key: _Key | None
 
 
 class CountKind(IntEnum):

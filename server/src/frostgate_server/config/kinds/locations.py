@@ -1,10 +1,11 @@
 """Files and addresses."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from frostgate_server.config.addresses import is_unix
+from frostgate_server.config.addresses import MOST_SOCKET_PATH, is_unix
 from frostgate_server.domain.partner import is_address
 
 from .kind import Kind
@@ -56,11 +57,24 @@ class Address(Kind[str]):
         return f"must be HOST:PORT with a port from {self.least_port} to {_MOST_PORT}{''.join(others)}"
 
     def read(self, text: str) -> str:
-        if text in {"", self.word} or (self.unix and is_unix(text) and text != "unix:"):
+        if text in {"", self.word}:
             return text
+        if self.unix and is_unix(text):
+            return self._read_socket(text)
         match = _HOST_AND_PORT.fullmatch(text)
         if match is None or not self.least_port <= int(match["port"]) <= _MOST_PORT:
             raise ValueError(self.rule)
+        return text
+
+    def _read_socket(self, text: str) -> str:
+        path = text.removeprefix("unix:")
+        if not path:
+            raise ValueError(self.rule)
+        if len(os.fsencode(path)) > MOST_SOCKET_PATH:
+            raise ValueError(f"must have at most {MOST_SOCKET_PATH} bytes after unix:")
+        if "%" in path or "\0" in path:
+            # gRPC decodes the path as that of a URL, so it would listen elsewhere.
+            raise ValueError("must have no % and no NUL after unix:")
         return text
 
 

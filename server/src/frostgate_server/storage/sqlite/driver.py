@@ -3,16 +3,36 @@
 Two SQLite libraries in a process undo each other's file locks, and acknowledged commits are lost. sqlite-utils takes
 pysqlite3 where it is installed, as here, but its hook specifications import the standard library's module by name:
 that name is given ours before it can.
+
+sqlite-utils also loads numpy and pandas where they are installed, to store their types. The server stores none, and
+starts sooner without them: while sqlite-utils is imported, they are hidden.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pysqlite3 as sqlite3
 
 sys.modules.setdefault("sqlite3", sqlite3)
 
-from sqlite_utils import Database, Migrations  # noqa: E402 - after the name is given
-from sqlite_utils import utils as sqlite_utils_parts  # noqa: E402
+
+@contextmanager
+def _hidden(*names: str) -> Iterator[None]:
+    """Modules that are not loaded yet cannot be imported in the block."""
+    absent = [name for name in names if name not in sys.modules]
+    # The type of sys.modules has no None, by which the import of a module fails.
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+with _hidden("numpy", "pandas"):
+    from sqlite_utils import Database, Migrations
+    from sqlite_utils import utils as sqlite_utils_parts
 
 from frostgate_server.domain.errors import StartupError  # noqa: E402
 

@@ -7,33 +7,35 @@ beside it must agree with it before anything is served.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from frostgate_server.domain.errors import StartupError
-from frostgate_server.domain.hash_chain import hash_audit_entry, hash_event
+from frostgate_server.domain.errors import StartupError, StorageUnavailable
 from frostgate_server.storage.backend import PreparedDatabase
-from frostgate_server.storage.durable_names import make_name_durable
+from frostgate_server.storage.durable_names import make_directory, make_name_durable
 from frostgate_server.storage.head import Head
 
-from .connections import Connections, FileIdentity, connect, identity
+from .connections import Connections, connect, connect_to_read
 from .driver import ensure_sound, sqlite3
-from .head_file import HeadFile, HeadFileDamaged
-from .lock_file import DatabaseLock
-from .migrations import APPLICATION_ID, migrate
-from .paths import head_path
-from .row_mapping import ENTRY_COLUMNS, EVENT_COLUMNS, read_entry_row, read_event_row
+from .files.disk_room import NO_ROOM, make_room_to_read, take_back_reserve
+from .files.head_file import HeadFile, HeadFileDamaged
+from .files.identities import FileIdentities, FilesChanged, ServedFiles, identities
+from .files.lock_file import DatabaseLock
+from .files.paths import check_path, head_path
+from .integrity.history import problems_of_head, problems_of_tail
+from .integrity.report_file import Suspects
+from .integrity.whole_file import RESTORE, ensure_whole
+from .schema.migrations import APPLICATION_ID, migrate
 from .store import SqliteStore
 from .transaction import read_head
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedSqliteDatabase(PreparedDatabase):
-    """An SQLite file that was found sound, and the identities of it and of its head file."""
+    """An SQLite file that was found sound, and the identities of it and of the files beside it that must not change."""
 
     path: Path
-    file: FileIdentity
-    head_file: FileIdentity
+    files: FileIdentities
 
 
 def ensure_exists(path: Path) -> None:
@@ -50,7 +52,7 @@ def lock_database(path: Path, *, create: bool) -> DatabaseLock:
     path = path.resolve()
     if not path.exists() and not head_path(path).exists():
         _ensure_asked_for(path, create)
-        _make_directory(path.parent)
+        make_directory(path.parent)
     if path.exists():
         _ensure_ours_alone(path)
     try:
@@ -72,15 +74,31 @@ def prepare_store(path: Path, *, create: bool) -> PreparedSqliteDatabase:
     """
     ensure_sound()
     path = path.resolve()
+    make_room_to_read(path)
     with closing(_open_head_file(head_path(path))) as head_file, _explained(path):
         with head_file.locked():
             if not path.exists():
                 _ensure_never_was(path, head_file.head)
                 _ensure_asked_for(path, create)
                 _create(path)
+            _examine(path, head_file.head)
             head = _verified(path, head_file)
         make_name_durable(head_path(path))
-        return PreparedSqliteDatabase(head.revision, path, identity(path), identity(head_path(path)))
+        return PreparedSqliteDatabase(head.revision, path, identities(path, ("", "-head")))
+
+
+@contextmanager
+def hold_files(prepared: PreparedSqliteDatabase) -> Iterator[PreparedSqliteDatabase]:
+    """See backend.Backend.hold. SQLite deletes -wal and -shm with its last connection: one is kept here."""
+    with _explained(prepared.path):
+        files = ServedFiles(prepared.path, prepared.files)
+        connections = Connections(files)
+        connections.open()
+    take_back_reserve(prepared.path)
+    try:
+        yield replace(prepared, files=files.known)
+    finally:
+        connections.close()
 
 
 def join_store(
@@ -91,11 +109,13 @@ def join_store(
     Changes are committed group by group, each within an `around_group()`.
     """
     ensure_sound()
-    with ExitStack() as undo, _explained(prepared.path):
-        head_file = undo.enter_context(closing(HeadFile(head_path(prepared.path), create=False)))
-        if identity(head_path(prepared.path)) != prepared.head_file:
-            raise OSError("its -head file was replaced while it was served")
-        store = SqliteStore(Connections(prepared.path, prepared.file), head_file, around_group)
+    path, files = prepared.path, ServedFiles(prepared.path, prepared.files)
+    with ExitStack() as undo, _explained(path):
+        files.ensure_same()
+        head_file = undo.enter_context(closing(HeadFile(head_path(path), create=False)))
+        connections = Connections(files)
+        undo.callback(connections.close)
+        store = SqliteStore(connections, head_file, Suspects(check_path(path)), around_group)
         undo.pop_all()
         return store
 
@@ -105,15 +125,25 @@ def _explained(path: Path) -> Iterator[None]:
     """Raises StartupError, which says what to do next, for errors of SQLite and of the system."""
     try:
         yield
+    except StorageUnavailable as error:
+        raise StartupError(f"database {path} cannot be used: {error.detail}; {RESTORE}") from error
+    except FilesChanged as error:
+        raise StartupError(f"database {path} cannot be joined: {error}; stop the server, and start it again") from error
     except (sqlite3.OperationalError, OSError) as error:
-        raise StartupError(f"database {path} cannot be used now: {error}; {_MEND}") from error
+        mend = "make room on its disk" if _is_for_room(error) else _MEND
+        raise StartupError(f"database {path} cannot be used now: {error}; {mend}") from error
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise StartupError(f"database {path} cannot be used: {error}; {_RESTORE}") from error
+        raise StartupError(f"database {path} cannot be used: {error}; {RESTORE}") from error
 
-
-_RESTORE = "restore it from a backup, then run frostgate-server recover --database FILE"
 
 _MEND = "correct its permissions, or see which other process holds it"
+
+_NO_ROOM_OF_SQLITE = {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
+
+
+def _is_for_room(error: Exception) -> bool:
+    """Whether a full disk is to blame."""
+    return getattr(error, "errno", None) in NO_ROOM or getattr(error, "sqlite_errorname", "") in _NO_ROOM_OF_SQLITE
 
 
 def _ensure_asked_for(path: Path, create: bool) -> None:
@@ -125,7 +155,7 @@ def _ensure_never_was(path: Path, remembered: Head | None) -> None:
     if remembered is not None:
         raise StartupError(
             f"database {path} is missing, but {head_path(path).name} beside it knows revision {remembered.revision}: "
-            f"{_RESTORE}"
+            f"{RESTORE}"
         )
 
 
@@ -139,25 +169,13 @@ def _ensure_ours_alone(path: Path) -> None:
         raise StartupError(f"database {path} must be readable and writable for this user: {_MEND}")
 
 
-def _make_directory(directory: Path) -> None:
-    """Makes a directory and those above it, each durable under its name: a lost one would be made anew, and empty."""
-    if directory.is_dir():
-        return
-    _make_directory(directory.parent)
-    try:
-        directory.mkdir(exist_ok=True)
-        make_name_durable(directory)
-    except OSError as error:
-        raise StartupError(f"directory {directory} cannot be made: {error.strerror}") from error
-
-
 def _open_head_file(path: Path) -> HeadFile:
     try:
         return HeadFile(path)
     except HeadFileDamaged as error:
         raise StartupError(f"head file {path} cannot be used: {error}; run frostgate-server recover") from error
     except OSError as error:
-        raise StartupError(f"head file {path} cannot be opened: {error.strerror}; {_MEND}") from error
+        raise StartupError(f"head file {path} cannot be opened: {error.strerror or error}; {_MEND}") from error
 
 
 def _create(path: Path) -> None:
@@ -172,13 +190,20 @@ def _create(path: Path) -> None:
     make_name_durable(path)
 
 
+def _examine(path: Path, remembered: Head | None) -> None:
+    """Looks at what can be read, before anything is written: a refused database and its -wal file stay as they are."""
+    ensure_whole(path)
+    with closing(connect_to_read(path)) as connection:
+        ensure_frostgate_database(path, connection)
+        _refuse(path, problems_of_head(read_head(connection), remembered))
+
+
 def _verified(path: Path, head_file: HeadFile) -> Head:
     """Where the history stands in a database that is sound."""
     with closing(connect(path)) as connection:
         ensure_frostgate_database(path, connection)
         connection.execute("PRAGMA journal_mode = WAL")
         migrate(connection)
-        _verify_size(path, connection)
         head = read_head(connection)
         _verify_history(path, connection, head, head_file.head)
     head_file.advance(head)
@@ -189,52 +214,17 @@ def ensure_frostgate_database(path: Path, connection: sqlite3.Connection) -> Non
     """Raises StartupError if the file is an SQLite database, but none of frostgate's. An empty file is one, too."""
     ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
     if application_id != APPLICATION_ID:
-        raise StartupError(f"{path} is not a frostgate database, or cut to nothing: correct --database, or {_RESTORE}")
-
-
-def _verify_size(path: Path, connection: sqlite3.Connection) -> None:
-    """Once the write-ahead log is folded in, the file has all its pages, or was cut short."""
-    ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
-    ((page_size,),) = connection.execute("PRAGMA page_size").fetchall()
-    if not busy and path.stat().st_size < pages * page_size:
-        raise StartupError(f"database {path} was cut short: {_RESTORE}")
+        raise StartupError(f"{path} is not a frostgate database, or cut to nothing: correct --database, or {RESTORE}")
 
 
 def _verify_history(path: Path, connection: sqlite3.Connection, head: Head, remembered: Head | None) -> None:
     """The history contains what the head file remembers, and from there on its chain holds up to the head."""
-    if remembered is None:
-        if head.place > (0, 0):
-            raise StartupError(
-                f"database {path} is at revision {head.revision}, but its -head file is gone: {_RESTORE}"
-            )
-        return
-    if remembered.database_id != head.database_id:
-        raise StartupError(f"database {path} was replaced: its -head file belongs to another one; {_RESTORE}")
-    _ensure_no_tail_is_lost(path, head, remembered)
-    sql = f"SELECT hash, {EVENT_COLUMNS} FROM events WHERE revision > ? ORDER BY revision"
-    hash_ = remembered.hash
-    for claimed, *row in connection.execute(sql, (remembered.revision,)).fetchall():
-        hash_ = hash_event(hash_, read_event_row(tuple(row)))
-        if hash_ != claimed:
-            raise StartupError(f"database {path}: event {row[0]} does not follow the one before; {_RESTORE}")
-    sql = f"SELECT hash, {ENTRY_COLUMNS} FROM audit_entries WHERE sequence > ? ORDER BY sequence"
-    audit_hash = remembered.audit_hash
-    for claimed, *row in connection.execute(sql, (remembered.audit_sequence,)).fetchall():
-        audit_hash = hash_audit_entry(audit_hash, read_entry_row(tuple(row)))
-        if audit_hash != claimed:
-            raise StartupError(f"database {path}: audit entry {row[0]} does not follow the one before; {_RESTORE}")
-    if (hash_, audit_hash) != (head.hash, head.audit_hash):
-        raise StartupError(f"database {path} holds another history than its -head file remembers: {_RESTORE}")
+    _refuse(path, problems_of_head(head, remembered))
+    if remembered is not None:
+        _refuse(path, problems_of_tail(connection, head, remembered))
 
 
-def _ensure_no_tail_is_lost(path: Path, head: Head, remembered: Head) -> None:
-    for name, stands, was in (
-        ("revision", head.revision, remembered.revision),
-        ("audit entry", head.audit_sequence, remembered.audit_sequence),
-    ):
-        if stands < was:
-            raise StartupError(
-                f"database {path} lost its tail: it ends at {name} {stands}, but {name} {was} was acknowledged; "
-                f"{_RESTORE}"
-            )
+def _refuse(path: Path, problems: Iterator[str]) -> None:
+    """Raises StartupError with the first problem of a database, if there is one."""
+    for problem in problems:
+        raise StartupError(f"database {path} {problem}; {RESTORE}")

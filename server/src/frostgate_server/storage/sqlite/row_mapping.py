@@ -9,6 +9,7 @@ from frostgate_server.domain.audit_entry import AuditEntry, AuditNote
 from frostgate_server.domain.customer import EVENT_FIELDS, Customer, FreezeEvent
 from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, FreezeState
 from frostgate_server.domain.errors import StorageUnavailable
+from frostgate_server.domain.hash_chain import hash_content
 from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import SentCode
 
@@ -41,6 +42,15 @@ def verify_state(customer_id: str, freeze_state: int, revision: int, claimed: in
 
 
 _STATES = {int(state): state for state in FreezeState}
+
+
+def ensure_unknown(customer_id: str, last_action: int | None) -> None:
+    """Raises StorageUnavailable if a customer without a row has one by the action of its last event (None: no event).
+
+    Damage can hide a row from SQLite without an error.
+    """
+    if last_action is not None and last_action != FreezeEventAction.DISASSOCIATED:
+        raise StorageUnavailable(f"the row of customer {customer_id} is missing, although its events do not end it")
 
 
 def to_microseconds(time: datetime) -> int:
@@ -96,6 +106,21 @@ def read_customer_row(row: Row) -> Customer:
     )
 
 
+def read_current_customer(customer_id: str, row: Row) -> Customer | None:
+    """A customer, or None, from CUSTOMER_COLUMNS and the revision and action of its last event.
+
+    Raises StorageUnavailable if the row is missing, is not what the last event made, or does not fit its checksum.
+    """
+    *columns, last_revision, last_action = row
+    if columns[1] is None:
+        ensure_unknown(customer_id, last_action)
+        return None
+    customer = read_customer_row(tuple(columns))
+    if customer.revision != last_revision:
+        raise StorageUnavailable(f"the row of customer {customer_id} is not what its last event made")
+    return customer
+
+
 def make_event_row(event: FreezeEvent) -> Row:
     """The values of EVENT_COLUMNS."""
     values = [getattr(event, name) for name in EVENT_FIELDS]
@@ -107,6 +132,18 @@ def read_event_row(row: Row) -> FreezeEvent:
     stored = dict(zip(EVENT_FIELDS, row, strict=True))
     read = {name: convert(stored[name]) for name, convert in _EVENT_CONVERSIONS.items() if stored[name] is not None}
     return FreezeEvent(**{**stored, **read})
+
+
+def hash_event_row(previous_hash: str, row: Row) -> str:
+    """The hash of an event from EVENT_COLUMNS. It equals `hash_event` of the event, and takes a third of the time."""
+    *others, event_time, expires = row
+    return hash_content(
+        previous_hash, *others, _isoformat(event_time), None if expires is None else _isoformat(expires)
+    )
+
+
+def _isoformat(stored: int) -> str:
+    return from_microseconds(stored).isoformat(timespec="microseconds")
 
 
 def read_code_row(row: Row) -> SentCode:

@@ -3,71 +3,76 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from frostgate_server.domain.audit_entry import AuditEntry, AuditNote
 from frostgate_server.domain.customer import Customer, FreezeEvent
+from frostgate_server.domain.errors import StorageUnavailable
 from frostgate_server.domain.hash_chain import hash_audit_entry, hash_event
 from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import WINDOW, SentCode
 from frostgate_server.storage.head import Head
 from frostgate_server.storage.queries import CountKind, RequestKey, StoredResponse
 
+from . import kept_answers
 from .driver import sqlite3
+from .integrity.report_file import Suspects
+from .kept_answers import ANSWERS_KEPT
 from .row_mapping import (
     CODE_COLUMNS,
-    CUSTOMER_COLUMNS,
-    ENTRY_COLUMNS,
-    EVENT_COLUMNS,
-    PARTNER_COLUMNS,
     from_microseconds,
     make_customer_row,
     make_entry_row,
     make_event_row,
     make_partner_row,
     read_code_row,
-    read_customer_row,
+    read_current_customer,
     read_partner_row,
     to_microseconds,
 )
-
-ANSWERS_KEPT = timedelta(hours=24)
-_ANSWERS_DROPPED_FOR_ONE = 16
-"""More than one is dropped for each that is kept, so that a heap of old ones melts."""
-
-_HEAD = "SELECT database_id, revision, hash, audit_sequence, audit_hash FROM head"
-_PUT_HEAD = "UPDATE head SET revision = ?, hash = ?, audit_sequence = ?, audit_hash = ?"
-_CUSTOMER = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE customer_id = ?"
-_PUT_CUSTOMER = (
-    f"INSERT INTO customers ({CUSTOMER_COLUMNS}) VALUES ({', '.join('?' * 10)}) ON CONFLICT DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in CUSTOMER_COLUMNS.split(", ")[1:])
-)
-_PARTNER = f"SELECT {PARTNER_COLUMNS} FROM partners WHERE partner_id = ?"
-_APPEND_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}, hash) VALUES ({', '.join('?' * 13)})"
-_APPEND_ENTRY = f"INSERT INTO audit_entries ({ENTRY_COLUMNS}, hash) VALUES ({', '.join('?' * 11)})"
-_DROP_OLD_ANSWERS = (
-    "DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE answer_time < ? ORDER BY answer_time LIMIT ?)"
+from .statements import (
+    ADD_CUSTOMER,
+    APPEND_ENTRY,
+    APPEND_EVENT,
+    DROP_COUNTS,
+    PUT_HEAD,
+    READ_COUNTS,
+    READ_CUSTOMER,
+    READ_HEAD,
+    READ_PARTNER,
+    REDATE_COUNTS,
+    UPDATE_CUSTOMER,
 )
 
 
 def read_head(connection: sqlite3.Connection) -> Head:
     """Where the history in the database stands. Raises sqlite3.DatabaseError if it does not say."""
-    rows = connection.execute(_HEAD).fetchall()
+    rows = connection.execute(READ_HEAD).fetchall()
     if len(rows) != 1:
         raise sqlite3.DatabaseError(f"table head has {len(rows)} rows, and must have one")
     return Head(*rows[0])
 
 
+def count_frames(connection: sqlite3.Connection) -> int:
+    """The number of frames in the -wal file. Takes a connection without a transaction. Raises sqlite3.Error."""
+    ((_, frames, _),) = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchall()
+    return int(frames)
+
+
 def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer | None:
-    """The customer, or None. Raises StorageUnavailable if its row does not fit its checksum."""
-    rows = connection.execute(_CUSTOMER, (customer_id,)).fetchall()
-    return read_customer_row(rows[0]) if rows else None
+    """The customer, or None. Raises StorageUnavailable if its row is not what its last event made, or is missing."""
+    (row,) = connection.execute(READ_CUSTOMER, (customer_id,)).fetchall()
+    return read_current_customer(customer_id, row)
 
 
 def read_partner(connection: sqlite3.Connection, partner_id: str) -> Partner | None:
-    """The partner, or None."""
-    rows = connection.execute(_PARTNER, (partner_id,)).fetchall()
-    return read_partner_row(rows[0]) if rows else None
+    """The partner, or None. Raises StorageUnavailable if its row is missing or incomplete: it may require codes."""
+    ((*row, had_customers),) = connection.execute(READ_PARTNER, (partner_id,)).fetchall()
+    if row[0] is None and not had_customers:
+        return None
+    if None in row:
+        raise StorageUnavailable(f"the row of partner {partner_id} is missing or incomplete")
+    return read_partner_row(tuple(row))
 
 
 class SqliteTransaction:
@@ -77,47 +82,60 @@ class SqliteTransaction:
     tells whether what was changed before can still be committed.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Takes a connection on which a transaction has begun."""
+    def __init__(self, connection: sqlite3.Connection, suspects: Suspects) -> None:
+        """Takes a connection on which a transaction has begun. Customers that are `suspects` are not read."""
         self._connection = connection
+        self._suspects = suspects
         self._committed = self.head = read_head(connection)
         self.intact = True
-        self._remembered: list[datetime] = []
+        self._saved: list[datetime] = []
+        self._corrections: list[tuple[str, tuple[object, ...]]] = []
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """One change. What is raised within it undoes this change alone, unless SQLite cannot, or has undone all."""
-        before, remembered = self.head, len(self._remembered)
+        """One change. What is raised within it undoes this change alone, unless SQLite cannot, or has undone all.
+
+        A transaction that read a damaged page cannot be committed: SQLite refuses it.
+        """
+        before, saved = self.head, len(self._saved)
         self.intact = False
         self._connection.execute("SAVEPOINT change")
         try:
             yield
-        except BaseException:
-            if self._connection.in_transaction:
+        except BaseException as error:
+            is_damaged = getattr(error, "sqlite_errorname", "").startswith("SQLITE_CORRUPT")
+            if self._connection.in_transaction and not is_damaged:
                 self._connection.execute("ROLLBACK TO change")
                 self._connection.execute("RELEASE change")
                 self.head = before
-                del self._remembered[remembered:]
+                del self._saved[saved:]
                 self.intact = True
             raise
         self._connection.execute("RELEASE change")
         self.intact = True
 
-    def finish(self) -> None:
-        """Writes down where the history stands, and drops answers that were kept long enough."""
-        if self.head != self._committed:
+    def finish(self, *, rewrite: bool = False) -> None:
+        """Writes down where the history stands, drops answers that were kept long enough, and corrects times.
+
+        With `rewrite` it writes in any case, so that the commit shows whether the disk takes changes.
+        Times are corrected here because a change that finds one in the future may be undone.
+        """
+        if rewrite or self.head != self._committed:
             head = self.head
             values = (head.revision, head.hash, head.audit_sequence, head.audit_hash)
-            self._connection.execute(_PUT_HEAD, values)
-        if self._remembered:
-            forgotten = to_microseconds(max(self._remembered) - ANSWERS_KEPT)
-            most = _ANSWERS_DROPPED_FOR_ONE * len(self._remembered)
-            self._connection.execute(_DROP_OLD_ANSWERS, (forgotten, most))
+            self._connection.execute(PUT_HEAD, values)
+        if self._saved:
+            now, most = max(self._saved), kept_answers.DROPPED_FOR_ONE * len(self._saved)
+            self._connection.execute(kept_answers.DROP_OLD, (to_microseconds(now - ANSWERS_KEPT), most))
+            self._connection.execute(kept_answers.DROP_FUTURE, (to_microseconds(now + ANSWERS_KEPT), most))
+        for correction in self._corrections:
+            self._connection.execute(*correction)
 
     def get_revision(self) -> int:
         return self.head.revision
 
     def get_customer(self, customer_id: str) -> Customer | None:
+        self._suspects.ensure_none((customer_id,))
         return read_customer(self._connection, customer_id)
 
     def append_event(self, event: FreezeEvent, customer: Customer | None) -> None:
@@ -125,13 +143,22 @@ class SqliteTransaction:
             raise ValueError(f"revision {event.revision} does not follow {self.head.revision}")
         execute = self._connection.execute
         self.head = replace(self.head, revision=event.revision, hash=hash_event(self.head.hash, event))
-        execute(_APPEND_EVENT, (*make_event_row(event), self.head.hash))
+        execute(APPEND_EVENT, (*make_event_row(event), self.head.hash))
         if customer is None:
             execute("DELETE FROM customers WHERE customer_id = ?", (event.customer_id,))
-        else:
-            if event.state_before is None:
-                execute("INSERT OR IGNORE INTO partners (partner_id) VALUES (?)", (customer.partner_id,))
-            execute(_PUT_CUSTOMER, make_customer_row(customer))
+        elif event.state_before is None:
+            self._ensure_partner(event)
+            execute(ADD_CUSTOMER, make_customer_row(customer))
+        elif execute(UPDATE_CUSTOMER, make_customer_row(customer)).rowcount != 1:
+            raise ValueError(f"there is no customer {customer.customer_id} to change")
+
+    def _ensure_partner(self, event: FreezeEvent) -> None:
+        """Adds the partner of a first customer. Raises StorageUnavailable if it had one before and has no row."""
+        execute = self._connection.execute
+        added = execute("INSERT OR IGNORE INTO partners (partner_id) VALUES (?)", (event.partner_id,)).rowcount
+        earlier = "SELECT 1 FROM events WHERE partner_id = ? AND revision < ? LIMIT 1"
+        if added and execute(earlier, (event.partner_id, event.revision)).fetchall():
+            raise StorageUnavailable(f"the row of partner {event.partner_id} is missing")
 
     def get_partner(self, partner_id: str) -> Partner | None:
         return read_partner(self._connection, partner_id)
@@ -151,18 +178,17 @@ class SqliteTransaction:
     def delete_code(self, partner_id: str) -> None:
         self._connection.execute("DELETE FROM verification_codes WHERE partner_id = ?", (partner_id,))
 
-    def list_counts(self, whom: str, kind: CountKind, since: datetime) -> list[datetime]:
-        sql = (
-            "SELECT count_time FROM verification_counts "
-            "WHERE whom = ? AND kind = ? AND count_time > ? ORDER BY count_time"
-        )
-        rows = self._connection.execute(sql, (whom, kind, to_microseconds(since))).fetchall()
-        return [from_microseconds(time) for (time,) in rows]
+    def list_counts(self, whom: str, kind: CountKind, now: datetime) -> list[datetime]:
+        rows = self._connection.execute(READ_COUNTS, (whom, kind, to_microseconds(now - WINDOW))).fetchall()
+        times = [from_microseconds(time) for (time,) in rows]
+        if times and times[-1] > now:
+            self._corrections.append((DROP_COUNTS, self._outside_window(whom, kind, now)))
+            self._corrections.append((REDATE_COUNTS, (whom, kind, to_microseconds(now))))
+        return [min(time, now) for time in times if time <= now + WINDOW]
 
     def add_count(self, whom: str, kind: CountKind, count_id: str, at: datetime) -> None:
         execute = self._connection.execute
-        over = "DELETE FROM verification_counts WHERE whom = ? AND kind = ? AND count_time <= ?"
-        execute(over, (whom, kind, to_microseconds(at - WINDOW)))
+        execute(DROP_COUNTS, self._outside_window(whom, kind, at))
         execute("INSERT INTO verification_counts VALUES (?, ?, ?, ?)", (whom, kind, count_id, to_microseconds(at)))
 
     def delete_count(self, whom: str, kind: CountKind, count_id: str) -> None:
@@ -171,22 +197,44 @@ class SqliteTransaction:
             (whom, kind, count_id),
         )
 
+    def delete_counts(self, whom: str) -> None:
+        self._connection.execute("DELETE FROM verification_counts WHERE whom = ?", (whom,))
+
     def append_audit_note(self, note: AuditNote) -> None:
         entry = AuditEntry(self.head.audit_sequence + 1, note)
         hash_ = hash_audit_entry(self.head.audit_hash, entry)
-        self._connection.execute(_APPEND_ENTRY, (*make_entry_row(entry), hash_))
+        self._connection.execute(APPEND_ENTRY, (*make_entry_row(entry), hash_))
         self.head = replace(self.head, audit_sequence=entry.sequence, audit_hash=hash_)
 
-    def get_response(self, key: RequestKey) -> StoredResponse | None:
-        rows = self._connection.execute(
-            "SELECT fingerprint, answer FROM answers WHERE principal = ? AND method = ? AND request_id = ?",
-            (key.principal, key.method, key.request_id),
-        ).fetchall()
-        return StoredResponse(*rows[0]) if rows else None
+    def get_response(self, key: RequestKey, now: datetime) -> StoredResponse | None:
+        name, moment = (key.principal, key.method, key.request_id), to_microseconds(now)
+        values = (*name, to_microseconds(now - ANSWERS_KEPT))
+        rows = self._connection.execute(kept_answers.ANSWER, values).fetchall()
+        if not rows:
+            return None
+        ((fingerprint, answer, time),) = rows
+        if time > to_microseconds(now + ANSWERS_KEPT):
+            self._corrections.append((kept_answers.DROP_ANSWER, (*name, moment)))
+            return None
+        if time > moment:
+            self._corrections.append((kept_answers.REDATE_ANSWER, (moment, *name)))
+        return StoredResponse(fingerprint, answer)
+
+    def count_kept_bytes(self, principal: str, now: datetime) -> tuple[int, datetime]:
+        values = (principal, *kept_answers.hours_that_count(now))
+        ((kept, oldest),) = self._connection.execute(kept_answers.KEPT, values).fetchall()
+        return kept, now if oldest is None else kept_answers.end_of_hour(oldest)
 
     def save_response(self, key: RequestKey, answered: StoredResponse, at: datetime) -> None:
-        self._connection.execute(
-            "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-            (key.principal, key.method, key.request_id, answered.fingerprint, answered.answer, to_microseconds(at)),
-        )
-        self._remembered.append(at)
+        execute = self._connection.execute
+        name = (key.principal, key.method, key.request_id)
+        execute(kept_answers.SAVE_ANSWER, (*name, answered.fingerprint, answered.answer, to_microseconds(at)))
+        hour, size = kept_answers.hour_of(at), kept_answers.size_of(key, answered)
+        if execute(kept_answers.ADD_TO_HOUR, (key.principal, hour, size)).rowcount == 0:
+            execute(kept_answers.END_HOURS, (key.principal, *kept_answers.hours_that_count(at)))
+            execute(kept_answers.BEGIN_HOUR, (key.principal, hour, size))
+        self._saved.append(at)
+
+    def _outside_window(self, whom: str, kind: CountKind, now: datetime) -> tuple[object, ...]:
+        """The values of DROP_COUNTS."""
+        return whom, kind, to_microseconds(now - WINDOW), to_microseconds(now + WINDOW)

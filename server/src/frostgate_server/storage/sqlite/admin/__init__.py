@@ -1,2 +1,2 @@
-"""Offline commands on an SQLite database: verify, back up, recover, read the audit log; no client's call runs this
-code."""
+"""Offline commands on an SQLite database: verify, back up, migrate, restore, recover, statistics, the audit log; no
+client's call runs this code."""

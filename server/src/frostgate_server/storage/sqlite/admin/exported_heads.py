@@ -5,15 +5,15 @@ from pathlib import Path
 
 from frostgate_server.storage.backend import DatabaseInconsistent
 from frostgate_server.storage.head import Head
-from frostgate_server.storage.sqlite.connections import identity
-from frostgate_server.storage.sqlite.head_file import HeadFile, HeadFileDamaged
+from frostgate_server.storage.sqlite.files.head_file import HeadFile, HeadFileDamaged
+from frostgate_server.storage.sqlite.files.identities import identity
+from frostgate_server.storage.sqlite.files.paths import head_path
 from frostgate_server.storage.sqlite.opening import PreparedSqliteDatabase
-from frostgate_server.storage.sqlite.paths import head_path
 
 
 def current_head(prepared: PreparedSqliteDatabase) -> Head:
     """The head that the served database's head file remembers. Raises StartupError, OSError if it is another file."""
-    if identity(head_path(prepared.path)) != prepared.head_file:
+    if identity(head_path(prepared.path)) != prepared.files["-head"]:
         raise OSError(f"{head_path(prepared.path)} was replaced while it was served")
     for head in read_head_file(prepared.path):
         return head
@@ -23,7 +23,7 @@ def current_head(prepared: PreparedSqliteDatabase) -> Head:
 def read_head_file(path: Path) -> list[Head]:
     """What the head file remembers, before the database is looked at, which may go on meanwhile."""
     try:
-        with closing(HeadFile(head_path(path), create=False)) as file:
+        with closing(HeadFile(head_path(path), create=False, read_only=True)) as file:
             return [file.head] if file.head else []
     except FileNotFoundError:
         return []

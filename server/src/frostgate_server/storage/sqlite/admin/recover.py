@@ -1,24 +1,22 @@
-"""Taking up a database whose head file disagrees with it: one restored from a backup, or one that lost its tail.
+"""Taking up a database whose head file disagrees with it: one restored by hand, or one that lost its tail.
 
 What it holds must be whole in itself. Its revisions go on far beyond any that may have been given out before, so that
 none is ever used twice.
 """
 
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.storage.backend import DatabaseInconsistent, RecoverResult
-from frostgate_server.storage.durable_names import make_name_durable
-from frostgate_server.storage.head import Head
 from frostgate_server.storage.sqlite.connections import connect
 from frostgate_server.storage.sqlite.driver import ensure_sound, sqlite3
-from frostgate_server.storage.sqlite.head_file import REVISION_JUMP, HeadFile, HeadFileDamaged
-from frostgate_server.storage.sqlite.migrations import migrate
+from frostgate_server.storage.sqlite.files.paths import check_path
+from frostgate_server.storage.sqlite.integrity.whole_file import ensure_whole
 from frostgate_server.storage.sqlite.opening import ensure_frostgate_database, lock_database
-from frostgate_server.storage.sqlite.paths import head_path
+from frostgate_server.storage.sqlite.schema.migrations import migrate
 
+from .jumps import jump_ahead
 from .verify import verify_content
 
 
@@ -34,6 +32,7 @@ def recover(path: Path) -> RecoverResult:
         raise StartupError(f"database {path} does not exist: restore it from a backup first")
     lock = lock_database(path, create=False)
     try:
+        ensure_whole(path)
         with closing(connect(path)) as connection:
             return _recover(path, connection)
     except sqlite3.OperationalError as error:
@@ -51,30 +50,7 @@ def _recover(path: Path, connection: sqlite3.Connection) -> RecoverResult:
     connection.execute("PRAGMA journal_mode = WAL")
     migrate(connection)
     verified = verify_content(connection)
-    head = verified.head
-    revision, sequence = _remembered_place(path)
-    floor = max(head.revision, revision) + REVISION_JUMP
-    audit_floor = max(head.audit_sequence, sequence) + REVISION_JUMP
-    connection.execute("UPDATE head SET revision = ?, audit_sequence = ?", (floor, audit_floor))
-    # What was used since must not be good again.
-    connection.execute("DELETE FROM verification_codes")
-    _write_head_anew(path, replace(head, revision=floor, audit_sequence=audit_floor))
-    return RecoverResult(verified.customers, verified.events, head.revision, floor)
-
-
-def _remembered_place(path: Path) -> tuple[int, int]:
-    if not head_path(path).exists():
-        return 0, 0
-    try:
-        with closing(HeadFile(head_path(path))) as head_file:
-            return head_file.head.place if head_file.head else (0, 0)
-    except HeadFileDamaged:
-        return 0, 0
-
-
-def _write_head_anew(path: Path, head: Head) -> None:
-    if head_path(path).exists():
-        head_path(path).replace(path.with_name(path.name + "-head-before-recovery"))
-    with closing(HeadFile(head_path(path))) as head_file:
-        head_file.advance(head)
-    make_name_durable(head_path(path))
+    # All fits.
+    check_path(path).unlink(missing_ok=True)
+    floor = jump_ahead(path, connection, verified.head, "recover")
+    return RecoverResult(verified.customers, verified.events, verified.head.revision, floor)

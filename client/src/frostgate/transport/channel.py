@@ -1,0 +1,145 @@
+"""A connection of the synchronous client."""
+
+import logging
+import time
+from threading import Condition, Lock
+from typing import Any
+
+import grpc
+
+from frostgate.error_parsing import error_of_call
+from frostgate.requests.call import Call, serialized
+
+from .closing import client_closed, closed_meanwhile
+from .settings import PROBE, ChannelSettings, not_connected, time_to_ask
+
+_READY, _IDLE = grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.IDLE
+
+_log = logging.getLogger("frostgate")
+
+_LOOK = 0.2
+"""Seconds after which a call that waits for a connection asks for one again, if gRPC has none."""
+
+
+class Channel:
+    """Makes calls, from any thread. gRPC's channel is made with the first one.
+
+    A call is sent only when the connection is ready, so that it is known what was not sent.
+    """
+
+    def __init__(self, settings: ChannelSettings) -> None:
+        self._settings = settings
+        self._channel: grpc.Channel | None = None
+        self._lock = Lock()
+        self._closed = False
+        self._connectivity = _Connectivity()
+
+    def answer(self, call: Call[Any], timeout: float) -> Any:
+        """The response message of a call. `timeout` is in seconds. Raises FrostgateError."""
+        end = time.monotonic() + timeout
+        channel = self._channel or self._open()
+        if self._connectivity.state is not _READY:
+            self._connect(channel, end, end - time_to_ask(timeout))
+        try:
+            method = channel.unary_unary(call.path, serialized, call.response_class.FromString)
+            left = max(end - time.monotonic(), 0.001)
+            return method(call.request, timeout=left, metadata=self._settings.call_metadata())
+        except grpc.RpcError as failure:
+            if self._closed and failure.code() is grpc.StatusCode.CANCELLED:
+                raise closed_meanwhile(call.request_id) from failure
+            raise error_of_call(failure, call.request_id) from failure
+        except ValueError:
+            # gRPC's error for a channel that is closed, perhaps by another thread in this moment.
+            if not self._closed:
+                raise
+            raise client_closed() from None
+
+    def stop(self) -> None:
+        """Refuses calls from now on."""
+        with self._lock:
+            self._closed = True
+        if self._channel is not None:
+            self._channel.unsubscribe(self._connectivity.note)
+        self._connectivity.note(grpc.ChannelConnectivity.SHUTDOWN)
+
+    def close(self) -> None:
+        """Ends the calls under way and the connection. gRPC takes up to 0.2 s to stop telling its state."""
+        self.stop()
+        if self._channel is not None:
+            self._channel.close()
+
+    def _open(self) -> grpc.Channel:
+        """gRPC's channel. Raises ClientClosed."""
+        with self._lock:
+            if self._closed:
+                raise client_closed()
+            if self._channel is None:
+                self._channel = new_channel(self._settings)
+                self._channel.subscribe(self._connectivity.note, try_to_connect=True)
+            return self._channel
+
+    def _connect(self, channel: grpc.Channel, end: float, connected_by: float) -> None:
+        """Waits until the connection is ready. Raises Unavailable if it is not in time, and ClientClosed."""
+        _log.debug("waiting for a connection to %s", self._settings.target)
+        while not self._closed:
+            if self._connectivity.state is _IDLE:
+                # gRPC's thread that tells the state connects when it looks next.
+                channel.subscribe(_ignore, try_to_connect=True)
+                channel.unsubscribe(_ignore)
+            left = connected_by - time.monotonic()
+            if self._connectivity.wait_ready(min(_LOOK, left)):
+                return
+            if left <= 0:
+                raise not_connected(self._settings.target, _reason(channel, end))
+        raise client_closed()
+
+
+class _Connectivity:
+    """The state of a connection, which gRPC tells in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.state: grpc.ChannelConnectivity | None = None
+        self._changed = Condition()
+
+    def note(self, state: grpc.ChannelConnectivity) -> None:
+        """Takes the new state. The last one is SHUTDOWN."""
+        with self._changed:
+            if self.state is not grpc.ChannelConnectivity.SHUTDOWN:
+                self.state = state
+            self._changed.notify_all()
+
+    def wait_ready(self, seconds: float) -> bool:
+        """Waits until the connection is ready, or will not be any more. Says whether it is ready."""
+        with self._changed:
+            self._changed.wait_for(self._is_ready_or_over, seconds)
+            return self.state is _READY
+
+    def _is_ready_or_over(self) -> bool:
+        return self.state in {_READY, grpc.ChannelConnectivity.SHUTDOWN}
+
+
+def new_channel(settings: ChannelSettings) -> grpc.Channel:
+    """gRPC's channel, which connects with its first call."""
+    channel = (
+        grpc.insecure_channel(settings.target, settings.options)
+        if settings.credentials is None
+        else grpc.secure_channel(settings.target, settings.credentials, settings.options)
+    )
+    return grpc.intercept_channel(channel, *settings.interceptors) if settings.interceptors else channel
+
+
+def _reason(channel: grpc.Channel, end: float) -> str:
+    """gRPC's words for why there is no connection: it tells them to calls only."""
+    probe: Any = channel.unary_unary(PROBE)
+    try:
+        probe(b"", timeout=max(end - time.monotonic(), 0.001))
+    except grpc.RpcError as failure:
+        return failure.details() or ""
+    except ValueError:
+        # The channel was closed in this moment.
+        return ""
+    return ""
+
+
+def _ignore(_: grpc.ChannelConnectivity) -> None:
+    """Takes a state, for a subscription that is only to connect."""

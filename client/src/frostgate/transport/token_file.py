@@ -1,0 +1,55 @@
+"""A bearer token that stands in a file, and may be replaced there."""
+
+import os
+from pathlib import Path
+
+import grpc
+
+from frostgate.errors import Unauthenticated
+
+_RIGHT = "It must hold one token and nothing else, in printable ASCII without blanks"
+
+_State = tuple[int, int, int] | None
+"""What changes when a file is written or replaced: time of modification in ns, inode, bytes. None: no file."""
+
+
+class TokenFile:
+    """Sends the token that a file holds now. The file is read again when it has changed."""
+
+    def __init__(self, file: str | os.PathLike[str]) -> None:
+        """Reads the token. Raises ValueError if the file holds none."""
+        self._file = Path(file)
+        self._read: tuple[_State, str] = self._token()
+
+    def header(self) -> tuple[str, str]:
+        """The metadata of a call. Raises Unauthenticated if the file holds no token any more."""
+        if self._read[0] is None or self._read[0] != self._state():
+            try:
+                self._read = self._token()
+            except ValueError as problem:
+                raise Unauthenticated(str(problem), code=grpc.StatusCode.UNAUTHENTICATED, sent=False) from problem
+        return "authorization", self._read[1]
+
+    def _state(self) -> _State:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def _token(self) -> tuple[_State, str]:
+        """The state of the file and its token. Raises ValueError."""
+        try:
+            # First the state: a token that is replaced in between is read again at the next call.
+            state = self._state()
+            text = self._file.read_bytes().decode("utf-8-sig").strip()
+        except OSError as problem:
+            raise ValueError(f"token_file: {self._file} cannot be read: {problem.strerror}") from problem
+        except UnicodeDecodeError:
+            raise ValueError(f"token_file: {self._file} is no text. {_RIGHT}") from None
+        if not text:
+            raise ValueError(f"token_file: {self._file} is empty. {_RIGHT}")
+        wrong = next((character for character in text if not "!" <= character <= "~"), None)
+        if wrong is not None:
+            raise ValueError(f"token_file: {self._file} holds the character {wrong!r}. {_RIGHT}")
+        return state, f"Bearer {text}"

@@ -1,0 +1,76 @@
+"""frostgate-server stats: prints what a database holds and how it grows."""
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+
+from frostgate_server.storage.backends import find_backend
+from frostgate_server.storage.stats import DatabaseStats
+
+from .options import Subcommands, add_command, add_settings, read_configuration
+
+
+def add_stats_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
+    """Adds the command."""
+    parser = add_command(commands, "stats", _stats, "print what a database holds and how it grows")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="for a person, or for a program")
+    add_settings(parser, {"database"})
+
+
+def _stats(options: argparse.Namespace) -> None:
+    stats = find_backend(read_configuration(options).settings.database).collect_stats()
+    print(as_json(stats) if options.format == "json" else as_text(stats), end="")
+
+
+def as_json(stats: DatabaseStats) -> str:
+    """All of it as one JSON object, with times in ISO format."""
+    return json.dumps(asdict(stats), indent=2, default=datetime.isoformat) + "\n"
+
+
+def as_text(stats: DatabaseStats) -> str:
+    """Sections for a person, with bytes as numbers."""
+    sections = [
+        [f"database {stats.database_id} at revision {stats.revision}"],
+        _table("file", ["bytes"], ((name, [size]) for name, size in stats.files.items())),
+        _table(
+            "table, with its indexes",
+            ["rows", "bytes, about"],
+            ((name, [table.rows, table.bytes]) for name, table in stats.tables.items()),
+        ),
+        ["Events and audit entries are never deleted."],
+        _table("day (UTC)", ["events"], ((day, [count]) for day, count in stats.events_per_day.items())),
+        [f"events take about {stats.growth_bytes_per_day} bytes more each day"],
+        _table(
+            "kept answers of",
+            ["answers", "bytes"],
+            ((kept.principal, [kept.answers, kept.bytes]) for kept in stats.kept_answers),
+        ),
+        _table(
+            "restore",
+            ["last revision", "went on from"],
+            (
+                (
+                    f"{restore.number}: {restore.command} at {restore.restore_time.isoformat()}",
+                    [restore.last_revision, restore.floor],
+                )
+                for restore in stats.restores
+            ),
+        ),
+        [f"record check: {'none' if stats.record_check is None else json.dumps(stats.record_check)}"],
+    ]
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def _table(first: str, columns: list[str], rows: Iterable[tuple[str, list[int]]]) -> list[str]:
+    """Lines with numbers aligned at the right, or none if there is no row."""
+    lines = [(first, columns), *((name, [str(value) for value in values]) for name, values in rows)]
+    if len(lines) == 1:
+        return []
+    width = max(len(name) for name, _ in lines)
+    widths = [max(len(values[place]) for _, values in lines) for place in range(len(columns))]
+    return [
+        "  ".join([name.ljust(width), *(value.rjust(wide) for value, wide in zip(values, widths, strict=True))])
+        for name, values in lines
+    ]

@@ -1,0 +1,82 @@
+"""Settings: addresses, and the ways in which callers identify themselves."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from .definition import setting
+from .kinds import Address, Choice, Choices, Duration, FilePath, Optional, Switch, Text
+
+TOKEN_ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA"),
+)
+"""Asymmetric ones only: a server that verifies tokens holds no key that signs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSettings:
+    """The first settings, in the order of the documentation."""
+
+    listen: str = setting(
+        "127.0.0.1:50051",
+        Address(unix=True),
+        "The address to listen on: HOST:PORT ([HOST]:PORT for IPv6; port 0 takes a free one) or unix:/path. "
+        "A host that is not loopback needs callers, or --insecure. Empty: listen at --mtls-listen only.",
+    )
+    insecure: bool = setting(
+        False,
+        Switch(),
+        "Serve without callers on addresses that are not loopback too: everyone who reaches the port can freeze every "
+        "customer.",
+    )
+    tls_certificate: Path | None = setting(
+        None,
+        Optional(FilePath()),
+        "The server's certificate and its intermediate certificates: a PEM file. With it and --tls-key, callers "
+        "connect by TLS. A replaced file is used for new connections.",
+    )
+    tls_key: Path | None = setting(
+        None,
+        Optional(FilePath()),
+        "The key of --tls-certificate: a PEM file, not encrypted.",
+    )
+    mtls_listen: str = setting(
+        "",
+        Address(unix=True),
+        "A second address, as --listen, where callers must show a client certificate. Empty: none.",
+    )
+    client_ca: Path | None = setting(
+        None,
+        Optional(FilePath()),
+        "The authorities that client certificates must be issued by: a PEM file. A replaced file is used for new "
+        "connections.",
+    )
+    token_issuer: str = setting(
+        "",
+        Text(),
+        "The iss that bearer tokens must have. Tokens are accepted at --listen, with TLS. Empty: no tokens.",
+    )
+    token_audience: str = setting("", Text(), "The aud that bearer tokens must contain.")
+    token_keys: Path | None = setting(
+        None,
+        Optional(FilePath()),
+        "The public keys of the issuer: a JWKS file. A replaced file is used within seconds.",
+    )
+    token_algorithms: tuple[str, ...] = setting(
+        ("RS256", "ES256", "EdDSA"),
+        Choices(*TOKEN_ALGORITHMS),
+        "The algorithms that tokens may be signed with, separated by commas: RS, PS or ES with 256, 384 or 512, or "
+        "EdDSA.",
+    )
+    token_leeway: timedelta = setting(
+        timedelta(seconds=30),
+        Duration(most=timedelta(seconds=60)),
+        "The accepted difference between the clocks of issuer and server: at most 60s.",
+    )
+    reflection: str = setting(
+        "callers",
+        Choice("anyone", "callers", "off"),
+        "The callers that may use server reflection: anyone, callers (those with a role; everyone if no callers are "
+        "configured) or off.",
+    )

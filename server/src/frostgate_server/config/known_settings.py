@@ -1,0 +1,25 @@
+"""Settings of which some values could not be read: for a check that goes on with all the others."""
+
+from collections.abc import Collection
+from typing import Any
+
+from .settings import Settings
+
+
+class UnreadSetting(Exception):
+    """A setting was asked for whose value could not be read."""
+
+
+class KnownSettings:
+    """Takes the place of Settings. Raises UnreadSetting for a setting whose value could not be read."""
+
+    def __init__(self, settings: Settings, unread: Collection[str]) -> None:
+        """`unread` are names of settings."""
+        self._settings = settings
+        self._unread = unread
+
+    def __getattr__(self, name: str) -> Any:
+        """The value of a setting."""
+        if name in self._unread:
+            raise UnreadSetting(name)
+        return getattr(self._settings, name)

@@ -1,0 +1,113 @@
+"""The CPU time that control groups grant this process: of version 1 and 2, wherever they are mounted.
+
+A quota holds for a group and all groups below it, so the smallest one on the way up counts.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+_log = logging.getLogger(__name__)
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+"""A character in a path of mountinfo, such as \\040 for a space."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hierarchy:
+    """A mounted hierarchy of control groups. `root` is the group whose directory is `directory`."""
+
+    version: int
+    root: PurePosixPath
+    directory: Path
+
+
+def count_cores(proc: Path = Path("/proc/self"), root: Path = Path("/")) -> int:
+    """The cores that this process may use, at least 1: those of its affinity, or fewer by its CPU quota.
+
+    `proc` and `root` are the directories of the process and of the file system.
+    """
+    cores = len(os.sched_getaffinity(0))
+    quota = read_cpu_quota(proc, root)
+    return cores if quota is None else max(1, min(cores, quota))
+
+
+def read_cpu_quota(proc: Path, root: Path) -> int | None:
+    """The smallest quota that holds for the process, in whole cores, rounded down; None if there is none.
+
+    Never raises: a file that is missing is passed over, and one that cannot be understood with a line in the log.
+    """
+    groups = dict(_groups(proc))
+    quotas = [
+        quota
+        for hierarchy in _hierarchies(proc, root)
+        if hierarchy.version in groups
+        for directory in _directories(hierarchy, groups[hierarchy.version])
+        if (quota := _quota(hierarchy.version, directory)) is not None
+    ]
+    return min(quotas, default=None)
+
+
+def _groups(proc: Path) -> Iterator[tuple[int, PurePosixPath]]:
+    """The group of the process, by the version of the hierarchy. Of version 1 only the one for CPU time."""
+    for line in _read(proc / "cgroup").splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        if number == "0" and not controllers:
+            yield 2, PurePosixPath(group)
+        elif "cpu" in controllers.split(","):
+            yield 1, PurePosixPath(group)
+
+
+def _hierarchies(proc: Path, root: Path) -> Iterator[_Hierarchy]:
+    """Those that can grant CPU time, as /proc/self/mountinfo names them."""
+    for line in _read(proc / "mountinfo").splitlines():
+        mount, _, kind = line.partition(" - ")
+        match mount.split(" "), kind.split(" "):
+            case [_, _, _, group, point, *_], [("cgroup" | "cgroup2") as name, _, options, *_]:
+                if name == "cgroup2" or "cpu" in options.split(","):
+                    directory = root / _unescaped(point).lstrip("/")
+                    yield _Hierarchy(2 if name == "cgroup2" else 1, PurePosixPath(_unescaped(group)), directory)
+
+
+def _directories(hierarchy: _Hierarchy, group: PurePosixPath) -> list[Path]:
+    """The directories of a group and of those above it, as far as they are mounted.
+
+    A container may see a name of its group that is not below the mounted one. Then only the mounted one is looked at.
+    """
+    if not group.is_relative_to(hierarchy.root) or ".." in group.parts:
+        return [hierarchy.directory]
+    below = group.relative_to(hierarchy.root)
+    return [hierarchy.directory / part for part in (below, *below.parents)]
+
+
+def _quota(version: int, directory: Path) -> int | None:
+    """The quota of one group, in whole cores; None if it has none."""
+    names = ("cpu.max",) if version == 2 else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+    texts = [_read(directory / name) for name in names]
+    words = " ".join(texts).split()
+    if not words or words[0] in {"max", "-1"}:
+        return None
+    try:
+        granted, period = map(int, words)
+        if granted <= 0 or period <= 0:
+            raise ValueError
+    except ValueError:
+        _log.warning("%s is passed over: it has no CPU quota, but %.64r", directory / names[0], " ".join(texts))
+        return None
+    return granted // period
+
+
+def _read(file: Path) -> str:
+    """The text of a file; empty if it cannot be read."""
+    try:
+        return file.read_text("utf-8", "surrogateescape")
+    except (OSError, ValueError):
+        return ""
+
+
+def _unescaped(path: str) -> str:
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 8)), path)

@@ -1,0 +1,67 @@
+"""The private directory of a server, in which each worker has a unix socket for its own probe."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from frostgate_server.config.addresses import MOST_SOCKET_PATH
+from frostgate_server.domain.errors import StartupError
+
+_NO_PLACE = "the sockets of workers have no place: set TMPDIR to a directory with a short path"
+
+_RANDOM_LETTERS = 8
+"""Letters that `mkdtemp` puts behind the prefix of the directory."""
+
+_LONGEST_NAME = len("/64-4194304")
+"""Characters of the longest name of a socket: the largest numbers of a worker and a process."""
+
+
+def probe_socket(directory: Path, number: int, pid: int) -> Path:
+    """The socket of the worker `number` that is the process `pid`."""
+    return directory / f"{number}-{pid}"
+
+
+class ProbeDirectory:
+    """A new directory that only this user may enter. `path` is short enough for sockets in it."""
+
+    def __init__(self, fallback: Path) -> None:
+        """Makes it among the temporary files, or in `fallback` if there is no place. Raises StartupError."""
+        self.path = _make_directory(fallback)
+
+    def remove_socket(self, pid: int) -> None:
+        """Removes what a process has left."""
+        for socket in self.path.glob(f"*-{pid}"):
+            socket.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Removes it with all that it holds. It may be gone already."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _make_directory(fallback: Path) -> Path:
+    for parent in _parents(fallback):
+        with suppress(OSError):
+            made = Path(tempfile.mkdtemp(prefix="frostgate-", dir=parent))
+            if len(os.fsencode(made)) + _LONGEST_NAME <= MOST_SOCKET_PATH:
+                return made
+            made.rmdir()
+    raise StartupError(_NO_PLACE)
+
+
+def ensure_place(fallback: Path) -> None:
+    """Raises StartupError if the directory could not be made now. Makes nothing."""
+    for parent in _parents(fallback):
+        longest = len(os.fsencode(parent)) + len("/frostgate-") + _RANDOM_LETTERS + _LONGEST_NAME
+        if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK) and longest <= MOST_SOCKET_PATH:
+            return
+    raise StartupError(_NO_PLACE)
+
+
+def _parents(fallback: Path) -> Iterator[Path]:
+    with suppress(FileNotFoundError):
+        yield Path(tempfile.gettempdir())
+    yield Path("/tmp")  # noqa: S108 - mkdtemp makes a private directory there
+    yield fallback

@@ -1,0 +1,73 @@
+"""Limits on the calls of each caller: at once, and in a second."""
+
+from time import monotonic
+
+from frostgate_server.config.limit_settings import LimitSettings
+from frostgate_server.rpc.method_handlers import MethodHandler
+
+from .fair_queue import Owner
+from .unary_call import UnaryCall
+
+_MOST_IDLE = 10_000
+"""Callers whose rates are remembered, until those without recent calls are forgotten."""
+
+
+class CallerLimits:
+    """Counts the calls of each caller, by principal or, for anonymous ones, by address. For the loop's thread."""
+
+    def __init__(self, limits: LimitSettings) -> None:
+        """No calls yet."""
+        self._most_in_flight = limits.caller_calls_in_flight
+        self._per_second = limits.caller_calls_per_second
+        self._in_flight: dict[str, int] = {}
+        self._owners: dict[UnaryCall, str] = {}
+        self._allowances: dict[str, tuple[float, float]] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there is a limit at all."""
+        return bool(self._most_in_flight or self._per_second)
+
+    def admit(self, owner: str, call: UnaryCall) -> bool:
+        """Counts a call if its caller may make one more."""
+        in_flight = self._in_flight.get(owner, 0)
+        if self._most_in_flight and in_flight >= self._most_in_flight:
+            return False
+        if self._per_second and not self._take_allowance(owner):
+            return False
+        self._in_flight[owner] = in_flight + 1
+        self._owners[call] = owner
+        return True
+
+    def release(self, call: UnaryCall) -> None:
+        """Counts a call as ended, if it was admitted."""
+        owner = self._owners.pop(call, None)
+        if owner is None:
+            return
+        self._in_flight[owner] -= 1
+        if not self._in_flight[owner]:
+            del self._in_flight[owner]
+
+    def _take_allowance(self, owner: str) -> bool:
+        """Takes one of the calls that the caller may make now. They grow with time, up to those of one second."""
+        now = monotonic()
+        if len(self._allowances) > _MOST_IDLE:
+            self._allowances = {name: kept for name, kept in self._allowances.items() if now - kept[1] < 1}
+        allowance, moment = self._allowances.get(owner, (float(self._per_second), now))
+        allowance = min(self._per_second, allowance + (now - moment) * self._per_second)
+        if allowance < 1:
+            self._allowances[owner] = allowance, now
+            return False
+        self._allowances[owner] = allowance - 1, now
+        return True
+
+
+def owner_of(call: UnaryCall, handler: MethodHandler) -> Owner:
+    """Whose call it is: by principal, or by address while that is not known, and by connection."""
+    principal = handler.find_principal(call)
+    return (principal, call.peer()) if principal else address_of(call)
+
+
+def address_of(call: UnaryCall) -> Owner:
+    """Whose call it is, by address and connection."""
+    peer = call.peer()
+    return peer.rpartition(":")[0], peer

@@ -1,0 +1,1 @@
+"""The files of an SQLite database: their names and identities, its head file and its lock; no SQL belongs here."""

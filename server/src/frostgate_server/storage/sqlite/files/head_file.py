@@ -1,0 +1,98 @@
+"""The small file beside the database that remembers where the history stood when the last OK went out.
+
+A database that lost its tail still looks sound to SQLite. The head file, written and fsynced after each commit and
+before its OK, knows better. It holds two slots of one line each and writes to them in turn, so that a write cut short
+leaves the other one; each line carries a checksum.
+"""
+
+import fcntl
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from frostgate_server.storage.head import Head
+
+SLOT_SIZE = 512
+
+REVISION_JUMP = 10**9
+"""How far ahead a history is taken up after a loss: no revision that was given out before is ever used again."""
+
+
+class HeadFileDamaged(OSError):
+    """Neither line of the head file is sound, or the file has lost what it held."""
+
+
+class HeadFile:
+    """An open head file. `head` is what it holds: None where it is new. Not to be shared between threads."""
+
+    def __init__(self, path: Path, *, create: bool = True, read_only: bool = False) -> None:
+        """Opens the file, or makes an empty one. Raises OSError."""
+        access = os.O_RDONLY if read_only else os.O_RDWR
+        self._file = os.open(path, access | (os.O_CREAT if create else 0) | os.O_CLOEXEC, 0o600)
+        self._unsynced = False
+        try:
+            self.head, self._slot = self._newest()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes out for as long as it lasts; sees what they wrote before. Raises HeadFileDamaged."""
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            self._read_again()
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def advance(self, head: Head) -> None:
+        """Makes `head` durable, unless the file holds it already. Raises OSError."""
+        if head == self.head and not self._unsynced:
+            return
+        slot = 1 - self._slot
+        self._unsynced = True
+        os.pwrite(self._file, _line(head), slot * SLOT_SIZE)
+        os.fdatasync(self._file)
+        self._unsynced = False
+        self.head, self._slot = head, slot
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        os.close(self._file)
+
+    def _read_again(self) -> None:
+        """What the file holds only ever grows."""
+        head, slot = self._newest()
+        if self.head is not None and (head is None or head.place < self.head.place):
+            raise HeadFileDamaged("the -head file was emptied, or put back to an older state")
+        self.head, self._slot = head, slot
+
+    def _newest(self) -> tuple[Head | None, int]:
+        content = os.pread(self._file, 2 * SLOT_SIZE, 0)
+        if not content:
+            return None, 1
+        heads = {slot: head for slot in (0, 1) if (head := _parse(content[slot * SLOT_SIZE :][:SLOT_SIZE]))}
+        if not heads:
+            raise HeadFileDamaged("it holds no sound line")
+        slot = max(heads, key=lambda slot: heads[slot].place)
+        return heads[slot], slot
+
+
+def _line(head: Head) -> bytes:
+    content = json.dumps(head.fields())
+    checked = json.dumps({**head.fields(), "checksum": zlib.crc32(content.encode())})
+    return checked.ljust(SLOT_SIZE - 1).encode() + b"\n"
+
+
+def _parse(slot: bytes) -> Head | None:
+    try:
+        fields = json.loads(slot)
+        checksum = fields.pop("checksum")
+        head = Head.from_fields(fields)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return head if zlib.crc32(json.dumps(head.fields()).encode()) == checksum else None

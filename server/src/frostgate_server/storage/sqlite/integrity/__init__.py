@@ -1,0 +1,2 @@
+"""Whether the record is whole: looked at before a start, and in the background by short reads of every tree; no call
+waits for that."""

@@ -1,0 +1,60 @@
+"""The -check file beside a database: the background check writes its report there, the workers read its suspects."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from time import monotonic
+
+from frostgate_server.domain.errors import StorageUnavailable
+from frostgate_server.storage.check_report import CheckReport
+
+LOOK_SECONDS = 0.2
+"""Seconds between two looks at whether the file has changed."""
+
+
+def read_report(path: Path) -> CheckReport | None:
+    """The report in a -check file. None if there is no file, or none that can be read: the next pass writes another."""
+    try:
+        fields = json.loads(path.read_bytes())
+        return CheckReport(**{**fields, "examples": tuple(fields["examples"]), "suspects": dict(fields["suspects"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def write_report(path: Path, report: CheckReport) -> None:
+    """Puts a report in the place of the one before, in one step. Raises OSError."""
+    unfinished = path.with_name(path.name + "-new")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(json.dumps(asdict(report)), "utf-8")
+    unfinished.replace(path)
+
+
+class Suspects:
+    """The suspects in a -check file, as a worker sees them. Threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        """Takes the path of the file, which need not exist."""
+        self._path = path
+        self._ids: frozenset[str] = frozenset()
+        self._next_look = 0.0
+        self._seen: tuple[int, int] | None = None
+
+    def ensure_none(self, customer_ids: Sequence[str]) -> None:
+        """Raises StorageUnavailable if one of these customers is a suspect."""
+        if monotonic() >= self._next_look:
+            self._look()
+        if self._ids and not self._ids.isdisjoint(customer_ids):
+            (suspect, *_) = self._ids.intersection(customer_ids)
+            raise StorageUnavailable(f"the background check found that the record of customer {suspect} does not fit")
+
+    def _look(self) -> None:
+        self._next_look = monotonic() + LOOK_SECONDS
+        try:
+            status = self._path.stat()
+        except OSError:
+            # Suspects stay until a file without them is there.
+            return
+        seen = status.st_ino, status.st_mtime_ns
+        if seen != self._seen and (report := read_report(self._path)) is not None:
+            self._ids, self._seen = frozenset(report.suspects), seen

@@ -1,0 +1,52 @@
+"""Whether all pages of a database are there: each in its file, or in the write-ahead log beside it.
+
+This is looked at before a connection that can write is opened. SQLite itself does not look: it takes up the log of a
+database that was cut, fills what is missing with zeros, and removes the log.
+"""
+
+from pathlib import Path
+
+from frostgate_server.domain.errors import StartupError
+from frostgate_server.storage.sqlite.driver import sqlite3
+from frostgate_server.storage.sqlite.files.paths import beside
+from frostgate_server.storage.sqlite.files.write_ahead_log import find_log
+from frostgate_server.storage.sqlite.reading import opened_to_read
+
+RESTORE = "restore a backup with frostgate-server restore --database FILE BACKUP"
+
+_HEADER_BYTES = 100
+"""The size of the header of a database: SQLite makes no smaller one."""
+
+_PENDING_BYTE = 2**30
+"""SQLite writes no page in which this byte lies."""
+
+
+def ensure_whole(path: Path) -> None:
+    """Raises StartupError if a page of the database is missing, or its log belongs to another one. Changes nothing.
+
+    Also while the database is served. Raises sqlite3.Error and OSError if it cannot be read.
+    """
+    if path.stat().st_size < _HEADER_BYTES:
+        # SQLite removes the log of a database of 0 bytes or 1.
+        raise StartupError(f"{path} is not a frostgate database, or cut to nothing: correct --database, or {RESTORE}")
+    if beside(path, "-journal").exists():
+        # Of a database that was not in WAL mode: it has no log, and a connection that only reads cannot roll back.
+        return
+    with opened_to_read(path) as connection:
+        _ensure_no_page_is_missing(path, connection)
+
+
+def _ensure_no_page_is_missing(path: Path, connection: sqlite3.Connection) -> None:
+    """Meanwhile another process may fold the log into the database, and begin the log anew: the size is read last."""
+    ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
+    ((page_size,),) = connection.execute("PRAGMA page_size").fetchall()
+    ((_, frames, _),) = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchall()
+    log = find_log(path)
+    if frames > 0 and (log is None or log.page_size != page_size):
+        raise StartupError(f"database {path}: its -wal file belongs to another database; {RESTORE}")
+    in_log = log.pages(frames) if log is not None and path.stat().st_size < pages * page_size else set()
+    present = path.stat().st_size // page_size
+    missing = set(range(present + 1, pages + 1)) - in_log - {_PENDING_BYTE // page_size + 1}
+    if missing:
+        lost = f"page {min(missing)} of {pages} is neither in it nor in its -wal file"
+        raise StartupError(f"database {path} was cut short: {lost}; {RESTORE}")

@@ -1,0 +1,108 @@
+"""Changes of the schema while a database is served: no read and no change uses a schema that was not compared.
+
+SQLite compiles the statements of a connection again once the schema has changed, and asks the connection's authorizer
+meanwhile. So a watch costs nothing while statements run that were compiled before.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TypeVar
+
+from frostgate_server.storage.sqlite.driver import sqlite3
+
+from .migrations import ensure_current_schema
+
+_log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+_WITHOUT_SCHEMA = frozenset({sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT})
+"""What is compiled without a look at the schema."""
+
+
+class SchemaAlarm:
+    """Logs once in a process that the schema was changed, and once that it is right again."""
+
+    def __init__(self) -> None:
+        """No change is known."""
+        self._lock = Lock()
+        self._said = ""
+
+    def begin(self, difference: str) -> None:
+        """The schema differs: `difference` names the object."""
+        with self._lock:
+            if difference != self._said:
+                self._said = difference
+                _log.critical("%s: checks, reads and changes are refused until it is right again", difference)
+
+    def end(self) -> None:
+        """The schema is as it must be."""
+        with self._lock:
+            if self._said:
+                self._said = ""
+                _log.warning("the schema is right again")
+
+
+class SchemaWatch:
+    """Tells whether statements of a connection may have seen a schema that was not compared.
+
+    `in_doubt` is set when a statement is compiled. It is a plain attribute, since every check looks at it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, alarm: SchemaAlarm) -> None:
+        """Compares the schema of a connection that has no transaction. Raises sqlite3.DatabaseError, which names what
+        differs."""
+        self.in_doubt = True
+        self._alarm = alarm
+        self._version: int | None = None
+        connection.set_authorizer(self._note)
+        with _one_state(connection):
+            self.compare(connection)
+
+    def confirm(self, connection: sqlite3.Connection, read: Callable[[], _Result]) -> _Result:
+        """Reads again, from a state of the database whose schema is compared. Raises as `compare`."""
+        with _one_state(connection):
+            self.compare(connection)
+            result = read()
+        self.in_doubt = False
+        return result
+
+    def compare(self, connection: sqlite3.Connection) -> None:
+        """Compares the schema, within a transaction, which sees no other one until its end.
+
+        Raises sqlite3.DatabaseError, which names what differs.
+        """
+        ((version,),) = connection.execute("PRAGMA schema_version").fetchall()
+        if version != self._version:
+            # Has SQLite read the schema again, from the state that is compared. The text differs for each version:
+            # this pragma takes effect when it is compiled.
+            connection.execute(f"PRAGMA writable_schema = RESET -- {version}")
+        try:
+            ensure_current_schema(connection)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            self._alarm.begin(str(error))
+            raise
+        self._alarm.end()
+        self._version = version
+        self.in_doubt = False
+
+    def _note(self, action: int, *_: str | None) -> int:
+        """The authorizer: allows everything."""
+        if action not in _WITHOUT_SCHEMA:
+            self.in_doubt = True
+        return int(sqlite3.SQLITE_OK)
+
+
+@contextmanager
+def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
+    """All reads see the same state of the database."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("COMMIT")

@@ -1,0 +1,65 @@
+"""A small pipe, whose reader reads when a test says so."""
+
+import fcntl
+import os
+import select
+from contextlib import suppress
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from support.processes import PATIENCE
+
+_BYTES = 4096
+
+
+class Pipe:
+    """A pipe that takes 4 KiB. Both ends are closed by `with`."""
+
+    def __init__(self) -> None:
+        """Nobody reads yet."""
+        self.read_end, self.write_end = os.pipe()
+        fcntl.fcntl(self.write_end, fcntl.F_SETPIPE_SZ, _BYTES)
+        self._read = b""
+
+    def fill(self) -> None:
+        """Writes until there is no room for a byte."""
+        os.set_blocking(self.write_end, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(self.write_end, b".")
+        os.set_blocking(self.write_end, True)
+
+    def empty(self) -> None:
+        """Reads what `fill` has written."""
+        filled = 0
+        while filled < _BYTES:
+            filled += len(os.read(self.read_end, _BYTES - filled))
+
+    def read_lines(self, count: int) -> list[str]:
+        """Reads so many lines, for which it waits."""
+        end = monotonic() + PATIENCE
+        while self._read.count(b"\n") < count:
+            readable, _, _ = select.select([self.read_end], [], [], max(0, end - monotonic()))
+            assert readable, f"no more lines than {self._read!r}"
+            self._read += os.read(self.read_end, 65536)
+        *lines, self._read = self._read.split(b"\n", count)
+        return [line.decode() for line in lines]
+
+    def rest(self) -> str:
+        """All that is written until no process has the other end, which is closed here first."""
+        os.close(self.write_end)
+        self.write_end = -1
+        while read := os.read(self.read_end, 65536):
+            self._read += read
+        return self._read.decode()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for end in (self.read_end, self.write_end):
+            if end >= 0:
+                os.close(end)

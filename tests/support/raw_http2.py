@@ -1,0 +1,145 @@
+"""HTTP/2 by hand: what no gRPC library would send, as fast as a socket takes it."""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from support.processes import PATIENCE
+
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
+END_STREAM, ACK, END_HEADERS = 1, 1, 4
+
+INITIAL_WINDOW_SIZE = 4
+"""The setting with the window of each stream."""
+
+LARGEST_FRAME = 16384
+
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HEAD_SIZE = 9
+
+_WIDEST = 2**31 - 1 - 65535
+"""By how much the window of a connection can grow at first. The windows of its streams are what limits it."""
+
+
+class Frame(NamedTuple):
+    """A frame that was received."""
+
+    kind: int
+    flags: int
+    stream: int
+    payload: bytes
+
+
+class RawConnection:
+    """A connection on which every frame is written by hand. Closed by `with`."""
+
+    def __init__(self, address: str, tls: ssl.SSLContext | None, *, source: str = "127.0.0.1") -> None:
+        """Connects. Sends nothing yet, but for the handshake of TLS."""
+        host, port = address.rsplit(":", 1)
+        opened = socket.create_connection((host, int(port)), PATIENCE, (source, 0))
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = tls.wrap_socket(opened, server_hostname=host) if tls else opened
+        self._received = bytearray()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.socket.close()
+
+    def begin(self, settings: Mapping[int, int] | None = None) -> None:
+        """Sends the preface, and waits until the server's settings are acknowledged by both sides."""
+        payload = b"".join(key.to_bytes(2, "big") + value.to_bytes(4, "big") for key, value in (settings or {}).items())
+        self.send(_PREFACE, frame(SETTINGS, 0, 0, payload), frame(WINDOW_UPDATE, 0, 0, _WIDEST.to_bytes(4, "big")))
+        for received in self.frames():
+            if received.kind == SETTINGS and received.flags & ACK:
+                return
+        raise ConnectionError("the server has ended the connection")
+
+    def send(self, *frames: bytes) -> None:
+        """Sends frames."""
+        self.socket.sendall(b"".join(frames))
+
+    def end(self) -> None:
+        """Ends the connection, also for a thread that reads from it."""
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames that come, until the server ends the connection. Its settings and pings are acknowledged."""
+        while (received := self._next()) is not None:
+            if received.kind in {SETTINGS, PING} and not received.flags & ACK:
+                with suppress(OSError):
+                    self.send(frame(received.kind, ACK, 0, received.payload if received.kind == PING else b""))
+            yield received
+
+    def frames_until(self, count: int, wanted: Callable[[Frame], bool]) -> list[Frame]:
+        """So many of the wanted frames, or those that come until the server ends the connection."""
+        return list(islice(filter(wanted, self.frames()), count))
+
+    def wait_for_end(self) -> Frame | None:
+        """Waits until the server ends the connection, and gives its last frame."""
+        last = None
+        for received in self.frames():
+            last = received
+        return last
+
+    def _next(self) -> Frame | None:
+        if not self._fill(_HEAD_SIZE):
+            return None
+        size = int.from_bytes(self._received[:3], "big")
+        if not self._fill(_HEAD_SIZE + size):
+            return None
+        head, payload = self._received[:_HEAD_SIZE], bytes(self._received[_HEAD_SIZE : _HEAD_SIZE + size])
+        del self._received[: _HEAD_SIZE + size]
+        return Frame(head[3], head[4], int.from_bytes(head[5:], "big"), payload)
+
+    def _fill(self, size: int) -> bool:
+        while len(self._received) < size:
+            try:
+                received = self.socket.recv(65536)
+            except OSError:
+                return False
+            if not received:
+                return False
+            self._received += received
+        return True
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """A frame, whole."""
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+
+def header_block(path: str, metadata: Sequence[tuple[str, str]] = (), scheme: str = "http") -> bytes:
+    """The headers of a gRPC call, each spelled out, so that all calls may share them."""
+    headers = [
+        *((":method", "POST"), (":scheme", scheme), (":path", path), (":authority", "frostgate")),
+        *(("te", "trailers"), ("content-type", "application/grpc"), ("grpc-encoding", "gzip"), *metadata),
+    ]
+    return b"".join(b"\0" + _text(name) + _text(value) for name, value in headers)
+
+
+def message(stream: int, serialized: bytes, *, compressed: bool = False, last: bool = True) -> bytes:
+    """The frames of a message."""
+    data = bytes((compressed,)) + len(serialized).to_bytes(4, "big") + serialized
+    pieces = [data[at : at + LARGEST_FRAME] for at in range(0, len(data), LARGEST_FRAME)]
+    return b"".join(frame(DATA, END_STREAM if last and piece is pieces[-1] else 0, stream, piece) for piece in pieces)
+
+
+def _text(text: str) -> bytes:
+    """A string of HPACK, without Huffman's code."""
+    size, encoded = len(text), text.encode()
+    if size < 0x7F:
+        return bytes((size,)) + encoded
+    rest, sizes = size - 0x7F, bytearray(b"\x7f")
+    while rest >= 0x80:
+        sizes.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    return bytes(sizes) + bytes((rest,)) + encoded

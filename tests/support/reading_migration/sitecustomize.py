@@ -1,0 +1,23 @@
+"""Adds a migration that reads rows to a server that is started with this directory in PYTHONPATH.
+
+With FAILING_MIGRATION in the environment it fails after it has made its table. Python imports this module before any
+other.
+"""
+
+import os
+
+from frostgate_server.storage.sqlite.driver import Database
+from frostgate_server.storage.sqlite.schema import migrations
+
+
+@migrations.migrations()
+def counts_of_partners(db: Database) -> None:
+    """Counts the customers of each partner."""
+    db.execute("CREATE TABLE counts_of_partners (partner_id TEXT PRIMARY KEY, customers INTEGER NOT NULL) STRICT")
+    db.execute("INSERT INTO counts_of_partners SELECT partner_id, count(*) FROM customers GROUP BY partner_id")
+    if "FAILING_MIGRATION" in os.environ:
+        raise ValueError("the migration failed")
+
+
+migrations.KNOWN |= {counts_of_partners.__name__}
+migrations.READS_ROWS.add(counts_of_partners.__name__)
