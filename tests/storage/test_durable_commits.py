@@ -101,8 +101,10 @@ def test_a_server_loads_one_sqlite_library(tmp_path: Path) -> None:
 
 def test_sqlite_utils_uses_our_sqlite_library_and_so_does_whoever_asks_for_the_standard_one() -> None:
     program = (
-        "from frostgate_server.storage.sqlite.driver import Database, sqlite3; import sys;"
+        "from frostgate_server.storage.sqlite.driver import new_migrations, sqlite3; import sys;"
         "assert sys.modules['sqlite3'] is sqlite3;"
+        "new_migrations('any');"
+        "from sqlite_utils import Database;"
         "assert isinstance(Database(memory=True).conn, sqlite3.Connection)"
     )
     output(sys.executable, "-c", program)

@@ -5,13 +5,15 @@ other.
 """
 
 import os
+from typing import TYPE_CHECKING
 
-from frostgate_server.storage.sqlite.driver import Database
 from frostgate_server.storage.sqlite.schema import migrations
 
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
-@migrations.migrations()
-def counts_of_partners(db: Database) -> None:
+
+def counts_of_partners(db: "Database") -> None:
     """Counts the customers of each partner."""
     db.execute("CREATE TABLE counts_of_partners (partner_id TEXT PRIMARY KEY, customers INTEGER NOT NULL) STRICT")
     db.execute("INSERT INTO counts_of_partners SELECT partner_id, count(*) FROM customers GROUP BY partner_id")
@@ -19,5 +21,5 @@ def counts_of_partners(db: Database) -> None:
         raise ValueError("the migration failed")
 
 
-migrations.KNOWN |= {counts_of_partners.__name__}
+migrations.MIGRATIONS.append(counts_of_partners)
 migrations.READS_ROWS.add(counts_of_partners.__name__)

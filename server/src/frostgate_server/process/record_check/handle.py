@@ -67,7 +67,7 @@ class RecordCheckHandle:
             _log.error("the check of the record cannot be started: %s", error)
             return
         assert self._process.stdin is not None
-        # A few hundred bytes: a pipe takes them at once.
+        # A few kilobytes: a pipe takes them at once.
         with suppress(BrokenPipeError):
             self._process.stdin.write(pickle.dumps(self._config))
 

@@ -64,7 +64,7 @@ class SqliteBackend:
 
     def open_record_check(self, prepared: PreparedDatabase) -> RecordCheck:
         own = _own(prepared)
-        return RecordCheck(ServedFiles(own.path, own.files))
+        return RecordCheck(ServedFiles(own.path, own.files), own.schema)
 
     def get_check_report(self) -> CheckReport | None:
         return read_report(check_path(self._path.resolve()))

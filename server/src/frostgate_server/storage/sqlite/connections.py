@@ -12,6 +12,7 @@ from .files.disk_room import ensure_room
 from .files.identities import FilesChanged, ServedFiles
 from .files.paths import WAL_ENDINGS
 from .files.write_ahead_log import bytes_of_frames
+from .schema.comparison import ExpectedSchema
 from .schema.watch import SchemaAlarm, SchemaWatch
 
 BUSY_TIMEOUT = 5.0
@@ -51,9 +52,10 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 class Connections:
     """Opens connections to the files of a served database, and closes all that it opened."""
 
-    def __init__(self, files: ServedFiles) -> None:
-        """Takes the files of an existing database, as they were when it was found sound."""
+    def __init__(self, files: ServedFiles, schema: ExpectedSchema) -> None:
+        """Takes the files of an existing database, as they were when it was found sound, and its schema."""
         self._files = files
+        self._schema = schema
         self._size = self._page_size = 0
         self._opened: list[sqlite3.Connection] = []
         self._alarm = SchemaAlarm()
@@ -80,7 +82,7 @@ class Connections:
 
     def watch_schema(self, connection: sqlite3.Connection) -> SchemaWatch:
         """Compares the schema that a connection sees, and watches it. Raises sqlite3.DatabaseError if it differs."""
-        watch = SchemaWatch(connection, self._alarm)
+        watch = SchemaWatch(connection, self._schema, self._alarm)
         self._watches.append(watch)
         return watch
 

@@ -25,17 +25,20 @@ from .files.paths import check_path, head_path
 from .integrity.history import problems_of_head, problems_of_tail
 from .integrity.report_file import Suspects
 from .integrity.whole_file import RESTORE, ensure_whole
-from .schema.migrations import APPLICATION_ID, migrate
+from .schema.comparison import ExpectedSchema
+from .schema.migrations import APPLICATION_ID, expected_schema, migrate
 from .store import SqliteStore
 from .transaction import read_head
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedSqliteDatabase(PreparedDatabase):
-    """An SQLite file that was found sound, and the identities of it and of the files beside it that must not change."""
+    """An SQLite file that was found sound, the identities of it and of the files beside it that must not change, and
+    its schema, which must not change either: so a process that joins needs no migrations."""
 
     path: Path
     files: FileIdentities
+    schema: ExpectedSchema
 
 
 def ensure_exists(path: Path) -> None:
@@ -84,7 +87,7 @@ def prepare_store(path: Path, *, create: bool) -> PreparedSqliteDatabase:
             _examine(path, head_file.head)
             head = _verified(path, head_file)
         make_name_durable(head_path(path))
-        return PreparedSqliteDatabase(head.revision, path, identities(path, ("", "-head")))
+        return PreparedSqliteDatabase(head.revision, path, identities(path, ("", "-head")), expected_schema())
 
 
 @contextmanager
@@ -92,7 +95,7 @@ def hold_files(prepared: PreparedSqliteDatabase) -> Iterator[PreparedSqliteDatab
     """See backend.Backend.hold. SQLite deletes -wal and -shm with its last connection: one is kept here."""
     with _explained(prepared.path):
         files = ServedFiles(prepared.path, prepared.files)
-        connections = Connections(files)
+        connections = Connections(files, prepared.schema)
         connections.open()
     take_back_reserve(prepared.path)
     try:
@@ -113,7 +116,7 @@ def join_store(
     with ExitStack() as undo, _explained(path):
         files.ensure_same()
         head_file = undo.enter_context(closing(HeadFile(head_path(path), create=False)))
-        connections = Connections(files)
+        connections = Connections(files, prepared.schema)
         undo.callback(connections.close)
         store = SqliteStore(connections, head_file, Suspects(check_path(path)), around_group)
         undo.pop_all()

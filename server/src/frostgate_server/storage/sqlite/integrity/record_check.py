@@ -11,6 +11,7 @@ from frostgate_server.storage.sqlite.files.head_file import HeadFile
 from frostgate_server.storage.sqlite.files.identities import ServedFiles
 from frostgate_server.storage.sqlite.files.paths import check_path, head_path
 from frostgate_server.storage.sqlite.row_mapping import EVENT_COLUMNS, Row, checksum, hash_event_row
+from frostgate_server.storage.sqlite.schema.comparison import ExpectedSchema
 from frostgate_server.storage.sqlite.transaction import count_frames, read_head
 
 from .chain import ChainCheck
@@ -26,10 +27,10 @@ _EVENT_WIDTH = len(EVENT_COLUMNS.split(", "))
 class RecordCheck:
     """Keeps the promises of backend.RecordCheck."""
 
-    def __init__(self, files: ServedFiles) -> None:
-        """Takes the files of a database that was prepared. Raises StorageUnavailable."""
+    def __init__(self, files: ServedFiles, schema: ExpectedSchema) -> None:
+        """Takes the files of a database that was prepared, and its schema. Raises StorageUnavailable."""
         self._path = files.path
-        self._connections = Connections(files)
+        self._connections = Connections(files, schema)
         with mapped_errors():
             self._connection = self._connections.open()
             self._connection.execute("PRAGMA query_only = ON")

@@ -3,39 +3,43 @@
 from contextlib import closing
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.hash_chain import GENESIS
-from frostgate_server.storage.sqlite.driver import Database, Migrations, sqlite3
+from frostgate_server.storage.sqlite.driver import new_database, new_migrations, sqlite3
 
 from .comparison import ExpectedSchema, ensure_same, read_expected_schema, read_schema
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x46524F53
 """Marks an SQLite file as frostgate's: "FROS"."""
 
-migrations = Migrations("frostgate")
+_NAME = "frostgate"
+"""Of the set, in the table in which sqlite-utils notes what was applied."""
 
-_TABLE = "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?"
-_APPLIED = f"SELECT name FROM {Migrations.migrations_table} WHERE migration_set = ?"
+_TABLE = "_sqlite_migrations"
+_HAS_TABLE = f"SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '{_TABLE}'"
+_APPLIED = f"SELECT name FROM {_TABLE} WHERE migration_set = '{_NAME}'"
 
 
-@migrations()
-def initial(db: Database) -> None:
+def initial(db: "Database") -> None:
     """Everything, and a head that stands at revision 0."""
     _run_script(db, "schema.sql")
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute("INSERT INTO head VALUES (1, ?, 0, ?, 0, ?)", [str(uuid4()), GENESIS, GENESIS])
 
 
-@migrations()
-def bounds_and_restores(db: Database) -> None:
+def bounds_and_restores(db: "Database") -> None:
     """Counts kept answers for each caller, and records restores."""
     _run_script(db, "bounds_and_restores.sql")
 
 
-KNOWN = frozenset({initial.__name__, bounds_and_restores.__name__})
-
+MIGRATIONS = [initial, bounds_and_restores]
+"""All of them, in order."""
 
 READS_ROWS: set[str] = set()
 """Those that read rows, and so take long on a large database: only `frostgate-server migrate` and restores run them."""
@@ -44,7 +48,7 @@ READS_ROWS: set[str] = set()
 def pending_migrations(connection: sqlite3.Connection) -> list[str]:
     """The names of the migrations that a database needs, in order. Raises as `ensure_schema`."""
     ensure_schema(connection)
-    return [migration.name for migration in migrations.pending(Database(connection))]
+    return [migration.name for migration in _migrations().pending(new_database(connection))]
 
 
 def migrate(connection: sqlite3.Connection, *, by_command: bool = False) -> None:
@@ -61,8 +65,8 @@ def migrate(connection: sqlite3.Connection, *, by_command: bool = False) -> None
                 f"the database must be migrated first ({', '.join(reading)}): stop its server and run "
                 "frostgate-server migrate --database FILE --backup NEW_FILE"
             )
-        migrations.apply(Database(connection))
-        ensure_current_schema(connection)
+        _migrations().apply(new_database(connection))
+        ensure_same(expected_schema(), read_schema(connection))
     except BaseException:
         connection.execute("ROLLBACK")
         raise
@@ -76,21 +80,33 @@ def ensure_schema(connection: sqlite3.Connection) -> None:
     one that no frostgate made.
     """
     applied = _applied(connection)
-    if newer := sorted(applied - KNOWN):
+    if newer := sorted(applied - _known()):
         raise StartupError(f"the database was made by a newer frostgate ({', '.join(newer)}): upgrade this one")
     ensure_same(_expected_schema(applied), read_schema(connection))
 
 
-def ensure_current_schema(connection: sqlite3.Connection) -> None:
-    """Compares the schema with the one that all migrations make. Raises sqlite3.Error."""
-    ensure_same(_expected_schema(KNOWN), read_schema(connection))
+def expected_schema() -> ExpectedSchema:
+    """What all migrations make."""
+    return _expected_schema(_known())
+
+
+def _migrations() -> "Migrations":
+    """The migrations as sqlite-utils takes them."""
+    migrations = new_migrations(_NAME)
+    for migration in MIGRATIONS:
+        migrations()(migration)
+    return migrations
+
+
+def _known() -> frozenset[str]:
+    return frozenset(migration.__name__ for migration in MIGRATIONS)
 
 
 def _applied(connection: sqlite3.Connection) -> frozenset[str]:
     """The names of the migrations that the database has."""
-    if not connection.execute(_TABLE, (Migrations.migrations_table,)).fetchall():
+    if not connection.execute(_HAS_TABLE).fetchall():
         return frozenset()
-    return frozenset(str(name) for (name,) in connection.execute(_APPLIED, (migrations.name,)).fetchall())
+    return frozenset(str(name) for (name,) in connection.execute(_APPLIED).fetchall())
 
 
 @cache
@@ -99,11 +115,11 @@ def _expected_schema(applied: frozenset[str]) -> ExpectedSchema:
     if not applied:
         return ExpectedSchema((), frozenset())
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        migrations.apply(Database(connection), stop_before=KNOWN - applied)
+        _migrations().apply(new_database(connection), stop_before=_known() - applied)
         return read_expected_schema(connection)
 
 
-def _run_script(db: Database, name: str) -> None:
+def _run_script(db: "Database", name: str) -> None:
     for statement in _statements(resources.files(__package__).joinpath(name).read_text("utf-8")):
         db.execute(statement)
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from frostgate_server.storage.sqlite.driver import sqlite3
 
-from .migrations import ensure_current_schema
+from .comparison import ExpectedSchema, ensure_same, read_schema
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +51,11 @@ class SchemaWatch:
     `in_doubt` is set when a statement is compiled. It is a plain attribute, since every check looks at it.
     """
 
-    def __init__(self, connection: sqlite3.Connection, alarm: SchemaAlarm) -> None:
+    def __init__(self, connection: sqlite3.Connection, expected: ExpectedSchema, alarm: SchemaAlarm) -> None:
         """Compares the schema of a connection that has no transaction. Raises sqlite3.DatabaseError, which names what
         differs."""
         self.in_doubt = True
+        self._expected = expected
         self._alarm = alarm
         self._version: int | None = None
         connection.set_authorizer(self._note)
@@ -80,7 +81,7 @@ class SchemaWatch:
             # this pragma takes effect when it is compiled.
             connection.execute(f"PRAGMA writable_schema = RESET -- {version}")
         try:
-            ensure_current_schema(connection)
+            ensure_same(self._expected, read_schema(connection))
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
