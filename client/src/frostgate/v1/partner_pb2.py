@@ -24,14 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66rostgate/v1/partner.proto\x12\x0c\x66rostgate.v1\"^\n\x07Partner\x12\x12\n\npartner_id\x18\x01 \x01(\t\x12!\n\x19verification_code_enabled\x18\x02 \x01(\x08\x12\x1c\n\x14verification_contact\x18\x03 \x01(\t*\xc9\x01\n\x12VerificationAction\x12#\n\x1fVERIFICATION_ACTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aVERIFICATION_ACTION_FREEZE\x10\x01\x12 \n\x1cVERIFICATION_ACTION_UNFREEZE\x10\x02\x12$\n VERIFICATION_ACTION_DISASSOCIATE\x10\x03\x12&\n\"VERIFICATION_ACTION_UPDATE_PARTNER\x10\x04\x42<\n\x10\x63om.frostgate.v1B\x0cPartnerProtoP\x01Z\x18\x66rostgate/v1;frostgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66rostgate/v1/partner.proto\x12\x0c\x66rostgate.v1\"^\n\x07Partner\x12\x12\n\npartner_id\x18\x01 \x01(\t\x12!\n\x19verification_code_enabled\x18\x02 \x01(\x08\x12\x1c\n\x14verification_contact\x18\x03 \x01(\t*\xc9\x01\n\x12VerificationAction\x12#\n\x1fVERIFICATION_ACTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aVERIFICATION_ACTION_FREEZE\x10\x01\x12 \n\x1cVERIFICATION_ACTION_UNFREEZE\x10\x02\x12$\n VERIFICATION_ACTION_DISASSOCIATE\x10\x03\x12&\n\"VERIFICATION_ACTION_UPDATE_PARTNER\x10\x04\x42\x62\n\x10\x63om.frostgate.v1B\x0cPartnerProtoP\x01Z>github.com/frostgate/frostgate/gen/go/frostgate/v1;frostgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'frostgate.v1.partner_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'\n\020com.frostgate.v1B\014PartnerProtoP\001Z\030frostgate/v1;frostgatev1'
+  _globals['DESCRIPTOR']._serialized_options = b'\n\020com.frostgate.v1B\014PartnerProtoP\001Z>github.com/frostgate/frostgate/gen/go/frostgate/v1;frostgatev1'
   _globals['_VERIFICATIONACTION']._serialized_start=141
   _globals['_VERIFICATIONACTION']._serialized_end=342
   _globals['_PARTNER']._serialized_start=44
