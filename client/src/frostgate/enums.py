@@ -5,7 +5,7 @@ from .wire_enum import WireEnum
 
 
 class FreezeScope(WireEnum):
-    """How far a freeze reaches."""
+    """What a freeze applies to."""
 
     ACCOUNT = "ACCOUNT"
     """The account: the customer cannot buy, renew or change resources, and goes on paying for those it has."""
@@ -14,7 +14,7 @@ class FreezeScope(WireEnum):
 
 
 class FreezeState(WireEnum):
-    """What is frozen of a customer now."""
+    """The freeze state of a customer."""
 
     NORMAL = "NORMAL"
     """Nothing is frozen."""
@@ -25,7 +25,7 @@ class FreezeState(WireEnum):
 
 
 class BillingMode(WireEnum):
-    """How the resource in question is paid for."""
+    """How a resource is paid for."""
 
     YEARLY_MONTHLY = "YEARLY_MONTHLY"
     """Prepaid by the month or the year."""
@@ -36,7 +36,7 @@ class BillingMode(WireEnum):
 
 
 class Operation(WireEnum):
-    """What the customer wants to do with a resource."""
+    """What a customer can do with a resource."""
 
     PURCHASE = "PURCHASE"
     """Buying a resource."""
@@ -63,35 +63,35 @@ class Operation(WireEnum):
 
 
 class DecisionReason(WireEnum):
-    """Why a check was answered as it was."""
+    """The reason of a decision."""
 
     CUSTOMER_NORMAL = "CUSTOMER_NORMAL"
-    """Allowed: nothing of this customer is frozen."""
+    """Allowed: the customer is not frozen."""
     OPERATION_SUPPORTED = "OPERATION_SUPPORTED"
-    """Allowed: something is frozen, but the operation is not forbidden; the service itself still decides."""
+    """Allowed: the customer is frozen, but the freeze does not forbid the operation. The service still decides."""
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
     """Denied: the account is frozen."""
     RESOURCES_FROZEN = "RESOURCES_FROZEN"
     """Denied: the account and its resources are frozen."""
     CUSTOMER_UNKNOWN = "CUSTOMER_UNKNOWN"
-    """Allowed or denied, as the deployment is set: no such customer is associated with any partner."""
+    """Allowed or denied, depending on a setting: the customer is not associated with a partner."""
 
 
 class RuleBasis(WireEnum):
-    """What a rule rests on."""
+    """The basis of a rule."""
 
     LISTED = "LISTED"
-    """The source's table lists this very cell."""
+    """A table of the source lists this cell."""
     PROSE = "PROSE"
     """A sentence of the source says so."""
     SILENT = "SILENT"
     """The source is silent, and silence denies."""
     OVERRIDE = "OVERRIDE"
-    """The operator of this deployment decided: where the source is silent, or more strictly than a sentence of it."""
+    """The policy file of the operator decides: where the source is silent, or more strictly than a sentence of it."""
 
 
 class FreezeEventAction(WireEnum):
-    """What happened to a customer."""
+    """The kind of an event."""
 
     ASSOCIATED = "ASSOCIATED"
     """Associated with a partner, and so frozen by default."""
@@ -104,7 +104,7 @@ class FreezeEventAction(WireEnum):
 
 
 class VerificationAction(WireEnum):
-    """What a verification code is sent for. It is good for nothing else."""
+    """The action that a verification code is sent for. The code is valid for no other action."""
 
     FREEZE = "FREEZE"
     """FreezeCustomer and BatchFreezeCustomers."""
@@ -117,12 +117,12 @@ class VerificationAction(WireEnum):
 
 
 class ErrorReason(WireEnum):
-    """Why a call failed. Every error carries one google.rpc.ErrorInfo with domain "frostgate" and, as its reason, one
-    of these names without the prefix: "ALREADY_FROZEN", for example. Its metadata holds every variable of the
-    message. Errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message over 512 KiB)
-    carry none.
+    """The reason of an error. Every error carries one google.rpc.ErrorInfo with domain "frostgate". Its reason is one
+    of these names without the prefix, for example "ALREADY_FROZEN". Its metadata holds every variable of the
+    message. Errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message over 512 KiB) have
+    no ErrorInfo.
 
-    New reasons may be added: treat one that you do not know by the status code. Those on watches and on kept history
+    New reasons may be added: handle unknown ones by the status code. The reasons about watches and kept history
     belong to calls that this version does not have yet.
     """
 
@@ -134,32 +134,33 @@ class ErrorReason(WireEnum):
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     """INVALID_ARGUMENT: the request_id was used for other content. Metadata: request_id."""
     PAGE_TOKEN_INVALID = "PAGE_TOKEN_INVALID"
-    """INVALID_ARGUMENT: the page_token is none of ours, or was made with other filters."""
+    """INVALID_ARGUMENT: the page_token was not made by this service, or was made with other filters."""
     CUSTOMER_NOT_FOUND = "CUSTOMER_NOT_FOUND"
-    """NOT_FOUND: no such customer. Metadata: customer_id."""
+    """NOT_FOUND: the customer does not exist. Metadata: customer_id."""
     PARTNER_NOT_FOUND = "PARTNER_NOT_FOUND"
-    """NOT_FOUND: no such partner. Metadata: partner_id."""
+    """NOT_FOUND: the partner does not exist. Metadata: partner_id."""
     CUSTOMER_ALREADY_ASSOCIATED = "CUSTOMER_ALREADY_ASSOCIATED"
     """ALREADY_EXISTS: the customer is associated already. Metadata: customer_id."""
     ALREADY_FROZEN = "ALREADY_FROZEN"
-    """FAILED_PRECONDITION: what was to be frozen is frozen already. Metadata: customer_id, freeze_state."""
+    """FAILED_PRECONDITION: the scope is already frozen. Metadata: customer_id, freeze_state."""
     NOT_FROZEN = "NOT_FROZEN"
-    """FAILED_PRECONDITION: nothing is frozen. Metadata: customer_id."""
+    """FAILED_PRECONDITION: the customer is not frozen. Metadata: customer_id."""
     SCOPE_MISMATCH = "SCOPE_MISMATCH"
     """FAILED_PRECONDITION: another scope is frozen. Metadata: customer_id, scope, frozen_scope."""
     VERIFICATION_CODE_REQUIRED = "VERIFICATION_CODE_REQUIRED"
-    """FAILED_PRECONDITION: the partner wants a verification code. Metadata: partner_id; action, to send it for."""
+    """FAILED_PRECONDITION: the partner requires a verification code. Metadata: partner_id; action (ask for a code for
+    it)."""
     VERIFICATION_CODE_INVALID = "VERIFICATION_CODE_INVALID"
-    """PERMISSION_DENIED: the verification code is not the one that was sent for this, or used, or too old."""
+    """PERMISSION_DENIED: the verification code is wrong for this call, used or expired."""
     VERIFICATION_RATE_LIMITED = "VERIFICATION_RATE_LIMITED"
-    """RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back. Metadata: what ("sent", "asked
+    """RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to try again. Metadata: what ("sent", "asked
     for" or "wrong"), retry_after."""
     UNAUTHENTICATED = "UNAUTHENTICATED"
-    """UNAUTHENTICATED: no identity, or a bad one. Metadata: wanted."""
+    """UNAUTHENTICATED: the call has no valid identity. Metadata: wanted."""
     PERMISSION_DENIED = "PERMISSION_DENIED"
     """PERMISSION_DENIED: the caller's role does not include this call. Metadata: principal, method."""
     PARTNER_MISMATCH = "PARTNER_MISMATCH"
-    """PERMISSION_DENIED: the caller is bound to partners, and this is none of them, or no customer of theirs."""
+    """PERMISSION_DENIED: the caller is bound to partners, and neither the partner nor the customer is one of theirs."""
     REVISION_NOT_REACHED = "REVISION_NOT_REACHED"
     """UNAVAILABLE: this node has not reached the minimum_revision. Metadata: minimum_revision, revision."""
     WATCH_COMPACTED = "WATCH_COMPACTED"
@@ -167,21 +168,21 @@ class ErrorReason(WireEnum):
     WATCH_TOO_SLOW = "WATCH_TOO_SLOW"
     """RESOURCE_EXHAUSTED: the reader is too slow. Resume from the last revision received."""
     OVERLOADED = "OVERLOADED"
-    """RESOURCE_EXHAUSTED: too much load. RetryInfo says when to come back. Metadata: retry_after."""
+    """RESOURCE_EXHAUSTED: too much load. RetryInfo says when to try again. Metadata: retry_after."""
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
     """UNAVAILABLE: the storage cannot be reached, is full, busy or damaged. The change was not made."""
     INTERNAL = "INTERNAL"
     """INTERNAL: a bug. The server's log has the details under the call_id. Metadata: call_id."""
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
-    """INTERNAL: the storage failed while it made a change durable, so that the change may have been made or not. Repeat
-    the call with its request_id to find out."""
+    """INTERNAL: the storage failed during the commit. It is not known whether the change was made. Repeat the call with
+    its request_id to find out."""
     VERIFICATION_NOT_ENABLED = "VERIFICATION_NOT_ENABLED"
     """FAILED_PRECONDITION: a code was asked for, but the partner has not enabled codes. Metadata: partner_id."""
     VERIFICATION_NOT_CONFIGURED = "VERIFICATION_NOT_CONFIGURED"
-    """FAILED_PRECONDITION: this deployment has no mail server, and so can send no codes."""
+    """FAILED_PRECONDITION: this deployment has no mail server and cannot send codes."""
     VERIFICATION_CODE_NOT_SENT = "VERIFICATION_CODE_NOT_SENT"
-    """UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was
-    not taken does not count as sent."""
+    """UNAVAILABLE: the mail server did not accept the code, or its answer was lost. Ask for another code. A code that
+    was not accepted does not count as sent."""
     REVISION_MISMATCH = "REVISION_MISMATCH"
     """ABORTED: the customer's revision is not the expected_revision. Read the customer again, and decide again.
     Metadata: customer_id, expected_revision, revision."""

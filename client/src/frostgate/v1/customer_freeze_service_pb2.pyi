@@ -56,7 +56,7 @@ Global___AssociateCustomerRequest: _TypeAlias = AssociateCustomerRequest  # noqa
 
 @_typing.final
 class AssociateCustomerResponse(_message.Message):
-    """The customer as the association left it."""
+    """The customer after the association."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -66,7 +66,7 @@ class AssociateCustomerResponse(_message.Message):
     """The revision that the change made."""
     @_builtins.property
     def customer(self) -> _customer_pb2.Customer:
-        """The customer, its account frozen."""
+        """The customer. Its account is frozen."""
 
     def __init__(
         self,
@@ -98,14 +98,14 @@ class DisassociateCustomerRequest(_message.Message):
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
-    """The code that was sent for this customer with VERIFICATION_ACTION_DISASSOCIATE: see the service. Not needed for a
-    customer of which nothing is frozen. At most 64 characters.
+    """The code that was sent for this customer with VERIFICATION_ACTION_DISASSOCIATE: see the service. Not needed if the
+    customer is not frozen. At most 64 characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     expected_revision: _builtins.int
-    """Make the change only if the customer's revision is this one: a change that the caller has not seen is not undone.
-    Greater than 0.
+    """Make the change only if the customer's revision is this one, so that a change that the caller has not seen is not
+    undone. Greater than 0.
     """
     def __init__(
         self,
@@ -164,7 +164,7 @@ class FreezeCustomerRequest(_message.Message):
     customer_id: _builtins.str
     """The customer: 1 to 64 of A-Z a-z 0-9 . _ -"""
     scope: _policy_pb2.FreezeScope.ValueType
-    """How far the freeze reaches."""
+    """What to freeze."""
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
@@ -174,10 +174,12 @@ class FreezeCustomerRequest(_message.Message):
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     validate_only: _builtins.bool
-    """Only say whether it would be done: every check is made, nothing changes, and no request_id is kept or replayed."""
+    """Make every check, but change nothing: the answer says whether the change would be made. No request_id is kept or
+    replayed.
+    """
     expected_revision: _builtins.int
-    """Make the change only if the customer's revision is this one: a change that the caller has not seen is not undone.
-    Greater than 0.
+    """Make the change only if the customer's revision is this one, so that a change that the caller has not seen is not
+    undone. Greater than 0.
     """
     def __init__(
         self,
@@ -202,7 +204,7 @@ Global___FreezeCustomerRequest: _TypeAlias = FreezeCustomerRequest  # noqa: Y015
 
 @_typing.final
 class FreezeCustomerResponse(_message.Message):
-    """The customer as the freeze left it."""
+    """The customer after the freeze."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -210,7 +212,7 @@ class FreezeCustomerResponse(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     message: _builtins.str
-    """What was done, in a sentence for a person."""
+    """One sentence for a person that says what was done."""
     revision: _builtins.int
     """The revision that the change made; with validate_only the current one."""
     @_builtins.property
@@ -258,10 +260,12 @@ class UnfreezeCustomerRequest(_message.Message):
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     validate_only: _builtins.bool
-    """Only say whether it would be done: every check is made, nothing changes, and no request_id is kept or replayed."""
+    """Make every check, but change nothing: the answer says whether the change would be made. No request_id is kept or
+    replayed.
+    """
     expected_revision: _builtins.int
-    """Make the change only if the customer's revision is this one: a change that the caller has not seen is not undone.
-    Greater than 0.
+    """Make the change only if the customer's revision is this one, so that a change that the caller has not seen is not
+    undone. Greater than 0.
     """
     def __init__(
         self,
@@ -286,7 +290,7 @@ Global___UnfreezeCustomerRequest: _TypeAlias = UnfreezeCustomerRequest  # noqa: 
 
 @_typing.final
 class UnfreezeCustomerResponse(_message.Message):
-    """The customer as the unfreezing left it."""
+    """The customer after the unfreeze."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -294,7 +298,7 @@ class UnfreezeCustomerResponse(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     message: _builtins.str
-    """What was done, in a sentence for a person."""
+    """One sentence for a person that says what was done."""
     revision: _builtins.int
     """The revision that the change made; with validate_only the current one."""
     @_builtins.property
@@ -329,7 +333,7 @@ class BatchFreezeCustomersRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     scope: _policy_pb2.FreezeScope.ValueType
-    """How far the freeze reaches."""
+    """What to freeze."""
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
@@ -339,7 +343,9 @@ class BatchFreezeCustomersRequest(_message.Message):
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     validate_only: _builtins.bool
-    """Only say whether it would be done: every check is made, nothing changes, and no request_id is kept or replayed."""
+    """Make every check, but change nothing: the answer says whether the change would be made. No request_id is kept or
+    replayed.
+    """
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """1 to 1,000 customers, each once. They are changed in this order."""
@@ -364,7 +370,7 @@ Global___BatchFreezeCustomersRequest: _TypeAlias = BatchFreezeCustomersRequest  
 
 @_typing.final
 class BatchFreezeCustomersResponse(_message.Message):
-    """What became of each customer; with validate_only, what would become of it."""
+    """The result for each customer; with validate_only, the result that the call would have."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -374,7 +380,7 @@ class BatchFreezeCustomersResponse(_message.Message):
     """The last revision that the batch made; the current one if it changed nothing, as with validate_only."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchCustomerResult]:
-        """One result for each customer, in the order asked."""
+        """One result for each customer, in the order of the request."""
 
     def __init__(
         self,
@@ -413,7 +419,9 @@ class BatchUnfreezeCustomersRequest(_message.Message):
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     validate_only: _builtins.bool
-    """Only say whether it would be done: every check is made, nothing changes, and no request_id is kept or replayed."""
+    """Make every check, but change nothing: the answer says whether the change would be made. No request_id is kept or
+    replayed.
+    """
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """1 to 1,000 customers, each once. They are changed in this order."""
@@ -438,7 +446,7 @@ Global___BatchUnfreezeCustomersRequest: _TypeAlias = BatchUnfreezeCustomersReque
 
 @_typing.final
 class BatchUnfreezeCustomersResponse(_message.Message):
-    """What became of each customer; with validate_only, what would become of it."""
+    """The result for each customer; with validate_only, the result that the call would have."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -448,7 +456,7 @@ class BatchUnfreezeCustomersResponse(_message.Message):
     """The last revision that the batch made; the current one if it changed nothing, as with validate_only."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchCustomerResult]:
-        """One result for each customer, in the order asked."""
+        """One result for each customer, in the order of the request."""
 
     def __init__(
         self,
@@ -466,7 +474,7 @@ Global___BatchUnfreezeCustomersResponse: _TypeAlias = BatchUnfreezeCustomersResp
 
 @_typing.final
 class BatchCustomerResult(_message.Message):
-    """What became of one customer of a batch."""
+    """The result for one customer of a batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -477,7 +485,7 @@ class BatchCustomerResult(_message.Message):
     """The customer, as it was asked for."""
     @_builtins.property
     def customer(self) -> _customer_pb2.Customer:
-        """The customer as the change left it."""
+        """The customer after the change."""
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
@@ -560,11 +568,11 @@ class ListCustomersRequest(_message.Message):
     partner_id: _builtins.str
     """The partner: 1 to 64 of A-Z a-z 0-9 . _ -"""
     freeze_state: _policy_pb2.FreezeState.ValueType
-    """Only those in this state."""
+    """Only customers in this state."""
     retention_expired: _builtins.bool
-    """True: only those whose retention period has ended. False: only those of whom that cannot be said."""
+    """True: only customers whose retention period has ended. False: all other customers."""
     page_size: _builtins.int
-    """How many at most: 50 if 0; more than 1,000 is read as 1,000. Not negative."""
+    """The largest number of entries on the page. 0 means 50; more than 1,000 means 1,000. Not negative."""
     page_token: _builtins.str
     """The next_page_token of the page before, with the same filters. Empty for the first page."""
     def __init__(
@@ -600,12 +608,12 @@ class ListCustomersResponse(_message.Message):
     CUSTOMERS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Asks for the next page. Empty on the last page, and only there: for one page the server looks at 10,000 customers at
-    most, so that a page may be short, or have none that match the filters, and the listing still goes on.
+    """The page_token of the next page. Empty on the last page, and only there. For one page the server reads at most
+    10,000 customers: a page may be short or empty although the listing goes on.
     """
     @_builtins.property
     def customers(self) -> _containers.RepeatedCompositeFieldContainer[_customer_pb2.Customer]:
-        """In the order of their ids."""
+        """The customers, ordered by customer_id."""
 
     def __init__(
         self,
@@ -623,7 +631,7 @@ Global___ListCustomersResponse: _TypeAlias = ListCustomersResponse  # noqa: Y015
 
 @_typing.final
 class ListFreezeEventsRequest(_message.Message):
-    """Asks what happened."""
+    """Asks for events."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -635,22 +643,22 @@ class ListFreezeEventsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
-    """Only what happened to this customer."""
+    """Only events of this customer."""
     partner_id: _builtins.str
-    """Only what happened to customers while they were this partner's."""
+    """Only events that happened while the customer was associated with this partner."""
     after_revision: _builtins.int
-    """Only what came after this revision. Not negative."""
+    """Only events after this revision. Not negative."""
     page_size: _builtins.int
-    """How many at most: 50 if 0; more than 1,000 is read as 1,000. Not negative."""
+    """The largest number of entries on the page. 0 means 50; more than 1,000 means 1,000. Not negative."""
     page_token: _builtins.str
     """The next_page_token of the page before, with the same filters. Empty for the first page."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """Only what happened at this time or later."""
+        """Only events at this time or later."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """Only what happened before this time."""
+        """Only events before this time."""
 
     def __init__(
         self,
@@ -699,12 +707,12 @@ class ListFreezeEventsResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Asks for the next page. Empty on the last page, and only there: for one page the server looks at 10,000 events at
-    most, so that a page may be short, or have none that match the filters, and the listing still goes on.
+    """The page_token of the next page. Empty on the last page, and only there. For one page the server reads at most
+    10,000 events: a page may be short or empty although the listing goes on.
     """
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_customer_pb2.FreezeEvent]:
-        """The newest first."""
+        """The events, the newest first."""
 
     def __init__(
         self,
@@ -751,7 +759,7 @@ class GetPartnerResponse(_message.Message):
     PARTNER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def partner(self) -> _partner_pb2.Partner:
-        """The partner, its contact masked."""
+        """The partner. Its contact is masked."""
 
     def __init__(
         self,
@@ -804,14 +812,14 @@ Global___UpdatePartnerRequest: _TypeAlias = UpdatePartnerRequest  # noqa: Y015
 
 @_typing.final
 class UpdatePartnerResponse(_message.Message):
-    """The partner as the update left it."""
+    """The partner after the update."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PARTNER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def partner(self) -> _partner_pb2.Partner:
-        """The partner, its contact masked."""
+        """The partner. Its contact is masked."""
 
     def __init__(
         self,
@@ -839,7 +847,7 @@ class SendVerificationCodeRequest(_message.Message):
     partner_id: _builtins.str
     """The partner whose contact gets the code: 1 to 64 of A-Z a-z 0-9 . _ -"""
     action: _partner_pb2.VerificationAction.ValueType
-    """What the code is for."""
+    """The action that the code is for."""
     scope: _policy_pb2.FreezeScope.ValueType
     """The scope to freeze or unfreeze. Absent for other actions."""
     @_builtins.property
@@ -875,10 +883,10 @@ class SendVerificationCodeResponse(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     SENT_TO_FIELD_NUMBER: _builtins.int
     sent_to: _builtins.str
-    """Where it went: the contact, masked."""
+    """The masked contact that the code was sent to."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """Until when it is good."""
+        """When the code expires."""
 
     def __init__(
         self,

@@ -26,36 +26,37 @@ if _version_not_supported:
 
 
 class CustomerFreezeServiceStub(object):
-    """For the partner center's backend: freeze and unfreeze customers, and see what happened to them.
+    """For the partner center's backend: freezes and unfreezes customers, and reads customers and their events.
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
-    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
-    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
-    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
-    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
-    them.
+    Every change of customers takes a request_id: a UUID that the caller chooses, in upper or lower case. If the same
+    caller makes the same call with the same content and id again within 24 hours, it gets the first answer again, word
+    for word, and nothing changes, as long as the caller may still act for the partners. Other content under the same id
+    is INVALID_ARGUMENT (REQUEST_ID_REUSED). Each RPC keeps its own ids. Only OK answers are kept; the answer of a batch
+    is kept only if the batch changed a customer. So a change with a request_id may be repeated after any failure.
+    UpdatePartner and SendVerificationCode take no request_id: read the partner before you repeat them.
 
-    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
-    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
-    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
-    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
-    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
-    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
-    request. Where codes are not enabled, one that is given is ignored.
+    If a partner has enabled verification codes, these calls need a code: every freeze, every unfreeze, every update of
+    the partner, and the disassociation of a frozen customer. Without a code they fail with FAILED_PRECONDITION
+    (VERIFICATION_CODE_REQUIRED). SendVerificationCode mails a code of eight digits. The code can be used once, within
+    minutes, and only for the partner, the action, the set of customers and the scope that it was sent for. A code that
+    is wrong, used, expired or was never sent is PERMISSION_DENIED (VERIFICATION_CODE_INVALID); the error does not say
+    which of these it is. Too many wrong codes are RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED). A change that is
+    refused for another reason does not use up the code, and neither does a repeated request. If codes are not enabled, a
+    given code is ignored.
 
     A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
     same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
     A caller without identity or role learns nothing about its request.
 
     A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
-    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
-    were its partners', and an empty list for others.
+    other partners and for unknown customers, with the same message. From ListFreezeEvents it gets the events that
+    happened while a customer was associated with one of its partners, and an empty list for other partners.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
-    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
-    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Besides the errors that are listed at each call, every call may fail with INVALID_ARGUMENT (INVALID_FIELD),
+    UNAUTHENTICATED (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE),
+    RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     def __init__(self, channel):
@@ -127,36 +128,37 @@ class CustomerFreezeServiceStub(object):
 
 
 class CustomerFreezeServiceServicer(object):
-    """For the partner center's backend: freeze and unfreeze customers, and see what happened to them.
+    """For the partner center's backend: freezes and unfreezes customers, and reads customers and their events.
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
-    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
-    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
-    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
-    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
-    them.
+    Every change of customers takes a request_id: a UUID that the caller chooses, in upper or lower case. If the same
+    caller makes the same call with the same content and id again within 24 hours, it gets the first answer again, word
+    for word, and nothing changes, as long as the caller may still act for the partners. Other content under the same id
+    is INVALID_ARGUMENT (REQUEST_ID_REUSED). Each RPC keeps its own ids. Only OK answers are kept; the answer of a batch
+    is kept only if the batch changed a customer. So a change with a request_id may be repeated after any failure.
+    UpdatePartner and SendVerificationCode take no request_id: read the partner before you repeat them.
 
-    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
-    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
-    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
-    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
-    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
-    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
-    request. Where codes are not enabled, one that is given is ignored.
+    If a partner has enabled verification codes, these calls need a code: every freeze, every unfreeze, every update of
+    the partner, and the disassociation of a frozen customer. Without a code they fail with FAILED_PRECONDITION
+    (VERIFICATION_CODE_REQUIRED). SendVerificationCode mails a code of eight digits. The code can be used once, within
+    minutes, and only for the partner, the action, the set of customers and the scope that it was sent for. A code that
+    is wrong, used, expired or was never sent is PERMISSION_DENIED (VERIFICATION_CODE_INVALID); the error does not say
+    which of these it is. Too many wrong codes are RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED). A change that is
+    refused for another reason does not use up the code, and neither does a repeated request. If codes are not enabled, a
+    given code is ignored.
 
     A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
     same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
     A caller without identity or role learns nothing about its request.
 
     A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
-    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
-    were its partners', and an empty list for others.
+    other partners and for unknown customers, with the same message. From ListFreezeEvents it gets the events that
+    happened while a customer was associated with one of its partners, and an empty list for other partners.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
-    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
-    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Besides the errors that are listed at each call, every call may fail with INVALID_ARGUMENT (INVALID_FIELD),
+    UNAUTHENTICATED (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE),
+    RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     def AssociateCustomer(self, request, context):
@@ -188,7 +190,7 @@ class CustomerFreezeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UnfreezeCustomer(self, request, context):
-        """Unfreezes what was frozen. The scope must be the one that is frozen.
+        """Unfreezes a customer. The scope must be the one that is frozen.
 
         Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (NOT_FROZEN,
         SCOPE_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
@@ -198,12 +200,13 @@ class CustomerFreezeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def BatchFreezeCustomers(self, request, context):
-        """Freezes up to 1,000 customers. What is refused is that customer's result; the rest change in one transaction.
+        """Freezes up to 1,000 customers. If one customer is refused, its result says why; the others change in one
+        transaction.
 
         One verification code covers the whole set of ids; a wrong one fails the call.
 
-        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for
-        customers of several partners if any of these has verification codes enabled).
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that is given twice, and for customers of
+        several partners if one of these has verification codes enabled).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -229,7 +232,7 @@ class CustomerFreezeServiceServicer(object):
 
     def ListCustomers(self, request, context):
         """Lists the customers of a partner, ordered by customer_id. A listing that takes several pages is no snapshot:
-        changes made meanwhile may or may not show. Only an empty next_page_token ends a listing, not a short page.
+        changes made meanwhile may or may not show. A listing ends with an empty next_page_token, not with a short page.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """
@@ -238,8 +241,8 @@ class CustomerFreezeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListFreezeEvents(self, request, context):
-        """Lists what happened, the newest first. A filter that nothing matches gives an empty list, perhaps over several pages:
-        only an empty next_page_token ends a listing.
+        """Lists events, the newest first. If no event matches the filters, the list is empty, perhaps over several pages: a
+        listing ends with an empty next_page_token.
 
         Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """
@@ -248,7 +251,7 @@ class CustomerFreezeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetPartner(self, request, context):
-        """Gets one partner, its contact masked.
+        """Gets one partner. Its contact is masked.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND).
         """
@@ -257,8 +260,9 @@ class CustomerFreezeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdatePartner(self, request, context):
-        """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there
-        is none. While codes are enabled, every update needs one that was sent to the contact known before.
+        """Enables or disables verification codes for a partner, or changes the contact that they are sent to. Creates the
+        partner if it does not exist. While codes are enabled, every update needs a code that was sent to the contact
+        before the update.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
         (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
@@ -268,12 +272,12 @@ class CustomerFreezeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SendVerificationCode(self, request, context):
-        """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then
-        on, unless the mail server refuses the new one. RESOURCE_EXHAUSTED (OVERLOADED) while another one is on its way.
+        """Mails a verification code to the partner's contact. Earlier codes of this partner become invalid, unless the mail
+        server refuses the new one. Fails with RESOURCE_EXHAUSTED (OVERLOADED) while another code is being sent.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
         VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
-        UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it, or did not say so).
+        UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not accept it, or its answer was lost).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -351,36 +355,37 @@ def add_CustomerFreezeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CustomerFreezeService(object):
-    """For the partner center's backend: freeze and unfreeze customers, and see what happened to them.
+    """For the partner center's backend: freezes and unfreezes customers, and reads customers and their events.
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
-    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
-    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
-    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
-    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
-    them.
+    Every change of customers takes a request_id: a UUID that the caller chooses, in upper or lower case. If the same
+    caller makes the same call with the same content and id again within 24 hours, it gets the first answer again, word
+    for word, and nothing changes, as long as the caller may still act for the partners. Other content under the same id
+    is INVALID_ARGUMENT (REQUEST_ID_REUSED). Each RPC keeps its own ids. Only OK answers are kept; the answer of a batch
+    is kept only if the batch changed a customer. So a change with a request_id may be repeated after any failure.
+    UpdatePartner and SendVerificationCode take no request_id: read the partner before you repeat them.
 
-    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
-    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
-    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
-    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
-    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
-    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
-    request. Where codes are not enabled, one that is given is ignored.
+    If a partner has enabled verification codes, these calls need a code: every freeze, every unfreeze, every update of
+    the partner, and the disassociation of a frozen customer. Without a code they fail with FAILED_PRECONDITION
+    (VERIFICATION_CODE_REQUIRED). SendVerificationCode mails a code of eight digits. The code can be used once, within
+    minutes, and only for the partner, the action, the set of customers and the scope that it was sent for. A code that
+    is wrong, used, expired or was never sent is PERMISSION_DENIED (VERIFICATION_CODE_INVALID); the error does not say
+    which of these it is. Too many wrong codes are RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED). A change that is
+    refused for another reason does not use up the code, and neither does a repeated request. If codes are not enabled, a
+    given code is ignored.
 
     A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
     same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
     A caller without identity or role learns nothing about its request.
 
     A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
-    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
-    were its partners', and an empty list for others.
+    other partners and for unknown customers, with the same message. From ListFreezeEvents it gets the events that
+    happened while a customer was associated with one of its partners, and an empty list for other partners.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
-    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
-    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Besides the errors that are listed at each call, every call may fail with INVALID_ARGUMENT (INVALID_FIELD),
+    UNAUTHENTICATED (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE),
+    RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     @staticmethod

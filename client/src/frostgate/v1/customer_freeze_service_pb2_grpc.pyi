@@ -27,36 +27,37 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CustomerFreezeServiceStub:
-    """For the partner center's backend: freeze and unfreeze customers, and see what happened to them.
+    """For the partner center's backend: freezes and unfreezes customers, and reads customers and their events.
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
-    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
-    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
-    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
-    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
-    them.
+    Every change of customers takes a request_id: a UUID that the caller chooses, in upper or lower case. If the same
+    caller makes the same call with the same content and id again within 24 hours, it gets the first answer again, word
+    for word, and nothing changes, as long as the caller may still act for the partners. Other content under the same id
+    is INVALID_ARGUMENT (REQUEST_ID_REUSED). Each RPC keeps its own ids. Only OK answers are kept; the answer of a batch
+    is kept only if the batch changed a customer. So a change with a request_id may be repeated after any failure.
+    UpdatePartner and SendVerificationCode take no request_id: read the partner before you repeat them.
 
-    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
-    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
-    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
-    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
-    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
-    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
-    request. Where codes are not enabled, one that is given is ignored.
+    If a partner has enabled verification codes, these calls need a code: every freeze, every unfreeze, every update of
+    the partner, and the disassociation of a frozen customer. Without a code they fail with FAILED_PRECONDITION
+    (VERIFICATION_CODE_REQUIRED). SendVerificationCode mails a code of eight digits. The code can be used once, within
+    minutes, and only for the partner, the action, the set of customers and the scope that it was sent for. A code that
+    is wrong, used, expired or was never sent is PERMISSION_DENIED (VERIFICATION_CODE_INVALID); the error does not say
+    which of these it is. Too many wrong codes are RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED). A change that is
+    refused for another reason does not use up the code, and neither does a repeated request. If codes are not enabled, a
+    given code is ignored.
 
     A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
     same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
     A caller without identity or role learns nothing about its request.
 
     A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
-    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
-    were its partners', and an empty list for others.
+    other partners and for unknown customers, with the same message. From ListFreezeEvents it gets the events that
+    happened while a customer was associated with one of its partners, and an empty list for other partners.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
-    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
-    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Besides the errors that are listed at each call, every call may fail with INVALID_ARGUMENT (INVALID_FIELD),
+    UNAUTHENTICATED (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE),
+    RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     @_typing.overload
@@ -80,18 +81,19 @@ class CustomerFreezeServiceStub:
     INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     UnfreezeCustomer: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UnfreezeCustomerRequest, _customer_freeze_service_pb2.UnfreezeCustomerResponse]
-    """Unfreezes what was frozen. The scope must be the one that is frozen.
+    """Unfreezes a customer. The scope must be the one that is frozen.
 
     Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (NOT_FROZEN,
     SCOPE_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     BatchFreezeCustomers: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchFreezeCustomersRequest, _customer_freeze_service_pb2.BatchFreezeCustomersResponse]
-    """Freezes up to 1,000 customers. What is refused is that customer's result; the rest change in one transaction.
+    """Freezes up to 1,000 customers. If one customer is refused, its result says why; the others change in one
+    transaction.
 
     One verification code covers the whole set of ids; a wrong one fails the call.
 
-    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for
-    customers of several partners if any of these has verification codes enabled).
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that is given twice, and for customers of
+    several partners if one of these has verification codes enabled).
     """
     BatchUnfreezeCustomers: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchUnfreezeCustomersRequest, _customer_freeze_service_pb2.BatchUnfreezeCustomersResponse]
     """Unfreezes up to 1,000 customers, as BatchFreezeCustomers freezes them.
@@ -105,69 +107,71 @@ class CustomerFreezeServiceStub:
     """
     ListCustomers: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.ListCustomersRequest, _customer_freeze_service_pb2.ListCustomersResponse]
     """Lists the customers of a partner, ordered by customer_id. A listing that takes several pages is no snapshot:
-    changes made meanwhile may or may not show. Only an empty next_page_token ends a listing, not a short page.
+    changes made meanwhile may or may not show. A listing ends with an empty next_page_token, not with a short page.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
     ListFreezeEvents: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.ListFreezeEventsRequest, _customer_freeze_service_pb2.ListFreezeEventsResponse]
-    """Lists what happened, the newest first. A filter that nothing matches gives an empty list, perhaps over several pages:
-    only an empty next_page_token ends a listing.
+    """Lists events, the newest first. If no event matches the filters, the list is empty, perhaps over several pages: a
+    listing ends with an empty next_page_token.
 
     Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
     GetPartner: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.GetPartnerRequest, _customer_freeze_service_pb2.GetPartnerResponse]
-    """Gets one partner, its contact masked.
+    """Gets one partner. Its contact is masked.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND).
     """
     UpdatePartner: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UpdatePartnerRequest, _customer_freeze_service_pb2.UpdatePartnerResponse]
-    """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there
-    is none. While codes are enabled, every update needs one that was sent to the contact known before.
+    """Enables or disables verification codes for a partner, or changes the contact that they are sent to. Creates the
+    partner if it does not exist. While codes are enabled, every update needs a code that was sent to the contact
+    before the update.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
     (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
     """
     SendVerificationCode: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.SendVerificationCodeRequest, _customer_freeze_service_pb2.SendVerificationCodeResponse]
-    """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then
-    on, unless the mail server refuses the new one. RESOURCE_EXHAUSTED (OVERLOADED) while another one is on its way.
+    """Mails a verification code to the partner's contact. Earlier codes of this partner become invalid, unless the mail
+    server refuses the new one. Fails with RESOURCE_EXHAUSTED (OVERLOADED) while another code is being sent.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
     VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
-    UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it, or did not say so).
+    UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not accept it, or its answer was lost).
     """
 
 @_typing.type_check_only
 class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
-    """For the partner center's backend: freeze and unfreeze customers, and see what happened to them.
+    """For the partner center's backend: freezes and unfreezes customers, and reads customers and their events.
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
-    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
-    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
-    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
-    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
-    them.
+    Every change of customers takes a request_id: a UUID that the caller chooses, in upper or lower case. If the same
+    caller makes the same call with the same content and id again within 24 hours, it gets the first answer again, word
+    for word, and nothing changes, as long as the caller may still act for the partners. Other content under the same id
+    is INVALID_ARGUMENT (REQUEST_ID_REUSED). Each RPC keeps its own ids. Only OK answers are kept; the answer of a batch
+    is kept only if the batch changed a customer. So a change with a request_id may be repeated after any failure.
+    UpdatePartner and SendVerificationCode take no request_id: read the partner before you repeat them.
 
-    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
-    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
-    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
-    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
-    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
-    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
-    request. Where codes are not enabled, one that is given is ignored.
+    If a partner has enabled verification codes, these calls need a code: every freeze, every unfreeze, every update of
+    the partner, and the disassociation of a frozen customer. Without a code they fail with FAILED_PRECONDITION
+    (VERIFICATION_CODE_REQUIRED). SendVerificationCode mails a code of eight digits. The code can be used once, within
+    minutes, and only for the partner, the action, the set of customers and the scope that it was sent for. A code that
+    is wrong, used, expired or was never sent is PERMISSION_DENIED (VERIFICATION_CODE_INVALID); the error does not say
+    which of these it is. Too many wrong codes are RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED). A change that is
+    refused for another reason does not use up the code, and neither does a repeated request. If codes are not enabled, a
+    given code is ignored.
 
     A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
     same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
     A caller without identity or role learns nothing about its request.
 
     A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
-    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
-    were its partners', and an empty list for others.
+    other partners and for unknown customers, with the same message. From ListFreezeEvents it gets the events that
+    happened while a customer was associated with one of its partners, and an empty list for other partners.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
-    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
-    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Besides the errors that are listed at each call, every call may fail with INVALID_ARGUMENT (INVALID_FIELD),
+    UNAUTHENTICATED (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE),
+    RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -188,18 +192,19 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     UnfreezeCustomer: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UnfreezeCustomerRequest, _customer_freeze_service_pb2.UnfreezeCustomerResponse]  # type: ignore[assignment]
-    """Unfreezes what was frozen. The scope must be the one that is frozen.
+    """Unfreezes a customer. The scope must be the one that is frozen.
 
     Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (NOT_FROZEN,
     SCOPE_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     BatchFreezeCustomers: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchFreezeCustomersRequest, _customer_freeze_service_pb2.BatchFreezeCustomersResponse]  # type: ignore[assignment]
-    """Freezes up to 1,000 customers. What is refused is that customer's result; the rest change in one transaction.
+    """Freezes up to 1,000 customers. If one customer is refused, its result says why; the others change in one
+    transaction.
 
     One verification code covers the whole set of ids; a wrong one fails the call.
 
-    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for
-    customers of several partners if any of these has verification codes enabled).
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that is given twice, and for customers of
+    several partners if one of these has verification codes enabled).
     """
     BatchUnfreezeCustomers: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.BatchUnfreezeCustomersRequest, _customer_freeze_service_pb2.BatchUnfreezeCustomersResponse]  # type: ignore[assignment]
     """Unfreezes up to 1,000 customers, as BatchFreezeCustomers freezes them.
@@ -213,68 +218,70 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     """
     ListCustomers: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.ListCustomersRequest, _customer_freeze_service_pb2.ListCustomersResponse]  # type: ignore[assignment]
     """Lists the customers of a partner, ordered by customer_id. A listing that takes several pages is no snapshot:
-    changes made meanwhile may or may not show. Only an empty next_page_token ends a listing, not a short page.
+    changes made meanwhile may or may not show. A listing ends with an empty next_page_token, not with a short page.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
     ListFreezeEvents: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.ListFreezeEventsRequest, _customer_freeze_service_pb2.ListFreezeEventsResponse]  # type: ignore[assignment]
-    """Lists what happened, the newest first. A filter that nothing matches gives an empty list, perhaps over several pages:
-    only an empty next_page_token ends a listing.
+    """Lists events, the newest first. If no event matches the filters, the list is empty, perhaps over several pages: a
+    listing ends with an empty next_page_token.
 
     Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
     GetPartner: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.GetPartnerRequest, _customer_freeze_service_pb2.GetPartnerResponse]  # type: ignore[assignment]
-    """Gets one partner, its contact masked.
+    """Gets one partner. Its contact is masked.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND).
     """
     UpdatePartner: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UpdatePartnerRequest, _customer_freeze_service_pb2.UpdatePartnerResponse]  # type: ignore[assignment]
-    """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there
-    is none. While codes are enabled, every update needs one that was sent to the contact known before.
+    """Enables or disables verification codes for a partner, or changes the contact that they are sent to. Creates the
+    partner if it does not exist. While codes are enabled, every update needs a code that was sent to the contact
+    before the update.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
     (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
     """
     SendVerificationCode: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.SendVerificationCodeRequest, _customer_freeze_service_pb2.SendVerificationCodeResponse]  # type: ignore[assignment]
-    """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then
-    on, unless the mail server refuses the new one. RESOURCE_EXHAUSTED (OVERLOADED) while another one is on its way.
+    """Mails a verification code to the partner's contact. Earlier codes of this partner become invalid, unless the mail
+    server refuses the new one. Fails with RESOURCE_EXHAUSTED (OVERLOADED) while another code is being sent.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
     VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
-    UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it, or did not say so).
+    UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not accept it, or its answer was lost).
     """
 
 class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
-    """For the partner center's backend: freeze and unfreeze customers, and see what happened to them.
+    """For the partner center's backend: freezes and unfreezes customers, and reads customers and their events.
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change of customers takes a request_id: a UUID of the caller's choice, in upper or lower case. The same call of
-    the same caller with the same content and id within 24 hours gives the first answer again, word for word, and changes
-    nothing, as long as its partners are still the caller's; other content under the same id is INVALID_ARGUMENT,
-    REQUEST_ID_REUSED. Each RPC keeps ids of its own, and only for OK answers. So a change with a request_id may be
-    repeated after any failure. UpdatePartner and SendVerificationCode take none: look at the partner before you repeat
-    them.
+    Every change of customers takes a request_id: a UUID that the caller chooses, in upper or lower case. If the same
+    caller makes the same call with the same content and id again within 24 hours, it gets the first answer again, word
+    for word, and nothing changes, as long as the caller may still act for the partners. Other content under the same id
+    is INVALID_ARGUMENT (REQUEST_ID_REUSED). Each RPC keeps its own ids. Only OK answers are kept; the answer of a batch
+    is kept only if the batch changed a customer. So a change with a request_id may be repeated after any failure.
+    UpdatePartner and SendVerificationCode take no request_id: read the partner before you repeat them.
 
-    Where a partner has enabled verification codes, every freeze, unfreeze and update of the partner, and every
-    disassociation of a frozen customer, needs a code: FAILED_PRECONDITION (VERIFICATION_CODE_REQUIRED) without one.
-    SendVerificationCode mails a code of eight digits, for one use within minutes, good only for the partner, the action,
-    the set of customers and the scope that it was sent for. A code that is wrong, used, too old or never sent is
-    PERMISSION_DENIED (VERIFICATION_CODE_INVALID), and nobody is told which; too many of them are RESOURCE_EXHAUSTED
-    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason spends no code, and neither does a repeated
-    request. Where codes are not enabled, one that is given is ignored.
+    If a partner has enabled verification codes, these calls need a code: every freeze, every unfreeze, every update of
+    the partner, and the disassociation of a frozen customer. Without a code they fail with FAILED_PRECONDITION
+    (VERIFICATION_CODE_REQUIRED). SendVerificationCode mails a code of eight digits. The code can be used once, within
+    minutes, and only for the partner, the action, the set of customers and the scope that it was sent for. A code that
+    is wrong, used, expired or was never sent is PERMISSION_DENIED (VERIFICATION_CODE_INVALID); the error does not say
+    which of these it is. Too many wrong codes are RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED). A change that is
+    refused for another reason does not use up the code, and neither does a repeated request. If codes are not enabled, a
+    given code is ignored.
 
     A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
     same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
     A caller without identity or role learns nothing about its request.
 
     A caller that is bound to partners gets PERMISSION_DENIED (PARTNER_MISMATCH) for other partners, for customers of
-    others and for those of nobody, in the same words. ListFreezeEvents gives it what happened to customers while they
-    were its partners', and an empty list for others.
+    other partners and for unknown customers, with the same message. From ListFreezeEvents it gets the events that
+    happened while a customer was associated with one of its partners, and an empty list for other partners.
 
-    Besides the errors named at each call, any of them may fail with INVALID_ARGUMENT (INVALID_FIELD), UNAUTHENTICATED
-    (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED
-    (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
+    Besides the errors that are listed at each call, every call may fail with INVALID_ARGUMENT (INVALID_FIELD),
+    UNAUTHENTICATED (UNAUTHENTICATED), PERMISSION_DENIED (PERMISSION_DENIED), UNAVAILABLE (STORAGE_UNAVAILABLE),
+    RESOURCE_EXHAUSTED (OVERLOADED) or INTERNAL (INTERNAL; for changes also OUTCOME_UNKNOWN).
     """
 
     @_abc_1.abstractmethod
@@ -317,7 +324,7 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.UnfreezeCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.UnfreezeCustomerResponse, _abc.Awaitable[_customer_freeze_service_pb2.UnfreezeCustomerResponse]]:
-        """Unfreezes what was frozen. The scope must be the one that is frozen.
+        """Unfreezes a customer. The scope must be the one that is frozen.
 
         Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (NOT_FROZEN,
         SCOPE_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
@@ -329,12 +336,13 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.BatchFreezeCustomersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.BatchFreezeCustomersResponse, _abc.Awaitable[_customer_freeze_service_pb2.BatchFreezeCustomersResponse]]:
-        """Freezes up to 1,000 customers. What is refused is that customer's result; the rest change in one transaction.
+        """Freezes up to 1,000 customers. If one customer is refused, its result says why; the others change in one
+        transaction.
 
         One verification code covers the whole set of ids; a wrong one fails the call.
 
-        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that stands there twice, and for
-        customers of several partners if any of these has verification codes enabled).
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that is given twice, and for customers of
+        several partners if one of these has verification codes enabled).
         """
 
     @_abc_1.abstractmethod
@@ -366,7 +374,7 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.ListCustomersResponse, _abc.Awaitable[_customer_freeze_service_pb2.ListCustomersResponse]]:
         """Lists the customers of a partner, ordered by customer_id. A listing that takes several pages is no snapshot:
-        changes made meanwhile may or may not show. Only an empty next_page_token ends a listing, not a short page.
+        changes made meanwhile may or may not show. A listing ends with an empty next_page_token, not with a short page.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """
@@ -377,8 +385,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.ListFreezeEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.ListFreezeEventsResponse, _abc.Awaitable[_customer_freeze_service_pb2.ListFreezeEventsResponse]]:
-        """Lists what happened, the newest first. A filter that nothing matches gives an empty list, perhaps over several pages:
-        only an empty next_page_token ends a listing.
+        """Lists events, the newest first. If no event matches the filters, the list is empty, perhaps over several pages: a
+        listing ends with an empty next_page_token.
 
         Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """
@@ -389,7 +397,7 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.GetPartnerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.GetPartnerResponse, _abc.Awaitable[_customer_freeze_service_pb2.GetPartnerResponse]]:
-        """Gets one partner, its contact masked.
+        """Gets one partner. Its contact is masked.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND).
         """
@@ -400,8 +408,9 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.UpdatePartnerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.UpdatePartnerResponse, _abc.Awaitable[_customer_freeze_service_pb2.UpdatePartnerResponse]]:
-        """Enables or disables verification codes for a partner, or changes whom they are sent to. Makes the partner if there
-        is none. While codes are enabled, every update needs one that was sent to the contact known before.
+        """Enables or disables verification codes for a partner, or changes the contact that they are sent to. Creates the
+        partner if it does not exist. While codes are enabled, every update needs a code that was sent to the contact
+        before the update.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
         (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
@@ -413,12 +422,12 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.SendVerificationCodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.SendVerificationCodeResponse, _abc.Awaitable[_customer_freeze_service_pb2.SendVerificationCodeResponse]]:
-        """Mails a verification code to the partner's contact. An earlier code of this partner is good for nothing from then
-        on, unless the mail server refuses the new one. RESOURCE_EXHAUSTED (OVERLOADED) while another one is on its way.
+        """Mails a verification code to the partner's contact. Earlier codes of this partner become invalid, unless the mail
+        server refuses the new one. Fails with RESOURCE_EXHAUSTED (OVERLOADED) while another code is being sent.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
         VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
-        UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not take it, or did not say so).
+        UNAVAILABLE (VERIFICATION_CODE_NOT_SENT: the mail server did not accept it, or its answer was lost).
         """
 
 def add_CustomerFreezeServiceServicer_to_server(servicer: CustomerFreezeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

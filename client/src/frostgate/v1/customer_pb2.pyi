@@ -37,7 +37,7 @@ class _FreezeEventActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Fre
     """No longer associated with its partner, and so unknown."""
 
 class FreezeEventAction(_FreezeEventAction, metaclass=_FreezeEventActionEnumTypeWrapper):
-    """What happened to a customer."""
+    """The kind of an event."""
 
 FREEZE_EVENT_ACTION_UNSPECIFIED: FreezeEventAction.ValueType  # 0
 """Never sent."""
@@ -68,25 +68,25 @@ class Customer(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
-    """Names the customer, in one deployment only once: 1 to 64 of A-Z a-z 0-9 . _ -"""
+    """The id of the customer, unique in a deployment: 1 to 64 of A-Z a-z 0-9 . _ -"""
     partner_id: _builtins.str
     """The partner it is associated with."""
     freeze_state: _policy_pb2.FreezeState.ValueType
-    """What is frozen of it."""
+    """Its freeze state."""
     freeze_reason: _builtins.str
-    """The reason given for the freeze; on association "Frozen by default on association". Absent: nothing is frozen."""
+    """The reason of the freeze; after association "Frozen by default on association". Absent if not frozen."""
     fees_accrue: _builtins.bool
-    """Whether fees accrue: always, but while resources are frozen."""
+    """Whether fees accrue. False only while the resources are frozen."""
     revision: _builtins.int
     """The revision that its last change made."""
     @_builtins.property
     def freeze_time(self) -> _timestamp_pb2.Timestamp:
-        """When the present freeze began. Freezing the resources too sets it anew. Absent: nothing is frozen."""
+        """When the current freeze began. A freeze of the resources of a frozen account sets it again. Absent if not frozen."""
 
     @_builtins.property
     def retention_expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the retention period ends, fixed at the freeze. Expired when not after now. Nothing is deleted by frostgate:
-        what was released is the services' knowledge. Absent unless resources are frozen.
+        """When the retention period ends; set by the freeze. It has ended when this time is not in the future. frostgate
+        deletes nothing: the cloud services release the resources. Absent if the resources are not frozen.
         """
 
     @_builtins.property
@@ -154,9 +154,9 @@ class FreezeEvent(_message.Message):
     partner_id: _builtins.str
     """The partner it was associated with."""
     action: Global___FreezeEventAction.ValueType
-    """What happened."""
+    """The kind of change."""
     scope: _policy_pb2.FreezeScope.ValueType
-    """The scope that was asked for. Absent for ASSOCIATED and DISASSOCIATED."""
+    """The scope of the request. Absent for ASSOCIATED and DISASSOCIATED."""
     state_before: _policy_pb2.FreezeState.ValueType
     """The state before. Absent for ASSOCIATED: the customer was unknown."""
     state_after: _policy_pb2.FreezeState.ValueType
@@ -164,9 +164,9 @@ class FreezeEvent(_message.Message):
     reason: _builtins.str
     """The reason that was given."""
     actor: _builtins.str
-    """Who asked: "anonymous" where nobody had to say."""
+    """The caller that made the change. "anonymous" if the server does not authenticate callers."""
     request_id: _builtins.str
-    """The request_id of the call. Empty where it had none."""
+    """The request_id of the call."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When it happened, by the server's clock."""

@@ -33,33 +33,35 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 3
     """INVALID_ARGUMENT: the request_id was used for other content. Metadata: request_id."""
     ERROR_REASON_PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 4
-    """INVALID_ARGUMENT: the page_token is none of ours, or was made with other filters."""
+    """INVALID_ARGUMENT: the page_token was not made by this service, or was made with other filters."""
     ERROR_REASON_CUSTOMER_NOT_FOUND: _ErrorReason.ValueType  # 5
-    """NOT_FOUND: no such customer. Metadata: customer_id."""
+    """NOT_FOUND: the customer does not exist. Metadata: customer_id."""
     ERROR_REASON_PARTNER_NOT_FOUND: _ErrorReason.ValueType  # 6
-    """NOT_FOUND: no such partner. Metadata: partner_id."""
+    """NOT_FOUND: the partner does not exist. Metadata: partner_id."""
     ERROR_REASON_CUSTOMER_ALREADY_ASSOCIATED: _ErrorReason.ValueType  # 7
     """ALREADY_EXISTS: the customer is associated already. Metadata: customer_id."""
     ERROR_REASON_ALREADY_FROZEN: _ErrorReason.ValueType  # 8
-    """FAILED_PRECONDITION: what was to be frozen is frozen already. Metadata: customer_id, freeze_state."""
+    """FAILED_PRECONDITION: the scope is already frozen. Metadata: customer_id, freeze_state."""
     ERROR_REASON_NOT_FROZEN: _ErrorReason.ValueType  # 9
-    """FAILED_PRECONDITION: nothing is frozen. Metadata: customer_id."""
+    """FAILED_PRECONDITION: the customer is not frozen. Metadata: customer_id."""
     ERROR_REASON_SCOPE_MISMATCH: _ErrorReason.ValueType  # 10
     """FAILED_PRECONDITION: another scope is frozen. Metadata: customer_id, scope, frozen_scope."""
     ERROR_REASON_VERIFICATION_CODE_REQUIRED: _ErrorReason.ValueType  # 11
-    """FAILED_PRECONDITION: the partner wants a verification code. Metadata: partner_id; action, to send it for."""
+    """FAILED_PRECONDITION: the partner requires a verification code. Metadata: partner_id; action (ask for a code for
+    it).
+    """
     ERROR_REASON_VERIFICATION_CODE_INVALID: _ErrorReason.ValueType  # 12
-    """PERMISSION_DENIED: the verification code is not the one that was sent for this, or used, or too old."""
+    """PERMISSION_DENIED: the verification code is wrong for this call, used or expired."""
     ERROR_REASON_VERIFICATION_RATE_LIMITED: _ErrorReason.ValueType  # 13
-    """RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back. Metadata: what ("sent", "asked for"
+    """RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to try again. Metadata: what ("sent", "asked for"
     or "wrong"), retry_after.
     """
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 14
-    """UNAUTHENTICATED: no identity, or a bad one. Metadata: wanted."""
+    """UNAUTHENTICATED: the call has no valid identity. Metadata: wanted."""
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 15
     """PERMISSION_DENIED: the caller's role does not include this call. Metadata: principal, method."""
     ERROR_REASON_PARTNER_MISMATCH: _ErrorReason.ValueType  # 16
-    """PERMISSION_DENIED: the caller is bound to partners, and this is none of them, or no customer of theirs."""
+    """PERMISSION_DENIED: the caller is bound to partners, and neither the partner nor the customer is one of theirs."""
     ERROR_REASON_REVISION_NOT_REACHED: _ErrorReason.ValueType  # 17
     """UNAVAILABLE: this node has not reached the minimum_revision. Metadata: minimum_revision, revision."""
     ERROR_REASON_WATCH_COMPACTED: _ErrorReason.ValueType  # 18
@@ -67,22 +69,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_WATCH_TOO_SLOW: _ErrorReason.ValueType  # 19
     """RESOURCE_EXHAUSTED: the reader is too slow. Resume from the last revision received."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 20
-    """RESOURCE_EXHAUSTED: too much load. RetryInfo says when to come back. Metadata: retry_after."""
+    """RESOURCE_EXHAUSTED: too much load. RetryInfo says when to try again. Metadata: retry_after."""
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 21
     """UNAVAILABLE: the storage cannot be reached, is full, busy or damaged. The change was not made."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 22
     """INTERNAL: a bug. The server's log has the details under the call_id. Metadata: call_id."""
     ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 23
-    """INTERNAL: the storage failed while it made a change durable, so that the change may have been made or not. Repeat
-    the call with its request_id to find out.
+    """INTERNAL: the storage failed during the commit. It is not known whether the change was made. Repeat the call with
+    its request_id to find out.
     """
     ERROR_REASON_VERIFICATION_NOT_ENABLED: _ErrorReason.ValueType  # 24
     """FAILED_PRECONDITION: a code was asked for, but the partner has not enabled codes. Metadata: partner_id."""
     ERROR_REASON_VERIFICATION_NOT_CONFIGURED: _ErrorReason.ValueType  # 25
-    """FAILED_PRECONDITION: this deployment has no mail server, and so can send no codes."""
+    """FAILED_PRECONDITION: this deployment has no mail server and cannot send codes."""
     ERROR_REASON_VERIFICATION_CODE_NOT_SENT: _ErrorReason.ValueType  # 26
-    """UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was
-    not taken does not count as sent.
+    """UNAVAILABLE: the mail server did not accept the code, or its answer was lost. Ask for another code. A code that was
+    not accepted does not count as sent.
     """
     ERROR_REASON_REVISION_MISMATCH: _ErrorReason.ValueType  # 27
     """ABORTED: the customer's revision is not the expected_revision. Read the customer again, and decide again. Metadata:
@@ -92,12 +94,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """OUT_OF_RANGE: the history at this revision is not kept."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Why a call failed. Every error carries one google.rpc.ErrorInfo with domain "frostgate" and, as its reason, one of
-    these names without the prefix: "ALREADY_FROZEN", for example. Its metadata holds every variable of the message.
-    Errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message over 512 KiB) carry none.
+    """The reason of an error. Every error carries one google.rpc.ErrorInfo with domain "frostgate". Its reason is one of
+    these names without the prefix, for example "ALREADY_FROZEN". Its metadata holds every variable of the message.
+    Errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message over 512 KiB) have no
+    ErrorInfo.
 
-    New reasons may be added: treat one that you do not know by the status code. Those on watches and on kept
-    history belong to calls that this version does not have yet.
+    New reasons may be added: handle unknown ones by the status code. The reasons about watches and kept history belong
+    to calls that this version does not have yet.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -111,33 +114,35 @@ ERROR_REASON_OPERATION_NOT_APPLICABLE: ErrorReason.ValueType  # 2
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 3
 """INVALID_ARGUMENT: the request_id was used for other content. Metadata: request_id."""
 ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 4
-"""INVALID_ARGUMENT: the page_token is none of ours, or was made with other filters."""
+"""INVALID_ARGUMENT: the page_token was not made by this service, or was made with other filters."""
 ERROR_REASON_CUSTOMER_NOT_FOUND: ErrorReason.ValueType  # 5
-"""NOT_FOUND: no such customer. Metadata: customer_id."""
+"""NOT_FOUND: the customer does not exist. Metadata: customer_id."""
 ERROR_REASON_PARTNER_NOT_FOUND: ErrorReason.ValueType  # 6
-"""NOT_FOUND: no such partner. Metadata: partner_id."""
+"""NOT_FOUND: the partner does not exist. Metadata: partner_id."""
 ERROR_REASON_CUSTOMER_ALREADY_ASSOCIATED: ErrorReason.ValueType  # 7
 """ALREADY_EXISTS: the customer is associated already. Metadata: customer_id."""
 ERROR_REASON_ALREADY_FROZEN: ErrorReason.ValueType  # 8
-"""FAILED_PRECONDITION: what was to be frozen is frozen already. Metadata: customer_id, freeze_state."""
+"""FAILED_PRECONDITION: the scope is already frozen. Metadata: customer_id, freeze_state."""
 ERROR_REASON_NOT_FROZEN: ErrorReason.ValueType  # 9
-"""FAILED_PRECONDITION: nothing is frozen. Metadata: customer_id."""
+"""FAILED_PRECONDITION: the customer is not frozen. Metadata: customer_id."""
 ERROR_REASON_SCOPE_MISMATCH: ErrorReason.ValueType  # 10
 """FAILED_PRECONDITION: another scope is frozen. Metadata: customer_id, scope, frozen_scope."""
 ERROR_REASON_VERIFICATION_CODE_REQUIRED: ErrorReason.ValueType  # 11
-"""FAILED_PRECONDITION: the partner wants a verification code. Metadata: partner_id; action, to send it for."""
+"""FAILED_PRECONDITION: the partner requires a verification code. Metadata: partner_id; action (ask for a code for
+it).
+"""
 ERROR_REASON_VERIFICATION_CODE_INVALID: ErrorReason.ValueType  # 12
-"""PERMISSION_DENIED: the verification code is not the one that was sent for this, or used, or too old."""
+"""PERMISSION_DENIED: the verification code is wrong for this call, used or expired."""
 ERROR_REASON_VERIFICATION_RATE_LIMITED: ErrorReason.ValueType  # 13
-"""RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to come back. Metadata: what ("sent", "asked for"
+"""RESOURCE_EXHAUSTED: too many codes or tries. RetryInfo says when to try again. Metadata: what ("sent", "asked for"
 or "wrong"), retry_after.
 """
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 14
-"""UNAUTHENTICATED: no identity, or a bad one. Metadata: wanted."""
+"""UNAUTHENTICATED: the call has no valid identity. Metadata: wanted."""
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 15
 """PERMISSION_DENIED: the caller's role does not include this call. Metadata: principal, method."""
 ERROR_REASON_PARTNER_MISMATCH: ErrorReason.ValueType  # 16
-"""PERMISSION_DENIED: the caller is bound to partners, and this is none of them, or no customer of theirs."""
+"""PERMISSION_DENIED: the caller is bound to partners, and neither the partner nor the customer is one of theirs."""
 ERROR_REASON_REVISION_NOT_REACHED: ErrorReason.ValueType  # 17
 """UNAVAILABLE: this node has not reached the minimum_revision. Metadata: minimum_revision, revision."""
 ERROR_REASON_WATCH_COMPACTED: ErrorReason.ValueType  # 18
@@ -145,22 +150,22 @@ ERROR_REASON_WATCH_COMPACTED: ErrorReason.ValueType  # 18
 ERROR_REASON_WATCH_TOO_SLOW: ErrorReason.ValueType  # 19
 """RESOURCE_EXHAUSTED: the reader is too slow. Resume from the last revision received."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 20
-"""RESOURCE_EXHAUSTED: too much load. RetryInfo says when to come back. Metadata: retry_after."""
+"""RESOURCE_EXHAUSTED: too much load. RetryInfo says when to try again. Metadata: retry_after."""
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 21
 """UNAVAILABLE: the storage cannot be reached, is full, busy or damaged. The change was not made."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 22
 """INTERNAL: a bug. The server's log has the details under the call_id. Metadata: call_id."""
 ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 23
-"""INTERNAL: the storage failed while it made a change durable, so that the change may have been made or not. Repeat
-the call with its request_id to find out.
+"""INTERNAL: the storage failed during the commit. It is not known whether the change was made. Repeat the call with
+its request_id to find out.
 """
 ERROR_REASON_VERIFICATION_NOT_ENABLED: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION: a code was asked for, but the partner has not enabled codes. Metadata: partner_id."""
 ERROR_REASON_VERIFICATION_NOT_CONFIGURED: ErrorReason.ValueType  # 25
-"""FAILED_PRECONDITION: this deployment has no mail server, and so can send no codes."""
+"""FAILED_PRECONDITION: this deployment has no mail server and cannot send codes."""
 ERROR_REASON_VERIFICATION_CODE_NOT_SENT: ErrorReason.ValueType  # 26
-"""UNAVAILABLE: the mail server did not take the code, or did not say so. Another one may be asked for; one that was
-not taken does not count as sent.
+"""UNAVAILABLE: the mail server did not accept the code, or its answer was lost. Ask for another code. A code that was
+not accepted does not count as sent.
 """
 ERROR_REASON_REVISION_MISMATCH: ErrorReason.ValueType  # 27
 """ABORTED: the customer's revision is not the expected_revision. Read the customer again, and decide again. Metadata:

@@ -35,7 +35,7 @@ class _VerificationActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ve
     """UpdatePartner."""
 
 class VerificationAction(_VerificationAction, metaclass=_VerificationActionEnumTypeWrapper):
-    """What a verification code is sent for. It is good for nothing else."""
+    """The action that a verification code is sent for. The code is valid for no other action."""
 
 VERIFICATION_ACTION_UNSPECIFIED: VerificationAction.ValueType  # 0
 """Never valid: name the action."""
@@ -51,7 +51,7 @@ Global___VerificationAction: _TypeAlias = VerificationAction  # noqa: Y015
 
 @_typing.final
 class Partner(_message.Message):
-    """A partner: the reseller whom customers are associated with. It exists from its first customer or update on."""
+    """A partner: the reseller that customers are associated with. It is created by its first customer or its first update."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -59,12 +59,13 @@ class Partner(_message.Message):
     VERIFICATION_CODE_ENABLED_FIELD_NUMBER: _builtins.int
     VERIFICATION_CONTACT_FIELD_NUMBER: _builtins.int
     partner_id: _builtins.str
-    """Names the partner: 1 to 64 of A-Z a-z 0-9 . _ -"""
+    """The id of the partner: 1 to 64 of A-Z a-z 0-9 . _ -"""
     verification_code_enabled: _builtins.bool
     """Whether changes of this partner's customers need a verification code."""
     verification_contact: _builtins.str
-    """The e-mail address that codes are sent to, at most 254 characters. In answers all but its first letter and its
-    domain is masked, such as a***@example.org; a masked address is refused in requests. Empty: none.
+    """The e-mail address that codes are sent to, at most 254 characters. In answers only
+    its first letter and its domain are shown, as in a***@example.org; a masked address is refused in requests. Empty:
+    no contact.
     """
     def __init__(
         self,

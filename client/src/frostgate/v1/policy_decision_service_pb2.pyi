@@ -32,16 +32,16 @@ class CheckOperationRequest(_message.Message):
     RESOURCE_ID_FIELD_NUMBER: _builtins.int
     MINIMUM_REVISION_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
-    """The customer who wants to act: 1 to 64 of A-Z a-z 0-9 . _ -"""
+    """The customer: 1 to 64 of A-Z a-z 0-9 . _ -"""
     operation: _policy_pb2.Operation.ValueType
-    """What it wants to do."""
+    """The operation that the customer asks for."""
     billing_mode: _policy_pb2.BillingMode.ValueType
-    """How the resource is paid for. Not every operation exists for every mode: see Operation."""
+    """The billing mode of the resource. Not every operation exists for every mode: see Operation."""
     resource_id: _builtins.str
-    """The resource in question, at most 256 bytes. For logs only: it never changes the answer. Empty is absent."""
+    """The resource, at most 256 bytes. For logs only: it never changes the answer. Empty means absent."""
     minimum_revision: _builtins.int
-    """Answer from no older state than this revision, else fail with UNAVAILABLE, REVISION_NOT_REACHED. Not negative.
-    Pass the revision that a change answered, to be sure to see that change on whichever node answers.
+    """Answer from a state of this revision or later, or fail with UNAVAILABLE (REVISION_NOT_REACHED). Not negative. Pass
+    the revision from the answer to a change to be sure that the check sees that change on every node.
     """
     def __init__(
         self,
@@ -83,15 +83,15 @@ class CheckOperationResponse(_message.Message):
     decision: _policy_pb2.Decision.ValueType
     """Anything but ALLOW is a denial."""
     reason: _policy_pb2.DecisionReason.ValueType
-    """Why, for a program."""
+    """The reason, for programs."""
     message: _builtins.str
-    """Why, for a person: one sentence of at most 80 characters, the same for every customer."""
+    """The reason, for people: one sentence of at most 80 characters, the same for every customer."""
     freeze_state: _policy_pb2.FreezeState.ValueType
-    """What is frozen of the customer. Absent: the customer is unknown."""
+    """The freeze state of the customer. Absent: the customer is unknown."""
     basis: _policy_pb2.RuleBasis.ValueType
-    """What the rule rests on. Absent: the customer is unknown, and a setting decided."""
+    """The basis of the rule. Absent: the customer is unknown, and a setting decided."""
     policy_version: _builtins.str
-    """The policy that decided: 16 hexadecimal digits, as ListRules tells it."""
+    """The version of the policy that decided: 16 hexadecimal digits, as in ListRules."""
     revision: _builtins.int
     """The revision of the state that the answer was made from."""
     def __init__(
@@ -129,10 +129,12 @@ class BatchCheckOperationsRequest(_message.Message):
     CHECKS_FIELD_NUMBER: _builtins.int
     MINIMUM_REVISION_FIELD_NUMBER: _builtins.int
     minimum_revision: _builtins.int
-    """Answer from no older state than this. The largest of this one and those of the checks holds for the whole batch."""
+    """Answer from a state of this revision or later. The largest of this minimum and those of the checks applies to the
+    whole batch.
+    """
     @_builtins.property
     def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckOperationRequest]:
-        """1 to 1,000 checks; the same one may stand there twice."""
+        """1 to 1,000 checks. The same check may be given twice."""
 
     def __init__(
         self,
@@ -152,7 +154,7 @@ Global___BatchCheckOperationsRequest: _TypeAlias = BatchCheckOperationsRequest  
 
 @_typing.final
 class BatchCheckOperationsResponse(_message.Message):
-    """The decisions, in the order asked."""
+    """The decisions, in the order of the request."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -192,7 +194,7 @@ class BatchCheckResult(_message.Message):
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
-        """What is wrong with this check: the status that CheckOperation fails with."""
+        """The error of this check: the status that CheckOperation would fail with."""
 
     def __init__(
         self,
@@ -237,10 +239,10 @@ class ListRulesResponse(_message.Message):
     UNKNOWN_CUSTOMER_DECISION_FIELD_NUMBER: _builtins.int
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     unknown_customer_decision: _policy_pb2.Decision.ValueType
-    """What a check for a customer that is associated with no partner is answered."""
+    """The decision for customers that are not associated with a partner."""
     policy_version: _builtins.str
-    """Names the policy: 16 hexadecimal digits over all cells and the answer for unknown customers. Equal policies have
-    equal versions, whatever file they came from.
+    """The version of the policy: 16 hexadecimal digits, a hash of all cells and of the decision for unknown customers.
+    Equal policies have equal versions, also if they come from different files.
     """
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[_policy_pb2.Rule]:

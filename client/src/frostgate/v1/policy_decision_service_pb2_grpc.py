@@ -26,9 +26,9 @@ if _version_not_supported:
 
 
 class PolicyDecisionServiceStub(object):
-    """For control planes: may this customer do this now?
+    """For control planes: decides whether a customer may carry out an operation now.
 
-    A denial is an answer, with status OK. An error is never to be read as an answer: neither as ALLOW nor as DENY.
+    A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
     """
 
     def __init__(self, channel):
@@ -55,19 +55,19 @@ class PolicyDecisionServiceStub(object):
 
 
 class PolicyDecisionServiceServicer(object):
-    """For control planes: may this customer do this now?
+    """For control planes: decides whether a customer may carry out an operation now.
 
-    A denial is an answer, with status OK. An error is never to be read as an answer: neither as ALLOW nor as DENY.
+    A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
     """
 
     def CheckOperation(self, request, context):
-        """Decides on one operation. Ask before every operation; an answer is true for the moment it is made.
+        """Decides on one operation. Call it before every operation: an answer holds for the moment when it is made.
 
-        Sees every change that was answered OK before this call began.
+        The answer takes into account every change that was answered OK before this call began.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, OPERATION_NOT_APPLICABLE), UNAVAILABLE (REVISION_NOT_REACHED,
-        STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). An unknown customer is an answer, no
-        error.
+        STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). For an unknown customer there is an
+        answer, not an error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -76,8 +76,8 @@ class PolicyDecisionServiceServicer(object):
     def BatchCheckOperations(self, request, context):
         """Decides on up to 1,000 operations, all from one state of the store.
 
-        Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone. Only
-        a minimum revision that is not reached, whoever asks for it, fails the whole call.
+        Errors: as CheckOperation. An error of one check is the result of that check and does not affect the others. A
+        minimum_revision that is not reached fails the whole call, also if only one check asks for it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,9 +119,9 @@ def add_PolicyDecisionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PolicyDecisionService(object):
-    """For control planes: may this customer do this now?
+    """For control planes: decides whether a customer may carry out an operation now.
 
-    A denial is an answer, with status OK. An error is never to be read as an answer: neither as ALLOW nor as DENY.
+    A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
     """
 
     @staticmethod

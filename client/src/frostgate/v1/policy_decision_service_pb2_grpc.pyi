@@ -27,9 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PolicyDecisionServiceStub:
-    """For control planes: may this customer do this now?
+    """For control planes: decides whether a customer may carry out an operation now.
 
-    A denial is an answer, with status OK. An error is never to be read as an answer: neither as ALLOW nor as DENY.
+    A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
     """
 
     @_typing.overload
@@ -37,19 +37,19 @@ class PolicyDecisionServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PolicyDecisionServiceAsyncStub: ...
     CheckOperation: _grpc.UnaryUnaryMultiCallable[_policy_decision_service_pb2.CheckOperationRequest, _policy_decision_service_pb2.CheckOperationResponse]
-    """Decides on one operation. Ask before every operation; an answer is true for the moment it is made.
+    """Decides on one operation. Call it before every operation: an answer holds for the moment when it is made.
 
-    Sees every change that was answered OK before this call began.
+    The answer takes into account every change that was answered OK before this call began.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, OPERATION_NOT_APPLICABLE), UNAVAILABLE (REVISION_NOT_REACHED,
-    STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). An unknown customer is an answer, no
-    error.
+    STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). For an unknown customer there is an
+    answer, not an error.
     """
     BatchCheckOperations: _grpc.UnaryUnaryMultiCallable[_policy_decision_service_pb2.BatchCheckOperationsRequest, _policy_decision_service_pb2.BatchCheckOperationsResponse]
     """Decides on up to 1,000 operations, all from one state of the store.
 
-    Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone. Only
-    a minimum revision that is not reached, whoever asks for it, fails the whole call.
+    Errors: as CheckOperation. An error of one check is the result of that check and does not affect the others. A
+    minimum_revision that is not reached fails the whole call, also if only one check asks for it.
     """
     ListRules: _grpc.UnaryUnaryMultiCallable[_policy_decision_service_pb2.ListRulesRequest, _policy_decision_service_pb2.ListRulesResponse]
     """Lists the whole policy, cell by cell, as this deployment applies it.
@@ -59,26 +59,26 @@ class PolicyDecisionServiceStub:
 
 @_typing.type_check_only
 class PolicyDecisionServiceAsyncStub(PolicyDecisionServiceStub):
-    """For control planes: may this customer do this now?
+    """For control planes: decides whether a customer may carry out an operation now.
 
-    A denial is an answer, with status OK. An error is never to be read as an answer: neither as ALLOW nor as DENY.
+    A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CheckOperation: _aio.UnaryUnaryMultiCallable[_policy_decision_service_pb2.CheckOperationRequest, _policy_decision_service_pb2.CheckOperationResponse]  # type: ignore[assignment]
-    """Decides on one operation. Ask before every operation; an answer is true for the moment it is made.
+    """Decides on one operation. Call it before every operation: an answer holds for the moment when it is made.
 
-    Sees every change that was answered OK before this call began.
+    The answer takes into account every change that was answered OK before this call began.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, OPERATION_NOT_APPLICABLE), UNAVAILABLE (REVISION_NOT_REACHED,
-    STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). An unknown customer is an answer, no
-    error.
+    STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). For an unknown customer there is an
+    answer, not an error.
     """
     BatchCheckOperations: _aio.UnaryUnaryMultiCallable[_policy_decision_service_pb2.BatchCheckOperationsRequest, _policy_decision_service_pb2.BatchCheckOperationsResponse]  # type: ignore[assignment]
     """Decides on up to 1,000 operations, all from one state of the store.
 
-    Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone. Only
-    a minimum revision that is not reached, whoever asks for it, fails the whole call.
+    Errors: as CheckOperation. An error of one check is the result of that check and does not affect the others. A
+    minimum_revision that is not reached fails the whole call, also if only one check asks for it.
     """
     ListRules: _aio.UnaryUnaryMultiCallable[_policy_decision_service_pb2.ListRulesRequest, _policy_decision_service_pb2.ListRulesResponse]  # type: ignore[assignment]
     """Lists the whole policy, cell by cell, as this deployment applies it.
@@ -87,9 +87,9 @@ class PolicyDecisionServiceAsyncStub(PolicyDecisionServiceStub):
     """
 
 class PolicyDecisionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """For control planes: may this customer do this now?
+    """For control planes: decides whether a customer may carry out an operation now.
 
-    A denial is an answer, with status OK. An error is never to be read as an answer: neither as ALLOW nor as DENY.
+    A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
     """
 
     @_abc_1.abstractmethod
@@ -98,13 +98,13 @@ class PolicyDecisionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _policy_decision_service_pb2.CheckOperationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_policy_decision_service_pb2.CheckOperationResponse, _abc.Awaitable[_policy_decision_service_pb2.CheckOperationResponse]]:
-        """Decides on one operation. Ask before every operation; an answer is true for the moment it is made.
+        """Decides on one operation. Call it before every operation: an answer holds for the moment when it is made.
 
-        Sees every change that was answered OK before this call began.
+        The answer takes into account every change that was answered OK before this call began.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, OPERATION_NOT_APPLICABLE), UNAVAILABLE (REVISION_NOT_REACHED,
-        STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). An unknown customer is an answer, no
-        error.
+        STORAGE_UNAVAILABLE), RESOURCE_EXHAUSTED (OVERLOADED), INTERNAL (INTERNAL). For an unknown customer there is an
+        answer, not an error.
         """
 
     @_abc_1.abstractmethod
@@ -115,8 +115,8 @@ class PolicyDecisionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_policy_decision_service_pb2.BatchCheckOperationsResponse, _abc.Awaitable[_policy_decision_service_pb2.BatchCheckOperationsResponse]]:
         """Decides on up to 1,000 operations, all from one state of the store.
 
-        Errors: as CheckOperation, but what is wrong with one check is that check's result and leaves the others alone. Only
-        a minimum revision that is not reached, whoever asks for it, fails the whole call.
+        Errors: as CheckOperation. An error of one check is the result of that check and does not affect the others. A
+        minimum_revision that is not reached fails the whole call, also if only one check asks for it.
         """
 
     @_abc_1.abstractmethod

@@ -31,7 +31,7 @@ class _FreezeScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FreezeSco
     """The account and its resources: nothing can be used, data is kept through the retention period, no fees accrue."""
 
 class FreezeScope(_FreezeScope, metaclass=_FreezeScopeEnumTypeWrapper):
-    """How far a freeze reaches."""
+    """What a freeze applies to."""
 
 FREEZE_SCOPE_UNSPECIFIED: FreezeScope.ValueType  # 0
 """Never valid: name a scope."""
@@ -57,7 +57,7 @@ class _FreezeStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FreezeSta
     """The account and its resources are frozen."""
 
 class FreezeState(_FreezeState, metaclass=_FreezeStateEnumTypeWrapper):
-    """What is frozen of a customer now."""
+    """The freeze state of a customer."""
 
 FREEZE_STATE_UNSPECIFIED: FreezeState.ValueType  # 0
 """Never sent and never valid: a customer that is not associated has no freeze state at all."""
@@ -85,7 +85,7 @@ class _BillingModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BillingMo
     """A spot instance. Treated as pay-per-use."""
 
 class BillingMode(_BillingMode, metaclass=_BillingModeEnumTypeWrapper):
-    """How the resource in question is paid for."""
+    """How a resource is paid for."""
 
 BILLING_MODE_UNSPECIFIED: BillingMode.ValueType  # 0
 """Never valid: name the billing mode."""
@@ -129,7 +129,7 @@ class _OperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Operation.V
     """Using a provisioned resource: its data plane."""
 
 class Operation(_Operation, metaclass=_OperationEnumTypeWrapper):
-    """What the customer wants to do with a resource."""
+    """What a customer can do with a resource."""
 
 OPERATION_UNSPECIFIED: Operation.ValueType  # 0
 """Never valid: name the operation."""
@@ -190,31 +190,31 @@ class _DecisionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decisi
     DECISION_REASON_UNSPECIFIED: _DecisionReason.ValueType  # 0
     """Never sent."""
     DECISION_REASON_CUSTOMER_NORMAL: _DecisionReason.ValueType  # 1
-    """Allowed: nothing of this customer is frozen."""
+    """Allowed: the customer is not frozen."""
     DECISION_REASON_OPERATION_SUPPORTED: _DecisionReason.ValueType  # 2
-    """Allowed: something is frozen, but the operation is not forbidden; the service itself still decides."""
+    """Allowed: the customer is frozen, but the freeze does not forbid the operation. The service still decides."""
     DECISION_REASON_ACCOUNT_FROZEN: _DecisionReason.ValueType  # 3
     """Denied: the account is frozen."""
     DECISION_REASON_RESOURCES_FROZEN: _DecisionReason.ValueType  # 4
     """Denied: the account and its resources are frozen."""
     DECISION_REASON_CUSTOMER_UNKNOWN: _DecisionReason.ValueType  # 5
-    """Allowed or denied, as the deployment is set: no such customer is associated with any partner."""
+    """Allowed or denied, depending on a setting: the customer is not associated with a partner."""
 
 class DecisionReason(_DecisionReason, metaclass=_DecisionReasonEnumTypeWrapper):
-    """Why a check was answered as it was."""
+    """The reason of a decision."""
 
 DECISION_REASON_UNSPECIFIED: DecisionReason.ValueType  # 0
 """Never sent."""
 DECISION_REASON_CUSTOMER_NORMAL: DecisionReason.ValueType  # 1
-"""Allowed: nothing of this customer is frozen."""
+"""Allowed: the customer is not frozen."""
 DECISION_REASON_OPERATION_SUPPORTED: DecisionReason.ValueType  # 2
-"""Allowed: something is frozen, but the operation is not forbidden; the service itself still decides."""
+"""Allowed: the customer is frozen, but the freeze does not forbid the operation. The service still decides."""
 DECISION_REASON_ACCOUNT_FROZEN: DecisionReason.ValueType  # 3
 """Denied: the account is frozen."""
 DECISION_REASON_RESOURCES_FROZEN: DecisionReason.ValueType  # 4
 """Denied: the account and its resources are frozen."""
 DECISION_REASON_CUSTOMER_UNKNOWN: DecisionReason.ValueType  # 5
-"""Allowed or denied, as the deployment is set: no such customer is associated with any partner."""
+"""Allowed or denied, depending on a setting: the customer is not associated with a partner."""
 Global___DecisionReason: _TypeAlias = DecisionReason  # noqa: Y015
 
 class _RuleBasis:
@@ -224,34 +224,34 @@ class _RuleBasis:
 class _RuleBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RuleBasis.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     RULE_BASIS_UNSPECIFIED: _RuleBasis.ValueType  # 0
-    """Never sent: an answer without a rule (an unknown customer's) has no basis at all."""
+    """Never sent: the answer for an unknown customer has no rule, and so no basis."""
     RULE_BASIS_LISTED: _RuleBasis.ValueType  # 1
-    """The source's table lists this very cell."""
+    """A table of the source lists this cell."""
     RULE_BASIS_PROSE: _RuleBasis.ValueType  # 2
     """A sentence of the source says so."""
     RULE_BASIS_SILENT: _RuleBasis.ValueType  # 3
     """The source is silent, and silence denies."""
     RULE_BASIS_OVERRIDE: _RuleBasis.ValueType  # 4
-    """The operator of this deployment decided: where the source is silent, or more strictly than a sentence of it."""
+    """The policy file of the operator decides: where the source is silent, or more strictly than a sentence of it."""
 
 class RuleBasis(_RuleBasis, metaclass=_RuleBasisEnumTypeWrapper):
-    """What a rule rests on."""
+    """The basis of a rule."""
 
 RULE_BASIS_UNSPECIFIED: RuleBasis.ValueType  # 0
-"""Never sent: an answer without a rule (an unknown customer's) has no basis at all."""
+"""Never sent: the answer for an unknown customer has no rule, and so no basis."""
 RULE_BASIS_LISTED: RuleBasis.ValueType  # 1
-"""The source's table lists this very cell."""
+"""A table of the source lists this cell."""
 RULE_BASIS_PROSE: RuleBasis.ValueType  # 2
 """A sentence of the source says so."""
 RULE_BASIS_SILENT: RuleBasis.ValueType  # 3
 """The source is silent, and silence denies."""
 RULE_BASIS_OVERRIDE: RuleBasis.ValueType  # 4
-"""The operator of this deployment decided: where the source is silent, or more strictly than a sentence of it."""
+"""The policy file of the operator decides: where the source is silent, or more strictly than a sentence of it."""
 Global___RuleBasis: _TypeAlias = RuleBasis  # noqa: Y015
 
 @_typing.final
 class Rule(_message.Message):
-    """One cell of the policy: what a freeze state means for an operation on a resource of a billing mode."""
+    """One cell of the policy: the decision for a freeze state, a billing mode and an operation."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -270,15 +270,15 @@ class Rule(_message.Message):
     operation: Global___Operation.ValueType
     """The operation the rule is for."""
     decision: Global___Decision.ValueType
-    """What a check of this cell is answered."""
+    """The decision."""
     reason: Global___DecisionReason.ValueType
-    """The reason that goes with the decision."""
+    """The reason of the decision."""
     basis: Global___RuleBasis.ValueType
-    """What the rule rests on."""
+    """The basis of the rule."""
     message: _builtins.str
     """One sentence for a person, at most 80 characters, the same for every customer."""
     source_text: _builtins.str
-    """The source's own words. Empty where the source is silent."""
+    """The words of the source. Empty if the source is silent."""
     def __init__(
         self,
         *,

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class FreezeScope(IntEnum):
-    """How far a freeze reaches."""
+    """What a freeze applies to."""
 
     ACCOUNT = 1
     """The account: the customer cannot buy, renew or change resources, and goes on paying for those it has."""
@@ -14,7 +14,7 @@ class FreezeScope(IntEnum):
 
 
 class FreezeState(IntEnum):
-    """What is frozen of a customer now."""
+    """The freeze state of a customer."""
 
     NORMAL = 1
     """Nothing is frozen."""
@@ -25,7 +25,7 @@ class FreezeState(IntEnum):
 
 
 class BillingMode(IntEnum):
-    """How the resource in question is paid for."""
+    """How a resource is paid for."""
 
     YEARLY_MONTHLY = 1
     """Prepaid by the month or the year."""
@@ -36,7 +36,7 @@ class BillingMode(IntEnum):
 
 
 class Operation(IntEnum):
-    """What the customer wants to do with a resource."""
+    """What a customer can do with a resource."""
 
     PURCHASE = 1
     """Buying a resource."""
@@ -72,35 +72,35 @@ class Decision(IntEnum):
 
 
 class DecisionReason(IntEnum):
-    """Why a check was answered as it was."""
+    """The reason of a decision."""
 
     CUSTOMER_NORMAL = 1
-    """Allowed: nothing of this customer is frozen."""
+    """Allowed: the customer is not frozen."""
     OPERATION_SUPPORTED = 2
-    """Allowed: something is frozen, but the operation is not forbidden; the service itself still decides."""
+    """Allowed: the customer is frozen, but the freeze does not forbid the operation. The service still decides."""
     ACCOUNT_FROZEN = 3
     """Denied: the account is frozen."""
     RESOURCES_FROZEN = 4
     """Denied: the account and its resources are frozen."""
     CUSTOMER_UNKNOWN = 5
-    """Allowed or denied, as the deployment is set: no such customer is associated with any partner."""
+    """Allowed or denied, depending on a setting: the customer is not associated with a partner."""
 
 
 class RuleBasis(IntEnum):
-    """What a rule rests on."""
+    """The basis of a rule."""
 
     LISTED = 1
-    """The source's table lists this very cell."""
+    """A table of the source lists this cell."""
     PROSE = 2
     """A sentence of the source says so."""
     SILENT = 3
     """The source is silent, and silence denies."""
     OVERRIDE = 4
-    """The operator of this deployment decided: where the source is silent, or more strictly than a sentence of it."""
+    """The policy file of the operator decides: where the source is silent, or more strictly than a sentence of it."""
 
 
 class FreezeEventAction(IntEnum):
-    """What happened to a customer."""
+    """The kind of an event."""
 
     ASSOCIATED = 1
     """Associated with a partner, and so frozen by default."""
@@ -113,7 +113,7 @@ class FreezeEventAction(IntEnum):
 
 
 class VerificationAction(IntEnum):
-    """What a verification code is sent for. It is good for nothing else."""
+    """The action that a verification code is sent for. The code is valid for no other action."""
 
     FREEZE = 1
     """FreezeCustomer and BatchFreezeCustomers."""
