@@ -20,7 +20,7 @@ RAW_RESULT = --override-ini=junit_logging=all \
 PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run demo certificates test test-long test-oldest test-java docs lint proto check-proto check-breaking \
+.PHONY: help setup tools run demo certificates test test-long test-oldest test-java docs lint proto check-proto check-breaking dist \
     bench compare freshness profile campaign-bench campaign-compare campaign-freshness campaign-profile campaign-overload \
     campaign-memory campaign-connections campaign-resets campaign-chaos campaign-damage campaign-tampering \
     campaign-soak clean
@@ -81,6 +81,22 @@ check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is current
 
 check-breaking: setup ## Check that the last change of the protos breaks no caller
 	proto/check-breaking $(BIN)/buf
+
+dist: setup ## Build both distributions in dist/, check them, and list what each installs (SBOM)
+	rm -rf dist build/sbom
+	$(BIN)/python -m build --outdir dist client
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(call sbom,client,client,dist/frostgate_client-*.whl)
+	$(call sbom,server,.,dist/frostgate_client-*.whl dist/frostgate_server-*.whl)
+
+# $(call sbom,NAME,PROJECT,WHEELS): the packages of an environment that has the wheels and what they need.
+define sbom
+$(PYTHON) -m venv --without-pip build/sbom/$(1)
+$(BIN)/pip --python build/sbom/$(1)/bin/python install --quiet --disable-pip-version-check --constraint constraints.txt $(3)
+$(BIN)/cyclonedx-py environment --pyproject $(2)/pyproject.toml --output-reproducible \
+    --output-file dist/frostgate_$(1).cdx.json build/sbom/$(1)
+endef
 
 # Campaigns take from minutes to hours. CI never runs them.
 bench: campaign-bench

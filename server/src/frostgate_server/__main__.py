@@ -1,4 +1,4 @@
-"""The commands of frostgate-server: serve, rules, stats, audit, and those on a database."""
+"""The commands of frostgate-server: serve, rules, stats, completion, and those on a database."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
+from .commands.completion import add_completion_command
 from .commands.database import add_database_commands
 from .commands.rules import add_rules_command
 from .commands.serve import add_serve_command
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add_rules_command(commands)
     add_database_commands(commands)
     add_stats_command(commands)
+    add_completion_command(commands, parser)
     return parser
 
 

@@ -10,7 +10,7 @@ from frostgate_server.storage.backend import RecoverResult, open_offline
 from frostgate_server.storage.backends import find_backend
 from frostgate_server.storage.head import read_heads
 
-from .options import Subcommands, add_command, add_settings, print_warnings, read_configuration
+from .options import Subcommands, add_command, add_settings, complete_files, print_warnings, read_configuration
 
 _DATABASE = {"database"}
 
@@ -23,11 +23,15 @@ def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> N
     audit.add_argument("--after", metavar="NUMBER", type=int, default=0, help="only entries with a higher number")
     add_settings(audit, _DATABASE)
     copy = add_command(commands, "backup", _backup, "copy the database, also while it is served")
-    copy.add_argument("--to", metavar="FILE", required=True, type=Path, help="the copy, a file that does not exist")
+    complete_files(
+        copy.add_argument("--to", metavar="FILE", required=True, type=Path, help="the copy, a file that does not exist")
+    )
     add_settings(copy, _DATABASE)
     check = add_command(commands, "verify", _verify, "check a database or a backup for consistency")
-    check.add_argument(
-        "--heads", metavar="FILE", type=Path, help="earlier exported heads, which the history must contain"
+    complete_files(
+        check.add_argument(
+            "--heads", metavar="FILE", type=Path, help="earlier exported heads, which the history must contain"
+        )
     )
     add_settings(check, _DATABASE)
     disable = add_command(
@@ -38,12 +42,16 @@ def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> N
     migrating = add_command(
         commands, "migrate", _migrate, "bring the schema up to date, after a verified backup, while no server runs"
     )
-    migrating.add_argument(
-        "--backup", metavar="FILE", required=True, type=Path, help="the backup, a file that does not exist"
+    complete_files(
+        migrating.add_argument(
+            "--backup", metavar="FILE", required=True, type=Path, help="the backup, a file that does not exist"
+        )
     )
     add_settings(migrating, _DATABASE)
     restoring = add_command(commands, "restore", _restore, "make a new database from a backup, which stays as it is")
-    restoring.add_argument("backup", metavar="BACKUP", type=Path, help="a file that frostgate-server backup wrote")
+    complete_files(
+        restoring.add_argument("backup", metavar="BACKUP", type=Path, help="a file that frostgate-server backup wrote")
+    )
     add_settings(restoring, _DATABASE)
     take_up = add_command(
         commands,

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import shtab
+
 from frostgate_server.config.configuration import Configuration
 from frostgate_server.config.loading import CONFIG_VARIABLE, SettingsReading, configure, read_settings
 from frostgate_server.config.settings import all_settings
@@ -25,14 +27,23 @@ def add_command(
 
 def add_settings(parser: argparse.ArgumentParser, only: set[str] | None = None) -> None:
     """Adds --config and an option for each setting, or for those named in `only`."""
-    parser.add_argument("--config", metavar="FILE", help=f"a TOML file with settings ({CONFIG_VARIABLE})")
+    complete_files(
+        parser.add_argument("--config", metavar="FILE", help=f"a TOML file with settings ({CONFIG_VARIABLE})")
+    )
     for setting in all_settings():
         if only is None or setting.name in only:
             doc = f"{setting.doc} Default: {setting.default or 'none'} ({setting.variable})".replace("%", "%%")
             if setting.is_switch:
                 parser.add_argument(setting.flag, nargs="?", const="true", metavar="true|false", help=doc)
             else:
-                parser.add_argument(setting.flag, metavar=setting.name.upper(), help=doc)
+                option = parser.add_argument(setting.flag, metavar=setting.name.upper(), help=doc)
+                if setting.names_file:
+                    complete_files(option)
+
+
+def complete_files(option: argparse.Action) -> None:
+    """Lets shells complete the value of an option with names of files."""
+    vars(option)["complete"] = shtab.FILE
 
 
 def read_configuration(options: argparse.Namespace) -> Configuration:

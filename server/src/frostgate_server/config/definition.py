@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from .kinds import Kind, Switch
+from .kinds import FilePath, Kind, Optional, OutputFile, Switch
 
 _T = TypeVar("_T")
 
@@ -36,6 +36,12 @@ class Setting:
     def is_switch(self) -> bool:
         """Whether its flag needs no value."""
         return isinstance(self.kind, Switch)
+
+    @property
+    def names_file(self) -> bool:
+        """Whether its value is the path of a file."""
+        kind = self.kind.kind if isinstance(self.kind, Optional) else self.kind
+        return isinstance(kind, FilePath | OutputFile)
 
 
 def settings_of(cls: type[Any]) -> list[Setting]:

@@ -1,0 +1,34 @@
+"""A build hook of hatchling: the readme of a distribution, with links that also work on the page of a package index.
+
+Links into the repository are relative in the file. The address of the repository stands in `[project.urls]` alone.
+"""
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+_LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s]+)\)")
+
+
+def absolute_links(text: str, *, base: str, directory: str) -> str:
+    """Markdown with absolute links. `base` is the repository's address, `directory` the place of the text in it."""
+
+    def absolute(link: re.Match[str]) -> str:
+        path, number_sign, heading = link[1].partition("#")
+        return f"]({base}/{posixpath.normpath(posixpath.join(directory, path))}{number_sign}{heading})"
+
+    return _LINK.sub(absolute, text)
+
+
+class ReadmeHook(MetadataHookInterface):
+    """Sets the readme. Its configuration names the `directory` of the project in the repository."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Takes the README.md of the project. Links lead to the files of the released version."""
+        base = f"{metadata['urls']['Repository']}/blob/v{metadata['version']}"
+        text = Path(self.root, "README.md").read_text("utf-8")
+        readme = absolute_links(text, base=base, directory=self.config["directory"])
+        metadata["readme"] = {"content-type": "text/markdown", "text": readme}
