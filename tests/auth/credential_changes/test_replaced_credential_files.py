@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from frostgate_server.domain.roles import Role
 from support.access import Access
 from support.credentials import Authority, jwks, signing_key
 from support.every_call import ADMITTED, is_admitted, outcome
+from support.runner.sizes import members
 from support.server_process import Connection, ServerProcess
 from support.worker_processes import eventually, serving_workers
 
@@ -122,45 +124,71 @@ def test_a_caller_that_lost_its_role_is_refused_and_a_new_one_let_in(access: Acc
         assert outcome(server, "ListRules", access.token("operator")) == "PERMISSION_DENIED"
 
 
+MALFORMED: dict[str, tuple[str, bytes | None, str]] = {
+    "empty certificate": ("server.pem", b"", "there is no certificate, or one that cannot be read"),
+    "malformed key": ("server.key", b"junk", "there is no private key"),
+    "malformed authority": ("ca.pem", b"junk", "there is no certificate, or one that cannot be read"),
+    "empty JWKS": ("jwks.json", b'{"keys": []}', "is no JWKS"),
+    "nested JWKS": ("jwks.json", b"[" * 10_000, "is no JWKS"),
+    "malformed TOML": ("frostgate.toml", b"[[callers]", "is no TOML"),
+    "no callers": ("frostgate.toml", b"", "callers must be [[callers]] tables, at least one"),
+    "nested TOML": ("frostgate.toml", b"a = " + b"[" * 10_000, "callers ("),
+    "unknown role": (
+        *("frostgate.toml", b'[[callers]]\nprincipal = "sub:new"\nrole = "boss"'),
+        "callers 1: role must be one of",
+    ),
+    "oversized JWKS": ("jwks.json", b" " * 2_000_000, "has more than 1048576 bytes"),
+    "missing JWKS": ("jwks.json", None, "token_keys cannot be read: "),
+}
+"""The name of the file, its new content if it is still there, and what is logged."""
+
+
+@pytest.fixture(scope="module")
+def lasting_access(tmp_path_factory: pytest.TempPathFactory) -> Access:
+    """The keys, certificates and callers of the server whose files are malformed time and again."""
+    return Access(tmp_path_factory.mktemp("lasting"))
+
+
+@pytest.fixture(scope="module")
+def lasting_server(lasting_access: Access) -> Iterator[ServerProcess]:
+    """A server with one worker."""
+    with lasting_access.server("--workers", "1") as server:
+        yield server
+
+
 @pytest.mark.parametrize(
-    ("file", "content", "said"),
-    [
-        ("server.pem", b"", "there is no certificate, or one that cannot be read"),
-        ("server.key", b"junk", "there is no private key"),
-        ("ca.pem", b"junk", "there is no certificate, or one that cannot be read"),
-        ("jwks.json", b'{"keys": []}', "is no JWKS"),
-        ("jwks.json", b"[" * 10_000, "is no JWKS"),
-        ("frostgate.toml", b"[[callers]", "is no TOML"),
-        ("frostgate.toml", b"", "callers must be [[callers]] tables, at least one"),
-        ("frostgate.toml", b"a = " + b"[" * 10_000, "callers ("),
-        ("frostgate.toml", b'[[callers]]\nprincipal = "sub:new"\nrole = "boss"', "callers 1: role must be one of"),
-        ("jwks.json", b" " * 2_000_000, "has more than 1048576 bytes"),
-        ("jwks.json", None, "token_keys cannot be read: "),
-    ],
-    ids=[
-        *("empty certificate", "malformed key", "malformed authority", "empty JWKS", "nested JWKS", "malformed TOML"),
-        *("no callers", "nested TOML", "unknown role", "oversized JWKS", "missing JWKS"),
-    ],
+    "kind",
+    members(
+        MALFORMED,
+        short=["malformed key", "malformed authority", "empty JWKS", "missing JWKS", "malformed TOML", "unknown role"],
+    ),
 )
 def test_a_malformed_file_is_logged_once_and_the_one_before_counts_also_for_a_new_worker(
-    access: Access, server: ServerProcess, file: str, content: bytes | None, said: str
+    lasting_access: Access, lasting_server: ServerProcess, kind: str
 ) -> None:
+    access, server = lasting_access, lasting_server
+    file, content, said = MALFORMED[kind]
     path = access.directory / file
-    good = path.read_bytes()
+    good, begun = path.read_bytes(), server.log.stat().st_size
+
+    def logged_since(text: str) -> int:
+        return server.log.read_bytes()[begun:].count(text.encode())
+
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    eventually(lambda: logged(server, said), "logged")
+    eventually(lambda: logged_since(said), "logged")
     with access.by_certificate(server, uris=["spiffe://test/operator"]) as operator:
         assert is_admitted(operator)
     for pid in serving_workers(server):
         os.kill(pid, signal.SIGTERM)
-    eventually(lambda: logged(server, "serves as process"), "replaced")
+    eventually(lambda: logged_since("serves as process"), "replaced")
 
     def lets_in() -> bool:
         with Connection(server.address, access.authority.channel()) as new:
             return is_admitted(new, access.token("operator"))
 
     eventually(lets_in, "let in by the new worker")
-    path.write_bytes(good)
-    assert eventually(lambda: logged(server, said), "logged") == 1
+    path.write_bytes(good + b"\n")
+    eventually(lambda: logged_since("was replaced"), "taken up again")
+    assert logged_since(said) == 1
