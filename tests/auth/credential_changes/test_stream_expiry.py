@@ -20,6 +20,19 @@ from support.server_process import Connection, ServerProcess
 from support.worker_processes import eventually
 
 
+@pytest.fixture(scope="module")
+def lasting_access(tmp_path_factory: pytest.TempPathFactory) -> Access:
+    """Keys, certificates and callers that are not replaced."""
+    return Access(tmp_path_factory.mktemp("lasting"))
+
+
+@pytest.fixture(scope="module")
+def lasting_server(lasting_access: Access) -> Iterator[ServerProcess]:
+    """A server with one worker, which the tests share that replace nothing."""
+    with lasting_access.server("--workers", "1") as server:
+        yield server
+
+
 class Stream:
     """A reflection stream on which nothing is said after its first answer."""
 
@@ -46,23 +59,29 @@ class Stream:
         return code
 
 
-def test_streams_end_with_their_token_and_give_their_threads_back(access: Access, server: ServerProcess) -> None:
+def test_streams_end_with_their_token_and_give_their_threads_back(
+    lasting_access: Access, lasting_server: ServerProcess
+) -> None:
+    access, server = lasting_access, lasting_server
     begun = time()
     # The leeway is 30 s.
-    streams = [Stream(server, access.token("auditor", exp=int(time()) - 18)) for _ in range(16)]
+    streams = [Stream(server, access.token("auditor", exp=int(time()) - 22)) for _ in range(16)]
     assert {stream.end() for stream in streams} == {grpc.StatusCode.UNAUTHENTICATED}
     assert time() - begun > 5
     assert outcome(server, "ServerReflectionInfo", access.token("auditor")) == ADMITTED
 
 
-def test_unread_streams_are_cut_and_give_their_threads_back(access: Access, server: ServerProcess) -> None:
+def test_unread_streams_are_cut_and_give_their_threads_back(
+    lasting_access: Access, lasting_server: ServerProcess
+) -> None:
+    access, server = lasting_access, lasting_server
     path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
     with Connection(server.address, access.authority.channel()) as reader_of_nothing:
         reflect = reader_of_nothing.channel.stream_stream(
             path, ServerReflectionRequest.SerializeToString, ServerReflectionResponse.FromString
         )
         ask = ServerReflectionRequest(file_containing_symbol="frostgate.v1.CustomerFreezeService")
-        metadata = access.token("auditor", exp=int(time()) - 18)
+        metadata = access.token("auditor", exp=int(time()) - 22)
         _streams = [reflect(repeat(ask, 10_000), metadata=metadata) for _ in range(16)]
 
         def is_answered() -> bool:
@@ -71,8 +90,9 @@ def test_unread_streams_are_cut_and_give_their_threads_back(access: Access, serv
         eventually(is_answered, "answered")
 
 
-def test_streams_and_calls_end_with_their_certificate(access: Access, server: ServerProcess) -> None:
-    names = {"uris": ["spiffe://test/auditor"], "expires_in": timedelta(seconds=8)}
+def test_streams_and_calls_end_with_their_certificate(lasting_access: Access, lasting_server: ServerProcess) -> None:
+    access, server = lasting_access, lasting_server
+    names = {"uris": ["spiffe://test/auditor"], "expires_in": timedelta(seconds=5)}
     with access.by_certificate(server, **names) as auditor:
         stream = Stream(auditor)
         health: Any = HealthStub(auditor.channel)
