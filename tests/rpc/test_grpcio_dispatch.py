@@ -18,11 +18,20 @@ from support.worker_processes import checked, log_with
 WARNING = "call_dispatch = grpcio: there is no protection against overload and slow readers"
 
 
-@pytest.fixture
-def plain(tmp_path: Path) -> Iterator[ServerProcess]:
+FLAGS = ["--workers", "1", "--call-dispatch", "grpcio", "--drain-period", "1s"]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server with one worker, by grpcio's own dispatch."""
-    flags = ["--workers", "1", "--call-dispatch", "grpcio", "--drain-period", "1s"]
-    with ServerProcess(tmp_path / "frostgate.db", *flags) as server:
+    with ServerProcess(tmp_path_factory.mktemp("plain") / "frostgate.db", *FLAGS) as server:
+        yield server
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server as `plain`, for the test that ends it."""
+    with ServerProcess(tmp_path / "frostgate.db", *FLAGS) as server:
         yield server
 
 
@@ -75,21 +84,21 @@ def test_reflection_lists_the_services(plain: ServerProcess, version: str) -> No
     assert {"frostgate.v1.PolicyDecisionService", "frostgate.v1.CustomerFreezeService"} < set(names[0])
 
 
-def test_a_drain_says_not_serving_and_ends_the_streams(plain: ServerProcess) -> None:
+def test_a_drain_says_not_serving_and_ends_the_streams(ended: ServerProcess) -> None:
     over = Event()
 
     def requests() -> Iterator[ServerReflectionRequest]:
         yield ServerReflectionRequest(list_services="*")
         over.wait(PATIENCE)
 
-    stub: Any = HealthStub(plain.channel)
+    stub: Any = HealthStub(ended.channel)
     watch = stub.Watch(HealthCheckRequest(), timeout=PATIENCE)
     assert next(watch).status == HealthCheckResponse.SERVING
-    reflection = list_services(plain, "v1", requests())
+    reflection = list_services(ended, "v1", requests())
     assert next(reflection)
-    plain.process.terminate()
+    ended.process.terminate()
     assert [answer.status for answer in watch] == [HealthCheckResponse.NOT_SERVING]
-    assert plain.process.wait(PATIENCE) == 0
+    assert ended.process.wait(PATIENCE) == 0
     with pytest.raises(grpc.RpcError):
         next(reflection)
     over.set()
