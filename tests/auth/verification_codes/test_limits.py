@@ -111,15 +111,23 @@ class Counting:
         return outcomes
 
 
-@pytest.fixture
-def counting(tmp_path: Path, mails: MailServer) -> Iterator[Counting]:
-    compared = tmp_path / "compared"
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory, mails: MailServer) -> Iterator[Counting]:
+    directory = tmp_path_factory.mktemp("counted")
+    compared = directory / "compared"
     variables = {"PYTHONPATH": f"{COUNTING}", "COUNTED_COMPARISONS": f"{compared}"}
     flags = ["--workers=2", *mails.flags()]
     with ExitStack() as opened:
-        server = opened.enter_context(ServerProcess(tmp_path / "frostgate.db", *flags, variables=variables))
+        server = opened.enter_context(ServerProcess(directory / "frostgate.db", *flags, variables=variables))
         connections = [opened.enter_context(Connection(server.address)) for _ in range(CALLERS)]
         yield Counting(server, connections, compared)
+
+
+@pytest.fixture
+def counting(counted: Counting) -> Counting:
+    """Begins to count anew."""
+    counted.compared.unlink(missing_ok=True)
+    return counted
 
 
 @pytest.mark.long
