@@ -19,8 +19,9 @@ from frostgate_server.services.stored_responses import BatchChangeResult, ensure
 from frostgate_server.storage.sqlite.admin.audit_log import audit_entries
 from support.access import Access
 from support.calls import ACCOUNT, RESOURCES, Calls, Refusal, new_id, refusal
-from support.server_process import ServerProcess
+from support.server_process import Connection, ServerProcess
 from support.statuses import error_info, status_of
+from support.worker_in_process import worker_in_process
 from support.worker_processes import eventually
 
 MISMATCH = "This is none of the caller's partners, and no customer of theirs."
@@ -187,15 +188,16 @@ def test_that_a_customer_is_nobodys_is_told_again_only_to_who_may_know() -> None
 
 def test_what_a_known_caller_is_refused_is_in_the_audit_log_and_what_a_stranger_is_is_not(tmp_path: Path) -> None:
     access = Access(tmp_path)
-    with access.server("--workers=1") as server:
-        with access.by_certificate(server, uris=["spiffe://test/partner-center"]) as connection:
+    with worker_in_process(tmp_path / "frostgate.db", access.config) as (address, mtls_address):
+        names = ["spiffe://test/partner-center"]
+        with Connection(mtls_address, access.certificate(uris=names)) as connection:
             assert _reason(lambda: Calls(connection).get("nobody")) == "PARTNER_MISMATCH"
             assert _reason(lambda: Calls(connection).check(customer_id="a")) == "PERMISSION_DENIED"
             Calls(connection).batch_freeze(customer_ids=["a", "b", "c"], scope=ACCOUNT)
-        with access.by_certificate(server, uris=["spiffe://test/nobody"]) as connection:
+        with Connection(mtls_address, access.certificate(uris=["spiffe://test/nobody"])) as connection:
             assert _reason(lambda: Calls(connection).get("a")) == "PERMISSION_DENIED"
-        assert _reason(lambda: Calls(server).get("a")) == "UNAUTHENTICATED"
-        assert server.stop() == 0
+        with Connection(address, access.authority.channel()) as connection:
+            assert _reason(lambda: Calls(connection).get("a")) == "UNAUTHENTICATED"
     noted = [entry.note for entry in audit_entries(tmp_path / "frostgate.db", 0)]
     assert {note.principal for note in noted} == {"spiffe://test/partner-center"}
     assert [(note.method, note.reason, note.subject, note.omitted) for note in noted] == [

@@ -1,6 +1,6 @@
 """What two engineers would decide differently, and the contract decides: a test for each line, over the wire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,10 +9,19 @@ import grpc
 import pytest
 from rpc.contract_terms import NORMAL, revision
 from support.calls import RESOURCES, Calls, check_of, new_id, refusal
-from support.server_process import Connection, ServerProcess, refused_start
+from support.server_process import TWO_WORKERS, Connection, ServerProcess, refused_start
 from support.statuses import error_info
+from support.worker_in_process import worker_in_process
 
 pytestmark = pytest.mark.both_dispatches(short=False)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, dispatch: str) -> Iterator[ServerProcess]:
+    """A server with two workers: a change on one is seen on the other."""
+    with ServerProcess(tmp_path_factory.mktemp(dispatch) / "frostgate.db", TWO_WORKERS) as process:
+        yield process
+
 
 # Revision
 
@@ -134,8 +143,11 @@ def test_batches_of_changes_may_hold_a_thousand_customers(calls: Calls) -> None:
 # Retention
 
 
-def test_retention_is_expired_when_its_time_is_not_after_now_and_unfreezing_is_still_allowed(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "frostgate.db", "--retention-period", "0s") as server:
+def test_retention_is_expired_when_its_time_is_not_after_now_and_unfreezing_is_still_allowed(
+    tmp_path: Path, dispatch: str
+) -> None:
+    flags = {"call_dispatch": dispatch, "retention_period": "0s"}
+    with worker_in_process(tmp_path / "frostgate.db", flags=flags) as (address, _), Connection(address) as server:
         calls = Calls(server)
         customer_id = calls.new_customer("ACCOUNT_AND_RESOURCES_FROZEN")
         frozen = calls.get(customer_id).customer
@@ -147,11 +159,13 @@ def test_retention_is_expired_when_its_time_is_not_after_now_and_unfreezing_is_s
     assert unfrozen.freeze_state == NORMAL
 
 
-def test_retention_is_stored_at_the_freeze_and_not_recomputed(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "frostgate.db", "--retention-period", "10d") as server:
+def test_retention_is_stored_at_the_freeze_and_not_recomputed(tmp_path: Path, dispatch: str) -> None:
+    database, flags = tmp_path / "frostgate.db", {"call_dispatch": dispatch, "retention_period": "10d"}
+    with worker_in_process(database, flags=flags) as (address, _), Connection(address) as server:
         customer_id = Calls(server).new_customer("ACCOUNT_AND_RESOURCES_FROZEN")
         before = Calls(server).get(customer_id).customer
-    with ServerProcess(tmp_path / "frostgate.db", "--retention-period", "1d") as server:
+    flags["retention_period"] = "1d"
+    with worker_in_process(database, flags=flags) as (address, _), Connection(address) as server:
         after = Calls(server).get(customer_id).customer
     assert before == after
     assert after.retention_expire_time.seconds - after.freeze_time.seconds == 10 * 24 * 3600

@@ -18,8 +18,9 @@ from google.rpc.status_pb2 import Status
 from support.calls import Calls, check_of, new_id, refusal
 from support.decision_table import ALL_PLACES, CELLS, NO_CELLS, Place
 from support.processes import PATIENCE
-from support.server_process import ServerProcess
+from support.server_process import Connection, ServerProcess
 from support.statuses import error_info
+from support.worker_in_process import worker_in_process
 
 pytestmark = pytest.mark.both_dispatches(short=False)
 
@@ -88,8 +89,9 @@ def test_what_does_not_exist_for_a_mode_is_an_invalid_argument_in_every_state(
 
 
 @pytest.mark.parametrize("setting", ["deny", "allow"])
-def test_an_unknown_customer_is_answered_as_the_setting_says(tmp_path: Path, setting: str) -> None:
-    with ServerProcess(tmp_path / "frostgate.db", "--unknown-customer", setting) as server:
+def test_an_unknown_customer_is_answered_as_the_setting_says(tmp_path: Path, dispatch: str, setting: str) -> None:
+    flags = {"call_dispatch": dispatch, "unknown_customer": setting}
+    with worker_in_process(tmp_path / "frostgate.db", flags=flags) as (address, _), Connection(address) as server:
         calls = Calls(server)
         rules = calls.rules()
         places = [place for place in CELLS if place[0] == "NORMAL"]
@@ -155,13 +157,14 @@ def test_a_thousand_checks_are_answered_at_once_duplicates_and_all(calls: Calls)
     assert len(batch.results) == 1000
 
 
-def test_an_operators_override_is_answered_with_its_own_basis(tmp_path: Path) -> None:
+def test_an_operators_override_is_answered_with_its_own_basis(tmp_path: Path, dispatch: str) -> None:
     ours = tmp_path / "ours.toml"
     ours.write_text(
         '[[rules]]\nfreeze_state = "ACCOUNT_FROZEN"\noperation = "VIEW"\n'
         'billing_modes = ["YEARLY_MONTHLY"]\ndecision = "ALLOW"\n'
     )
-    with ServerProcess(tmp_path / "frostgate.db", "--policy", str(ours)) as server:
+    flags = {"call_dispatch": dispatch, "policy": str(ours)}
+    with worker_in_process(tmp_path / "frostgate.db", flags=flags) as (address, _), Connection(address) as server:
         calls = Calls(server)
         answer = calls.check(customer_id=calls.new_customer(), billing_mode=BillingMode.BILLING_MODE_YEARLY_MONTHLY)
     assert (answer.decision, answer.basis) == (Decision.DECISION_ALLOW, RuleBasis.RULE_BASIS_OVERRIDE)

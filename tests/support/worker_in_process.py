@@ -1,13 +1,12 @@
 """A worker's server in this process, for tests that look into it: at its threads and at its calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from frostgate_server.auth.credential_files import CredentialFiles
 from frostgate_server.config.loading import configure
-from frostgate_server.domain.enums import Decision
 from frostgate_server.domain.verification_code import CodeKey
 from frostgate_server.policy import loader
 from frostgate_server.process.port_reservation import reserve_port
@@ -17,12 +16,15 @@ from frostgate_server.storage.sqlite.opening import prepare_store
 
 
 @contextmanager
-def worker_in_process(database: Path, config: Path | None = None) -> Iterator[tuple[str, str]]:
-    """Serves a new database, with the settings and callers of a configuration file if there is one.
+def worker_in_process(
+    database: Path, config: Path | None = None, flags: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Serves a database, which is made if there is none, with the settings and callers of a configuration file.
 
-    Gives the address, and the one that asks for client certificates; that is empty if the file names none.
+    `flags` are settings by their names. Gives the address, and the one that asks for client certificates; that is empty
+    if the settings name none.
     """
-    settings = configure({"listen": "localhost:0"}, {}, config).settings
+    settings = configure({"listen": "localhost:0", **(flags or {})}, {}, config).settings
     with reserve_port(settings.listen) as port, reserve_port(settings.mtls_listen) as mtls_port:
         server = start_server(
             WorkerConfig(
@@ -31,7 +33,7 @@ def worker_in_process(database: Path, config: Path | None = None) -> Iterator[tu
                 listeners=port.listeners,
                 mtls_listeners=mtls_port.listeners,
                 database=prepare_store(database, create=True),
-                policy=loader.load(None, Decision.DENY),
+                policy=loader.load(settings.policy, settings.unknown_customer),
                 code_key=CodeKey(b"k" * 32),
                 settings=settings,
                 callers_file=config,

@@ -11,8 +11,9 @@ from frostgate_server.storage.sqlite.admin.verify import verify
 from google.protobuf.field_mask_pb2 import FieldMask
 from support.calls import ACCOUNT, RESOURCES, Calls, new_id, refusal
 from support.processes import PATIENCE, output
-from support.server_process import COMMAND, ServerProcess, refused_start
+from support.server_process import COMMAND, Connection, ServerProcess, refused_start
 from support.verification_desk import FREEZE, INVALID, REQUIRED, UPDATE, Desk, another, refused
+from support.worker_in_process import worker_in_process
 
 
 def test_a_change_of_the_contact_needs_a_code_to_the_contact_before(desk: Desk) -> None:
@@ -86,9 +87,8 @@ def test_codes_that_reach_nobody_are_disabled_by_who_has_the_machine(tmp_path: P
         assert server.stop() == 0
     assert "Partner q is not known" in refused_start(*disable[:-1], "q")
     output(*COMMAND, *disable)
-    with ServerProcess(database) as server:
+    with worker_in_process(database) as (address, _), Connection(address) as server:
         assert Calls(server).update_partner("p", verification_contact="a@example.org").verification_contact
-        assert server.stop() == 0
     (_, note, _) = [entry.note for entry in audit_entries(database, 0)]
     assert (note.principal, note.method, note.subject) == ("frostgate-server", "disable-codes", "p")
     assert verify(database).audit_entries == 3
@@ -96,10 +96,9 @@ def test_codes_that_reach_nobody_are_disabled_by_who_has_the_machine(tmp_path: P
 
 def test_an_update_that_changes_nothing_is_not_written_down(tmp_path: Path) -> None:
     database = tmp_path / "frostgate.db"
-    with ServerProcess(database) as server:
+    with worker_in_process(database) as (address, _), Connection(address) as server:
         for contact in ("a@example.org", "a@example.org", "b@example.org", "b@example.org"):
             Calls(server).update_partner("p", verification_contact=contact)
-        assert server.stop() == 0
     contacts = [entry.note.partner and entry.note.partner.verification_contact for entry in audit_entries(database, 0)]
     assert contacts == ["a@example.org", "b@example.org"]
 
@@ -112,7 +111,7 @@ def test_a_long_path_in_a_mask_is_quoted_in_part(calls: Calls) -> None:
 
 
 def test_without_a_mail_server_codes_cannot_be_enabled(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "frostgate.db") as server:
+    with worker_in_process(tmp_path / "frostgate.db") as (address, _), Connection(address) as server:
         calls = Calls(server)
         enable: dict[str, Any] = {"verification_code_enabled": True, "verification_contact": "a@example.org"}
         found = refusal(lambda: calls.update_partner("p", **enable))
