@@ -15,6 +15,6 @@ def access(tmp_path_factory: pytest.TempPathFactory, dispatch: str) -> Access:
 
 @pytest.fixture(scope="module")
 def server(access: Access) -> Iterator[ServerProcess]:
-    """A server on both addresses, started once for a module."""
-    with access.server() as server:
+    """A server with one worker on both addresses, started once for a module."""
+    with access.server("--workers", "1") as server:
         yield server

@@ -119,7 +119,7 @@ def test_a_refusal_names_the_caller_and_the_method_and_nothing_of_a_bad_token(
 def test_no_token_is_in_the_log(tmp_path: Path) -> None:
     access = Access(tmp_path)
     text = token("operator", access.key, aud="another")
-    with access.server() as server:
+    with access.server("--workers", "1") as server:
         assert outcome(server, "ListRules", bearer(text)) == "UNAUTHENTICATED"
         assert server.stop() == 0
         log = server.log.read_text()

@@ -147,7 +147,7 @@ def test_a_certificate_of_two_callers_stays_one_where_a_table_is_passed_over(
 def test_a_bad_table_does_not_keep_a_server_from_starting(access: Access) -> None:
     text = access.config.read_text()
     access.config.write_text(text.replace('"sub:auditor"\nrole = "auditor"', '"sub:auditor"\nrole = "auditer"'))
-    with access.server() as server:
+    with access.server("--workers", "1") as server:
         assert is_admitted(server, access.token("operator"))
         assert outcome(server, "GetCustomer", access.token("auditor")) == "PERMISSION_DENIED"
         assert len(eventually(lambda: warnings(server, "callers ("), "logged")) == 1

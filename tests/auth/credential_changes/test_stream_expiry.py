@@ -117,7 +117,7 @@ def test_streams_end_with_their_role_and_with_their_key(access: Access, server: 
 
 
 def test_a_server_drains_with_open_streams(access: Access) -> None:
-    with access.server("--drain-period", "100ms") as server:
+    with access.server("--workers", "1", "--drain-period", "100ms") as server:
         stream = Stream(server, access.token("operator"))
         assert server.stop() == 0
         assert stream.end() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}

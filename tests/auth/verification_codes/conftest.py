@@ -18,7 +18,7 @@ def mails(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, mails: MailServer) -> Iterator[ServerProcess]:
     database = tmp_path_factory.mktemp("server") / "frostgate.db"
-    with ServerProcess(database, "--workers=2", *mails.flags()) as process:
+    with ServerProcess(database, *mails.flags()) as process:
         yield process
 
 
