@@ -33,12 +33,27 @@ ROOM = 10
 """Changes that may wait in a narrow server."""
 
 
+ONE_THREAD = ["--workers", "1", "--check-threads", "1", "--drain-period", "1s"]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That of the module's server."""
+    return tmp_path_factory.mktemp("server") / "frostgate.db"
+
+
+@pytest.fixture(scope="module")
+def server(database: Path) -> Iterator[ServerProcess]:
+    """A server with one worker, which has one thread for checks."""
+    with ServerProcess(database, *ONE_THREAD, variables=PATIENT_STORE) as process:
+        yield process
+
+
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server with one worker, which has one thread for checks."""
-    flags = ["--workers", "1", "--check-threads", "1", "--drain-period", "1s"]
-    with ServerProcess(tmp_path / "frostgate.db", *flags, variables=PATIENT_STORE) as server:
-        yield server
+    """A server as `server`, for the test that stops it."""
+    with ServerProcess(tmp_path / "frostgate.db", *ONE_THREAD, variables=PATIENT_STORE) as process:
+        yield process
 
 
 def assert_checks_go_on(server: ServerProcess) -> None:
@@ -59,14 +74,14 @@ def test_the_method_table_has_every_method_and_no_other() -> None:
     assert [name for name, method in METHODS.items() if method.pool == "checks"] == ["CheckOperation"]
 
 
-def test_idle_reflection_streams_do_not_stop_checks(own_server: ServerProcess) -> None:
+def test_idle_reflection_streams_do_not_stop_checks(server: ServerProcess) -> None:
     done = Event()
 
     def idle() -> Iterator[ServerReflectionRequest]:
         yield ServerReflectionRequest(list_services="*")
         done.wait(PATIENCE)
 
-    reflect = own_server.channel.stream_stream(
+    reflect = server.channel.stream_stream(
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         request_serializer=ServerReflectionRequest.SerializeToString,
         response_deserializer=ServerReflectionResponse.FromString,
@@ -74,37 +89,37 @@ def test_idle_reflection_streams_do_not_stop_checks(own_server: ServerProcess) -
     streams: list[Any] = [reflect(idle())]
     assert next(streams[0]).WhichOneof("message_response")
     streams += [reflect(idle()) for _ in range(MANY)]
-    assert_checks_go_on(own_server)
+    assert_checks_go_on(server)
     for stream in streams:
         stream.cancel()
     done.set()
 
 
-def test_changes_that_wait_do_not_stop_checks(own_server: ServerProcess, tmp_path: Path) -> None:
-    ids = [Calls(own_server).new_customer() for _ in range(MANY)]
-    blocker = sqlite3.connect(tmp_path / "frostgate.db", isolation_level=None)
+def test_changes_that_wait_do_not_stop_checks(server: ServerProcess, database: Path) -> None:
+    ids = [Calls(server).new_customer() for _ in range(MANY)]
+    blocker = sqlite3.connect(database, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     changes = [
-        own_server.freezes.UnfreezeCustomer.future(
+        server.freezes.UnfreezeCustomer.future(
             UnfreezeCustomerRequest(customer_id=customer_id, scope=ACCOUNT, reason="paid"), timeout=PATIENCE
         )
         for customer_id in ids
     ]
-    assert_checks_go_on(own_server)
+    assert_checks_go_on(server)
     assert not any(change.done() for change in changes)
     blocker.execute("ROLLBACK")
     blocker.close()
     assert {change.result().message for change in changes} == {"The account is unfrozen."}
 
 
-def test_batches_and_listings_under_way_do_not_stop_checks(own_server: ServerProcess) -> None:
-    calls = Calls(own_server)
+def test_batches_and_listings_under_way_do_not_stop_checks(server: ServerProcess) -> None:
+    calls = Calls(server)
     customer_id = calls.new_customer()
     stop = Event()
 
     def batches_and_listings(_: int) -> int:
         done = 0
-        with Connection(own_server.address) as connection:
+        with Connection(server.address) as connection:
             while not stop.is_set():
                 Calls(connection).batch_check([check_of(customer_id=customer_id)] * 1000)
                 Calls(connection).events(page_size=1000)
@@ -113,7 +128,7 @@ def test_batches_and_listings_under_way_do_not_stop_checks(own_server: ServerPro
 
     with ThreadPoolExecutor(8) as pool:
         under_way = [pool.submit(batches_and_listings, number) for number in range(8)]
-        assert_checks_go_on(own_server)
+        assert_checks_go_on(server)
         stop.set()
         assert all(future.result() > 0 for future in under_way)
 
