@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -27,13 +26,6 @@ REQUESTS = {
         list_services="*"
     ).SerializeToString(),
 }
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server with one worker."""
-    with ServerProcess(tmp_path / "frostgate.db", "--workers", "1") as server:
-        yield server
 
 
 class UnreadStreams:
@@ -79,15 +71,15 @@ def unread_streams(server: ServerProcess, path: str, count: int) -> Iterator[Unr
 
 
 @pytest.mark.parametrize("path", REQUESTS, ids=["health", "reflection"])
-def test_streams_that_are_not_read_are_cut_off_and_other_calls_go_on(own_server: ServerProcess, path: str) -> None:
-    with Connection(own_server.address) as watching, unread_streams(own_server, path, 50) as unread:
+def test_streams_that_are_not_read_are_cut_off_and_other_calls_go_on(server: ServerProcess, path: str) -> None:
+    with Connection(server.address) as watching, unread_streams(server, path, 50) as unread:
         start = monotonic()
         stub: Any = HealthStub(watching.channel)
         for _ in range(100):
             watch = stub.Watch(HealthCheckRequest(), timeout=PATIENCE)
             assert next(watch).status == HealthCheckResponse.SERVING
             watch.cancel()
-            assert Calls(own_server).check(customer_id="a").message
+            assert Calls(server).check(customer_id="a").message
         unread.wait_for_ends()
         assert monotonic() - start > READ_TIMEOUT / 2
         assert stub.Check(HealthCheckRequest(), timeout=PATIENCE).status == HealthCheckResponse.SERVING
