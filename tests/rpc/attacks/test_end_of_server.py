@@ -29,6 +29,12 @@ OPEN: dict[str, Callable[[Attacked], bytes]] = {
 }
 
 
+@pytest.fixture
+def target(own_target: Attacked) -> Attacked:
+    """A server for each test: it is ended."""
+    return own_target
+
+
 @pytest.mark.parametrize("reads", [True, False], ids=["reads", "is silent"])
 def test_idle_connections_do_not_hold_up_the_end_of_a_server(target: Attacked, reads: bool) -> None:
     with ExitStack() as opened:

@@ -29,10 +29,10 @@ OVERLOADED = b"Too many calls are waiting"
 """In the headers of a refusal, as far as they are not abbreviated."""
 
 
-@pytest.fixture
-def small(tmp_path: Path, kind: Kind) -> Iterator[Attacked]:
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, kind: Kind) -> Iterator[Attacked]:
     """A server in which few checks may wait."""
-    with attacked(tmp_path, kind, "--max-waiting-checks", "64") as one:
+    with attacked(tmp_path_factory.mktemp("small"), kind, "--max-waiting-checks", "64") as one:
         yield one
 
 
@@ -62,15 +62,15 @@ def test_calls_go_on_beside_half_sent_messages(target: Attacked) -> None:
             target.assert_serves()
 
 
-def test_calls_go_on_beside_idle_connections(target: Attacked) -> None:
+def test_calls_go_on_beside_idle_connections(own_target: Attacked) -> None:
     idle = size(short=500, long=2_000)
-    before = target.resident_bytes()
+    before = own_target.resident_bytes()
     with ExitStack() as opened:
         for _ in range(idle):
-            opened.enter_context(target.raw()).begin()
+            opened.enter_context(own_target.raw()).begin()
         for _ in range(20):
-            target.assert_serves()
-        assert (target.resident_bytes() - before) / idle <= MOST_OF_A_CONNECTION
+            own_target.assert_serves()
+        assert (own_target.resident_bytes() - before) / idle <= MOST_OF_A_CONNECTION
 
 
 @dataclass(slots=True)
@@ -134,6 +134,7 @@ def calling(target: Attacked, greedy: Greedy) -> Iterator[None]:
         product(KINDS, ["127.0.0.1", "127.0.0.2"]), short=[("plaintext", "127.0.0.1"), ("TLS and tokens", "127.0.0.2")]
     ),
     indirect=["kind"],
+    scope="module",
 )
 def test_a_caller_with_thousands_of_checks_does_not_turn_away_one_with_few(small: Attacked, address: str) -> None:
     """Without callers at the same address, too: then the connections of one host take turns."""
@@ -145,7 +146,7 @@ def test_a_caller_with_thousands_of_checks_does_not_turn_away_one_with_few(small
             answered += 1
 
 
-@pytest.mark.parametrize("kind", ["TLS and tokens"])
+@pytest.mark.parametrize("kind", ["TLS and tokens"], scope="module")
 def test_strangers_with_thousands_of_checks_do_not_turn_away_a_caller(small: Attacked) -> None:
     """Strangers have no token, or one that nobody has signed."""
     for metadata in (), (("authorization", "Bearer e30.e30.e30"),):
@@ -161,6 +162,7 @@ def test_strangers_with_thousands_of_checks_do_not_turn_away_a_caller(small: Att
     ("kind", "flag"),
     members(product(KINDS, [IN_FLIGHT, PER_SECOND]), short=[("plaintext", PER_SECOND), ("TLS and tokens", IN_FLIGHT)]),
     indirect=["kind"],
+    scope="module",
 )
 def test_a_caller_over_its_limit_is_overloaded(tmp_path: Path, kind: Kind, flag: str) -> None:
     with attacked(tmp_path, kind, flag, "20") as target, target.connect() as connection:

@@ -57,7 +57,7 @@ def cost_of_refusals(target: Attacked, path: str, serialized: bytes, *, compress
 
 @pytest.mark.long
 @pytest.mark.parametrize("attack", members(ATTACKS, short=["checks", "ids to freeze", "groups"]))
-@pytest.mark.parametrize("kind", ["plaintext"])
+@pytest.mark.parametrize("kind", ["plaintext"], scope="module")
 def test_messages_that_unpack_to_many_fields_are_refused_cheaply(target: Attacked, attack: str) -> None:
     """A method that takes nothing so large refuses the same message by its size: the cost of unpacking it."""
     path, serialized = ATTACKS[attack]

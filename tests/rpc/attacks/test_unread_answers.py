@@ -28,6 +28,12 @@ REQUESTS = {
 
 
 @pytest.fixture
+def target(own_target: Attacked) -> Attacked:
+    """A server for each test: its calls stay unread, or it is ended."""
+    return own_target
+
+
+@pytest.fixture
 def unread(target: Attacked) -> Iterator[dict[str, list[RawConnection]]]:
     """On each of two connections for each method, all calls that it may have. All were answered, none was read."""
     associated = AssociateCustomerRequest(customer_id="a", partner_id="partner")
