@@ -3,17 +3,22 @@
 import os
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from frostgate_server.domain.enums import FreezeScope
+from frostgate_server.storage.sqlite.opening import open_store
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from support.calls import Calls
 from support.processes import PATIENCE, Process, output
 from support.server_process import COMMAND, Connection, ServerProcess, refused_start
+from support.subjects import ServiceSubject
 from support.worker_processes import serving_workers
 
 OTHER_ADDRESS = "stop it, or take another address"
@@ -21,21 +26,26 @@ OTHER_ADDRESS = "stop it, or take another address"
 SERVICES = ["frostgate.v1.CustomerFreezeService", "frostgate.v1.PolicyDecisionService"]
 
 
-def test_it_says_in_one_line_that_it_is_ready(tmp_path: Path) -> None:
-    database = tmp_path / "frostgate.db"
-    with ServerProcess(database) as server:
-        assert re.fullmatch(
-            rf"frostgate-server is ready on 127\.0\.0\.1:\d+: database {re.escape(str(database))} at revision 0, "
-            r"policy [0-9a-f]{16}, unknown customers: DENY, workers: \d+\n",
-            server.ready_line,
-        )
-        assert server.log.read_text() == ""
+@pytest.fixture(scope="module")
+def on_a_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server on a unix socket."""
+    directory = tmp_path_factory.mktemp("on_a_socket")
+    with ServerProcess(directory / "frostgate.db", "--listen", f"unix:{directory}/socket") as server:
+        yield server
 
 
-def test_it_serves_on_a_unix_socket(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "frostgate.db", "--listen", f"unix:{tmp_path}/socket") as server:
-        assert server.address == f"unix:{tmp_path}/socket"
-        assert Calls(server).new_customer()
+def test_it_says_in_one_line_that_it_is_ready(server: ServerProcess) -> None:
+    assert re.fullmatch(
+        rf"frostgate-server is ready on 127\.0\.0\.1:\d+: database {re.escape(str(server.log.with_suffix('')))} "
+        r"at revision 0, policy [0-9a-f]{16}, unknown customers: DENY, workers: \d+\n",
+        server.ready_line,
+    )
+    assert server.log.read_text() == ""
+
+
+def test_it_serves_on_a_unix_socket(on_a_socket: ServerProcess) -> None:
+    assert on_a_socket.address == f"unix:{on_a_socket.log.with_name('socket')}"
+    assert Calls(on_a_socket).new_customer()
 
 
 def test_it_serves_on_ipv6_loopback(tmp_path: Path) -> None:
@@ -45,7 +55,7 @@ def test_it_serves_on_ipv6_loopback(tmp_path: Path) -> None:
 
 
 def test_it_makes_the_documented_default_database_on_the_first_run(tmp_path: Path) -> None:
-    with Process([*COMMAND, "serve", "--listen", "127.0.0.1:0"], cwd=tmp_path) as process:
+    with Process([*COMMAND, "serve", "--listen", "127.0.0.1:0", "--workers", "1"], cwd=tmp_path) as process:
         assert "database data/frostgate.db at revision 0" in process.next_line()
         assert process.terminated() == 0
     assert (tmp_path / "data" / "frostgate.db").stat().st_mode & 0o777 == 0o600
@@ -67,13 +77,12 @@ def test_the_port_of_another_frostgate_is_refused(server: ServerProcess, tmp_pat
     assert line == f"cannot listen on {server.address}: Address already in use by process {pids}: {OTHER_ADDRESS}"
 
 
-def test_the_unix_socket_of_another_frostgate_is_refused(tmp_path: Path) -> None:
-    listen = f"unix:{tmp_path}/socket"
-    with ServerProcess(tmp_path / "frostgate.db", "--listen", listen) as server:
-        line = refused_start("serve", "--listen", listen, "--database", f"{tmp_path}/f.db", "--create")
-        worker = re.search(r"by process (\d+)", line)
-        assert worker, line
-        assert int(worker[1]) in server.workers()
+def test_the_unix_socket_of_another_frostgate_is_refused(on_a_socket: ServerProcess, tmp_path: Path) -> None:
+    listen = on_a_socket.address
+    line = refused_start("serve", "--listen", listen, "--database", f"{tmp_path}/f.db", "--create")
+    worker = re.search(r"by process (\d+)", line)
+    assert worker, line
+    assert int(worker[1]) in on_a_socket.workers()
     assert line == f"cannot listen on {listen}: Address already in use by process {worker[1]}: {OTHER_ADDRESS}"
 
 
@@ -82,12 +91,12 @@ def test_an_address_of_no_host_is_refused(tmp_path: Path) -> None:
     assert line.startswith("cannot listen on no.such.host.invalid:1: ")
 
 
-def test_a_database_in_use_is_refused(tmp_path: Path) -> None:
-    database = tmp_path / "frostgate.db"
-    with ServerProcess(database) as server:
-        line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", str(database))
-        expected = f"database {database} is in use by process {server.process.pid}: stop it, or take another --database"
-        assert line == expected
+def test_a_database_in_use_is_refused(server: ServerProcess) -> None:
+    database = server.log.with_suffix("")
+    line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", str(database))
+    assert line == (
+        f"database {database} is in use by process {server.process.pid}: stop it, or take another --database"
+    )
 
 
 def test_a_missing_database_is_refused(tmp_path: Path) -> None:
@@ -125,9 +134,8 @@ def test_whatever_keeps_it_from_starting_is_said_in_one_line(arguments: list[str
 
 def test_a_corrupt_database_is_refused(tmp_path: Path) -> None:
     database = tmp_path / "frostgate.db"
-    with ServerProcess(database) as server:
-        Calls(server).new_customer()
-        assert server.stop() == 0
+    with closing(open_store(database, create=True)) as store:
+        ServiceSubject(store).associate("a", "p")
     database.write_bytes(b"no pages at all" * 1000)
     line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", str(database))
     assert line == (
@@ -144,8 +152,9 @@ def test_without_tls_only_loopback_is_served(tmp_path: Path, listen: str) -> Non
 
 def test_recover_says_what_it_took_up(tmp_path: Path) -> None:
     database = tmp_path / "frostgate.db"
-    with ServerProcess(database) as server:
-        Calls(server).new_customer("NORMAL")
+    with closing(open_store(database, create=True)) as store:
+        ServiceSubject(store).associate("a", "p")
+        ServiceSubject(store).unfreeze("a", FreezeScope.ACCOUNT)
     database.with_name("frostgate.db-head").unlink()
     expected = f"{database} holds 1 customers and 2 events up to revision 2, and goes on from revision 1000000002\n"
     assert output(*COMMAND, "recover", "--database", database) == expected
