@@ -12,6 +12,7 @@ import grpc
 import pytest
 from support.calls import Calls
 from support.processes import PATIENCE, Process
+from support.runner.sizes import members
 from support.server_process import COMMAND, Connection, ServerProcess
 from support.worker_lives import blocked, is_gone, unfreezing
 from support.worker_processes import eventually, is_stopped
@@ -30,9 +31,9 @@ def assert_starts_again(server: ServerProcess, database: Path) -> None:
         assert Calls(again).new_customer()
 
 
-@pytest.mark.parametrize("number", SIGNALS.values(), ids=SIGNALS.keys())
-def test_a_server_starts_again_at_once_after_its_supervisor_ended(tmp_path: Path, number: signal.Signals) -> None:
-    database = tmp_path / "frostgate.db"
+@pytest.mark.parametrize("how", members(SIGNALS, short=["killed"]))
+def test_a_server_starts_again_at_once_after_its_supervisor_ended(tmp_path: Path, how: str) -> None:
+    number, database = SIGNALS[how], tmp_path / "frostgate.db"
     with ServerProcess(database, "--workers=2") as server:
         customer_id = Calls(server).new_customer()
         workers = server.workers()
@@ -85,12 +86,13 @@ def test_no_worker_outlives_a_supervisor_on_a_unix_socket(tmp_path: Path, listen
             eventually(partial(is_gone, pid), "ended")
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-"])
+@pytest.mark.parametrize("closed", members(["<&-", ">&-", "<&- >&-"], short=["<&- >&-"]))
 def test_workers_end_with_a_supervisor_whose_streams_are_closed(tmp_path: Path, closed: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{free.getsockname()[1]}"
     command = [*COMMAND, "serve", "--listen", listen, "--database", str(tmp_path / "frostgate.db"), "--create"]
+    command += ["--workers", "1"]
     shell = ["/bin/sh", "-c", f"exec {shlex.join(command)} 2>{tmp_path}/log {closed}"]
     for _ in range(2):
         with Process(shell) as process, Connection(listen) as connection:
