@@ -2,11 +2,11 @@
 
 import os
 import signal
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from frostgate_server.process.core_affinity import keep_to_core
+from support.runner.sizes import members
 from support.server_process import ServerProcess
 from support.worker_processes import eventually, serving_workers
 
@@ -19,18 +19,16 @@ def cores_of(server: ServerProcess) -> list[list[int]]:
     return sorted(sorted(os.sched_getaffinity(worker)) for worker in serving_workers(server))
 
 
-@pytest.mark.parametrize(
-    ("flags", "cores"),
-    [
-        (ONE_A_CORE, [[core] for core in CORES]),
-        ([*ONE_A_CORE, "--cpu-affinity", "off"], [CORES] * len(CORES)),
-        (["--workers", str(len(CORES) + 1)], [CORES] * (len(CORES) + 1)),
-    ],
-    ids=["one a core", "off", "more than cores"],
-)
-def test_a_worker_keeps_to_a_core_if_there_is_one_for_each(
-    tmp_path: Path, flags: Sequence[str], cores: list[list[int]]
-) -> None:
+WORKERS: dict[str, tuple[list[str], list[list[int]]]] = {
+    "one a core": (ONE_A_CORE, [[core] for core in CORES]),
+    "off": ([*ONE_A_CORE, "--cpu-affinity", "off"], [CORES] * len(CORES)),
+    "more than cores": (["--workers", str(len(CORES) + 1)], [CORES] * (len(CORES) + 1)),
+}
+
+
+@pytest.mark.parametrize("kind", members(WORKERS, short=["more than cores"]))
+def test_a_worker_keeps_to_a_core_if_there_is_one_for_each(tmp_path: Path, kind: str) -> None:
+    flags, cores = WORKERS[kind]
     with ServerProcess(tmp_path / "frostgate.db", *flags) as server:
         assert cores_of(server) == cores
 

@@ -8,6 +8,7 @@ import pytest
 from frostgate.v1.policy_pb2 import FREEZE_STATE_ACCOUNT_FROZEN
 from support.calls import Calls, refusal
 from support.health_of_services import wait_for_health
+from support.runner.sizes import members
 from support.server_process import ServerProcess
 from support.worker_processes import log_with
 
@@ -17,7 +18,7 @@ Move = Callable[[Path, bool], None]
 DOCUMENTED_SECONDS = 2.0
 
 ROUNDS = 3
-"""A loaded machine may be slow in some of them, but not in all."""
+"""A loaded machine may be slow in some of them, but not in all: the last ones are for such a machine."""
 
 
 def move_the_database(database: Path, back: bool) -> None:
@@ -36,14 +37,16 @@ def _move(file: Path, aside: Path, back: bool) -> None:
     (aside if back else file).rename(file if back else aside)
 
 
-@pytest.mark.parametrize("move", [move_the_database, move_the_log, move_the_directory])
+@pytest.mark.parametrize(
+    "move", members([move_the_database, move_the_log, move_the_directory], short=[move_the_database])
+)
 def test_health_follows_files_that_are_moved_away_and_back_within_two_seconds(tmp_path: Path, move: Move) -> None:
     database = tmp_path / "place" / "frostgate.db"
     database.parent.mkdir()
     with ServerProcess(database, log=tmp_path / "log") as server:
         calls = Calls(server)
         customer_id = calls.new_customer()
-        took = []
+        took: list[float] = []
         for number in range(ROUNDS):
             start = monotonic()
             move(database, False)
@@ -56,6 +59,8 @@ def test_health_follows_files_that_are_moved_away_and_back_within_two_seconds(tm
             wait_for_health(server, checks=True, changes=True)
             took.append(monotonic() - start)
             assert calls.associate(customer_id=f"later-{number}").revision == 2 + number
+            if number > 0 and max(min(took[::2]), min(took[1::2])) < DOCUMENTED_SECONDS:
+                break
         assert min(took[::2]) < DOCUMENTED_SECONDS
         assert min(took[1::2]) < DOCUMENTED_SECONDS
         assert log_with(server, "CustomerFreezeService is NOT_SERVING: changes fail: ")
