@@ -3,41 +3,19 @@
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from frostgate_server.storage.sqlite.opening import open_store
 from support.access import Access
 from support.calls import Calls
+from support.checked_config import CAN_START, Checked
 from support.processes import run
+from support.runner.sizes import members
 from support.server_process import COMMAND, ServerProcess, refused_start
-
-CAN_START = "frostgate-server can start\n"
-
-
-class Checked:
-    """What a check said. It leaves the files below a directory as they were."""
-
-    def __init__(self, directory: Path, *flags: str, **variables: str) -> None:
-        before = contents(directory)
-        done = run(*COMMAND, "serve", "--check-config", *flags, cwd=directory, variables=variables)
-        assert contents(directory) == before, "the check changed something on disk"
-        lines = done.stderr.splitlines()
-        assert all(line.startswith("frostgate-server: ") for line in lines), done.stderr
-        said = [line.removeprefix("frostgate-server: ") for line in lines]
-        self.warnings = [line.removeprefix("warning: ") for line in said if line.startswith("warning: ")]
-        self.problems = [line for line in said if not line.startswith("warning: ")]
-        assert (done.returncode, done.stdout) == ((1, "") if self.problems else (0, CAN_START)), done
-
-
-def contents(directory: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Every file and directory: its inode, the time of its last change, and its content."""
-    found = {}
-    for path in directory.rglob("*"):
-        status = path.lstat()
-        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-        found[str(path)] = (status.st_ino, status.st_mtime_ns, content)
-    return found
+from support.subjects import ServiceSubject
 
 
 @pytest.fixture
@@ -45,16 +23,21 @@ def access(tmp_path: Path) -> Access:
     return Access(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def histories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a history, twice: as a store that was closed leaves it, and as a crash does."""
+    made = tmp_path_factory.mktemp("histories")
+    (made / "closed").mkdir()
+    with closing(open_store(made / "closed" / "f.db", create=True)) as store:
+        ServiceSubject(store).associate("a", "p")
+        shutil.copytree(made / "closed", made / "crashed")
+    return made
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """A database with a history, that a server has closed."""
-    (tmp_path / "data").mkdir()
-    path = tmp_path / "data" / "f.db"
-    with ServerProcess(path) as server:
-        Calls(server).new_customer()
-        assert server.stop() == 0
-    path.with_name("f.db.log").unlink()
-    return path
+def database(histories: Path, tmp_path: Path) -> Path:
+    """A database with a history, closed."""
+    return shutil.copytree(histories / "closed", tmp_path / "data") / "f.db"
 
 
 def test_settings_with_which_a_server_starts_have_no_problem(access: Access, tmp_path: Path) -> None:
@@ -163,10 +146,13 @@ def broken_head_file(database: Path) -> None:
 
 @pytest.mark.parametrize(
     "spoil",
-    [
-        *(broken_header, another_application, cut_short, without_head_file, without_database, in_a_file, two_names),
-        *(as_directory, broken_head_file),
-    ],
+    members(
+        [
+            *(broken_header, another_application, cut_short, without_head_file, without_database, in_a_file, two_names),
+            *(as_directory, broken_head_file),
+        ],
+        short=[cut_short, without_head_file, two_names],
+    ),
 )
 def test_a_database_that_cannot_be_opened_is_a_problem_as_at_the_start(
     spoil: Callable[[Path], None], database: Path, tmp_path: Path
@@ -177,10 +163,8 @@ def test_a_database_that_cannot_be_opened_is_a_problem_as_at_the_start(
     assert refused_start("serve", "--listen", "127.0.0.1:0", "--database", str(database), "--create")
 
 
-def test_a_database_that_was_not_closed_is_read_with_its_log_and_not_changed(database: Path, tmp_path: Path) -> None:
-    with ServerProcess(database) as server:
-        Calls(server).new_customer()
-        server.crash()
+def test_a_database_that_was_not_closed_is_read_with_its_log_and_not_changed(histories: Path, tmp_path: Path) -> None:
+    database = shutil.copytree(histories / "crashed", tmp_path / "data") / "f.db"
     assert database.with_name("f.db-wal").stat().st_size > 0
     assert Checked(tmp_path, "--database", str(database)).problems == []
     database.with_name("f.db-wal").unlink()
@@ -188,25 +172,19 @@ def test_a_database_that_was_not_closed_is_read_with_its_log_and_not_changed(dat
     assert "lost its tail" in problem
 
 
-@pytest.fixture
-def served(database: Path) -> Iterator[ServerProcess]:
-    with ServerProcess(database) as server:
-        yield server
-
-
 def test_a_server_on_the_same_database_is_a_warning_and_so_is_its_address(
-    served: ServerProcess, database: Path, tmp_path: Path
+    server: ServerProcess, tmp_path: Path
 ) -> None:
-    calls = Calls(served)
-    checked = run(*COMMAND, "serve", "--check-config", "--listen", served.address, "--database", str(database))
+    calls, database = Calls(server), server.log.with_suffix("")
+    checked = run(*COMMAND, "serve", "--check-config", "--listen", server.address, "--database", str(database))
     assert (checked.returncode, checked.stdout) == (0, CAN_START)
     in_use, address = checked.stderr.splitlines()
     assert in_use == f"frostgate-server: warning: database {database} is in use: stop its server before the start"
-    told = f"cannot listen on {served.address}: Address already in use by process "
+    told = f"cannot listen on {server.address}: Address already in use by process "
     assert address.startswith(f"frostgate-server: warning: {told}")
     assert calls.new_customer()
     (tmp_path / "other").mkdir()
-    other = Checked(tmp_path / "other", "--listen", served.address, "--database", "new.db", "--create")
+    other = Checked(tmp_path / "other", "--listen", server.address, "--database", "new.db", "--create")
     (problem,) = other.problems
     assert problem.startswith(told)
 
@@ -235,7 +213,9 @@ def test_two_equal_addresses_are_a_problem(access: Access, tmp_path: Path) -> No
 
 
 def test_a_socket_on_which_another_process_listens_is_a_problem(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "f.db", "--listen", f"unix:{tmp_path}/s"):
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(f"{tmp_path}/s")
+        other.listen()
         flags = ["--listen", f"unix:{tmp_path}/s", "--database", "new.db", "--create"]
         done = run(*COMMAND, "serve", "--check-config", *flags, cwd=tmp_path)
     assert done.stderr == f"frostgate-server: cannot listen on unix:{tmp_path}/s: Address already in use\n"
