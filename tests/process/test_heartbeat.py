@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from frostgate_server.process.heartbeat import Heartbeat
 from support.calls import Calls
 from support.processes import PATIENCE
 from support.server_process import PATIENT_STORE, ServerProcess
-from support.worker_lives import blocked, is_gone, unfreezing
+from support.worker_lives import blocked, is_gone, settle, unfreezing
 from support.worker_processes import eventually, serving_workers
 
 PROBE_BY_FILE = """
@@ -31,8 +30,6 @@ class FileProbe:
 follow = Heartbeat.follow
 Heartbeat.follow = lambda self, probe: follow(self, FileProbe())
 """
-
-SAID = r"\(process \d+\) (hangs$|cannot serve)|worker \d (serves)"
 
 
 class SwitchedProbe:
@@ -81,63 +78,79 @@ def probed_server(tmp_path: Path, patience: str = "3s") -> Iterator[ServerProces
         yield server
 
 
-def said(server: ServerProcess) -> list[str]:
-    """What the log says of workers, in order."""
-    found = re.finditer(
-        r"\(process \d+\) (hangs$|cannot serve)|worker \d (serves)", server.log.read_text(), re.MULTILINE
-    )
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """For all cases after which there are two workers again."""
+    with probed_server(tmp_path_factory.mktemp("shared")) as server:
+        yield server
+
+
+@pytest.fixture
+def probed(shared: ServerProcess) -> ServerProcess:
+    """The shared server, with two workers. The probe of each fails while there is a file with its process id."""
+    settle(shared)
+    return shared
+
+
+def said(server: ServerProcess, before: str = "") -> list[str]:
+    """What the log says of workers, in order, behind what it said before."""
+    new = server.log.read_text().removeprefix(before)
+    found = re.finditer(r"\(process \d+\) (hangs$|cannot serve)|worker \d (serves)", new, re.MULTILINE)
     return [match[1] or match[2] for match in found]
 
 
-def test_workers_that_hang_at_the_same_time_are_replaced_one_after_the_other(tmp_path: Path) -> None:
-    with probed_server(tmp_path) as server:
-        before = serving_workers(server)
-        for pid in before:
-            (tmp_path / str(pid)).touch()
-        eventually(lambda: len(said(server)) == 4, "replaced")
-        assert said(server) == ["hangs", "serves"] * 2
-        assert not set(serving_workers(server)) & set(before)
-        assert Calls(server).new_customer()
+def let_hang(server: ServerProcess, pids: list[int]) -> None:
+    """Lets the probes of these processes fail."""
+    for pid in pids:
+        server.log.with_name(str(pid)).touch()
 
 
-def test_a_worker_that_hangs_is_replaced_too_once_the_replacement_of_another_one_failed(tmp_path: Path) -> None:
-    with probed_server(tmp_path) as server:
-        head_file = tmp_path / "frostgate.db-head"
-        shutil.move(head_file, tmp_path / "aside")
-        before = serving_workers(server)
-        for pid in before:
-            (tmp_path / str(pid)).touch()
-        eventually(lambda: said(server).count("hangs") == 2, "both noticed")
-        assert said(server)[:2] == ["hangs", "cannot serve"]
-        shutil.move(tmp_path / "aside", head_file)
-        eventually(lambda: said(server).count("serves") == 2, "both replaced")
+def test_workers_that_hang_at_the_same_time_are_replaced_one_after_the_other(probed: ServerProcess) -> None:
+    log, before = probed.log.read_text(), serving_workers(probed)
+    let_hang(probed, before)
+    eventually(lambda: len(said(probed, log)) == 4, "replaced")
+    assert said(probed, log) == ["hangs", "serves"] * 2
+    assert not set(serving_workers(probed)) & set(before)
+    assert Calls(probed).new_customer()
+
+
+def test_a_worker_that_hangs_is_replaced_too_once_the_replacement_of_another_one_failed(probed: ServerProcess) -> None:
+    log, head_file = probed.log.read_text(), probed.log.with_name("frostgate.db-head")
+    aside = head_file.rename(head_file.with_name("aside"))
+    let_hang(probed, serving_workers(probed))
+    eventually(lambda: said(probed, log).count("hangs") == 2, "both noticed")
+    assert said(probed, log)[:2] == ["hangs", "cannot serve"]
+    aside.rename(head_file)
+    eventually(lambda: said(probed, log).count("serves") == 2, "both replaced")
 
 
 def test_a_worker_whose_probe_fails_for_less_than_the_patience_stays(tmp_path: Path) -> None:
     with probed_server(tmp_path, patience="1h") as server:
         slow, killed = serving_workers(server)
-        (tmp_path / str(slow)).touch()
+        let_hang(server, [slow])
         os.kill(killed, signal.SIGKILL)
         eventually(lambda: said(server) == ["serves"], "replaced")
         assert slow in serving_workers(server)
 
 
-def test_a_worker_that_drains_is_not_probed(tmp_path: Path) -> None:
-    with probed_server(tmp_path) as server:
-        customer_id = Calls(server).new_customer()
-        with blocked(server) as blocker:
-            under_way = unfreezing(server, customer_id)
-            assert Calls(server).check(customer_id=customer_id).message
-            victims = serving_workers(server)
-            for pid in victims:
-                os.kill(pid, signal.SIGTERM)
-            eventually(lambda: server.log.read_text().count("was asked to drain") == 2, "asked to drain")
-            for pid in victims:
-                (tmp_path / str(pid)).touch()
-            with pytest.raises(grpc.FutureTimeoutError):
-                under_way.exception(5)  # longer than a hung worker is left alone
-            blocker.execute("ROLLBACK")
-        assert under_way.result().message == "The account is unfrozen."
+def test_a_worker_that_drains_is_not_probed(probed: ServerProcess) -> None:
+    before, customer_id = probed.log.read_text(), Calls(probed).new_customer()
+    with blocked(probed) as blocker:
+        under_way = unfreezing(probed, customer_id)
+        assert Calls(probed).check(customer_id=customer_id).message
+        victims = serving_workers(probed)
         for pid in victims:
-            eventually(partial(is_gone, pid), "ended")
-        assert "hangs" not in server.log.read_text()
+            os.kill(pid, signal.SIGTERM)
+        eventually(lambda: asked_to_drain(probed, before) == 2, "asked to drain")
+        let_hang(probed, victims)
+        with pytest.raises(grpc.FutureTimeoutError):
+            under_way.exception(5)  # longer than a hung worker is left alone
+        blocker.execute("ROLLBACK")
+    assert under_way.result().message == "The account is unfrozen."
+    for pid in victims:
+        eventually(partial(is_gone, pid), "ended")
+    assert "hangs" not in probed.log.read_text().removeprefix(before)
+
+
+def asked_to_drain(server: ServerProcess, before: str) -> int:
+    return server.log.read_text().removeprefix(before).count("was asked to drain")

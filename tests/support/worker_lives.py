@@ -1,5 +1,6 @@
 """Workers that end, and changes that are held up."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,14 +11,23 @@ from frostgate_server.storage.sqlite.driver import sqlite3
 from support.calls import ACCOUNT
 from support.processes import PATIENCE
 from support.server_process import ServerProcess
-from support.worker_processes import (
-    serving_workers,
-)
+from support.worker_processes import eventually, serving_workers
 
 
 def both_serve(server: ServerProcess, without: int) -> bool:
     workers = serving_workers(server)
     return len(workers) == 2 and without not in workers
+
+
+def settle(server: ServerProcess) -> None:
+    """Waits until two workers serve, and the log has said it of each that came in the place of another one."""
+    eventually(lambda: len(serving_workers(server)) == 2, "two workers")
+    eventually(lambda: _last_said(server) <= {"serves"}, "said to serve")
+
+
+def _last_said(server: ServerProcess) -> set[str]:
+    """The beginnings of what the log said last of each worker."""
+    return set(dict(re.findall(r"worker ([12]) (\(process|serves) ", server.log.read_text())).values())
 
 
 def is_gone(pid: int) -> bool:
