@@ -12,7 +12,9 @@ from support.access import Access
 from support.calls import Calls
 from support.credentials import Issued, jwk, pem_of, signing_key
 from support.every_call import ADMITTED, outcome
+from support.runner.sizes import members
 from support.server_process import Connection, ServerProcess, refused_start
+from support.worker_in_process import worker_in_process
 
 
 @pytest.fixture
@@ -61,7 +63,9 @@ BAD_FILES: dict[str, tuple[Callable[[Access], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("bad", BAD_FILES)
+@pytest.mark.parametrize(
+    "bad", members(BAD_FILES, short=["no key file", "certificate of another key", "no authority", "no JWKS"])
+)
 def test_files_that_cannot_be_used_are_named(access: Access, bad: str) -> None:
     spoil, said = BAD_FILES[bad]
     spoil(access)
@@ -112,9 +116,12 @@ def test_both_addresses_may_be_unix_sockets(access: Access, tmp_path: Path) -> N
         assert line == f"2 workers cannot share unix:{tmp_path}/other: take --workers 1, or a port"
 
 
-def test_one_address_cannot_be_both(access: Access) -> None:
+def test_one_address_cannot_be_both(access: Access, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from frostgate_server.process import port_reservation\nport_reservation.STARTING_SECONDS = 1.0\n"
+    )
     flags = ["--listen", "127.0.0.1:47113", "--mtls-listen", "127.0.0.1:47113"]
-    line = refused_start("serve", "--config", str(access.config), *flags)
+    line = refused_start("serve", "--config", str(access.config), *flags, variables={"PYTHONPATH": str(tmp_path)})
     assert line.startswith("cannot listen on 127.0.0.1:47113: Address already in use")
 
 
@@ -122,8 +129,12 @@ def test_one_address_cannot_be_both(access: Access) -> None:
     ("who", "expected"), [("anyone", ADMITTED), ("callers", "UNAUTHENTICATED"), ("off", "UNIMPLEMENTED")]
 )
 def test_reflection_is_for_whom_it_is_set(access: Access, who: str, expected: str) -> None:
-    with access.server("--reflection", who) as server:
-        assert outcome(server, "ServerReflectionInfo") == expected
+    access.config.write_text(f'reflection = "{who}"\n{access.config.read_text()}')
+    with (
+        worker_in_process(access.directory / "f.db", access.config) as (address, _),
+        Connection(address, access.authority.channel()) as connection,
+    ):
+        assert outcome(connection, "ServerReflectionInfo") == expected
 
 
 def test_the_file_of_print_config_has_the_callers(access: Access, tmp_path: Path) -> None:
