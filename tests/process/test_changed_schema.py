@@ -13,17 +13,21 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from storage.schema.changes import SIMPLE, WRITTEN, SchemaChange, change
 from support.calls import ACCOUNT, Calls, check_of, outcome_of, refusal
 from support.processes import PATIENCE
+from support.runner.sizes import members
 from support.server_process import TWO_WORKERS, Killed, ServerProcess, refused_start
 from support.worker_processes import eventually, log_with, serving_workers
 
 IGNORED_UPDATES = "CREATE TRIGGER a BEFORE UPDATE ON customers BEGIN SELECT RAISE(IGNORE); END"
 
-PLANTED = [
-    SchemaChange("trigger that SQLite is told of", [IGNORED_UPDATES], "trigger a"),
-    *(one for one in WRITTEN if one.named == "trigger sqlite_evil"),
-    *(one for one in SIMPLE if one.name in {"view customers", "view head", "partial index"}),
-    *(one for one in SIMPLE if "another customers_of_partner" in one.name),
-]
+PLANTED = {
+    one.name: one
+    for one in [
+        SchemaChange("trigger that SQLite is told of", [IGNORED_UPDATES], "trigger a"),
+        *(one for one in WRITTEN if one.named == "trigger sqlite_evil"),
+        *(one for one in SIMPLE if one.name in {"view customers", "view head", "partial index"}),
+        *(one for one in SIMPLE if "another customers_of_partner" in one.name),
+    ]
+}
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,14 @@ def froze(served: Served) -> bool:
     return outcome == "OK"
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=[one.name for one in PLANTED])
-def test_no_change_of_the_schema_lets_a_frozen_customer_through(served: Served, planted: SchemaChange) -> None:
+@pytest.mark.parametrize(
+    "planted", members(PLANTED, short=["hidden trigger sqlite_evil", "view customers", "partial index"])
+)
+def test_no_change_of_the_schema_lets_a_frozen_customer_through(served: Served, planted: str) -> None:
     stub: Any = HealthStub(served.server.channel)
     watch = stub.Watch(HealthCheckRequest(), timeout=2 * PATIENCE)
     assert next(watch).status == HealthCheckResponse.SERVING
-    change(served.database, planted.sql)
+    change(served.database, PLANTED[planted].sql)
     if froze(served):
         eventually(lambda: is_refused(served), "refused")
     assert next(watch).status == HealthCheckResponse.NOT_SERVING

@@ -15,6 +15,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from support.calls import Calls
 from support.processes import PATIENCE
+from support.runner.sizes import members
 from support.server_process import PATIENT_STORE, Connection, ServerProcess
 from support.worker_lives import blocked, is_gone, unfreezing
 from support.worker_processes import eventually, serving_workers
@@ -33,8 +34,8 @@ def is_not_serving(connection: Connection) -> bool:
 
 @pytest.fixture
 def patient(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server with two workers that delays and drains for as long as a test needs."""
-    flags = ["--workers", "2", "--shutdown-delay", "1h", "--drain-period", "1h"]
+    """A server that delays and drains for as long as a test needs."""
+    flags = ["--shutdown-delay", "1h", "--drain-period", "1h"]
     with ServerProcess(tmp_path / "frostgate.db", *flags, variables=PATIENT_STORE) as server:
         yield server
 
@@ -48,7 +49,9 @@ def poll_until_refused(connections: list[Connection], seen: list[set[Any]]) -> N
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("to_workers_too", [False, True], ids=["the supervisor", "all processes"])
+@pytest.mark.parametrize(
+    "to_workers_too", members([False, True], short=[True]), ids=["all processes", "the supervisor"]
+)
 def test_load_balancers_see_not_serving_while_checks_are_answered(tmp_path: Path, to_workers_too: bool) -> None:
     flags = ["--workers", "2", "--shutdown-delay", "2s"]
     with ServerProcess(tmp_path / "frostgate.db", *flags) as server, ExitStack() as opened:

@@ -15,7 +15,7 @@ import pytest
 from frostgate.v1.customer_freeze_service_pb2 import FreezeCustomerRequest, UnfreezeCustomerRequest
 from support.calls import ACCOUNT, Calls, check_of
 from support.processes import PATIENCE, Process
-from support.runner.sizes import size
+from support.runner.sizes import members, size
 from support.server_process import COMMAND, Connection, ServerProcess, refused_start
 from support.worker_processes import (
     checked,
@@ -50,12 +50,17 @@ def started_at_once(tmp_path: Path, listens: list[str]) -> Iterator[list[Process
         ]
 
 
-@pytest.mark.parametrize(
-    "hosts",
-    [["127.0.0.1"] * 4, ["localhost", "127.0.0.1"] * 2, [EVERYWHERE, "[::1]"] * 2, ["unix"] * 4],
-    ids=["one address", "a name and its address", "all addresses and one", "a unix socket"],
-)
-def test_of_servers_that_start_at_once_on_one_address_one_gets_it(tmp_path: Path, hosts: list[str]) -> None:
+HOSTS = {
+    "one address": ["127.0.0.1"] * 4,
+    "a name and its address": ["localhost", "127.0.0.1"] * 2,
+    "all addresses and one": [EVERYWHERE, "[::1]"] * 2,
+    "a unix socket": ["unix"] * 4,
+}
+
+
+@pytest.mark.parametrize("kind", members(HOSTS, short=["one address", "a unix socket"]))
+def test_of_servers_that_start_at_once_on_one_address_one_gets_it(tmp_path: Path, kind: str) -> None:
+    hosts = HOSTS[kind]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -76,6 +81,7 @@ def test_of_servers_that_start_at_once_on_one_address_one_gets_it(tmp_path: Path
 def test_nothing_is_loaded_from_the_directory_that_a_server_is_started_in(tmp_path: Path) -> None:
     (tmp_path / "grpc.py").write_text("raise SystemExit('loaded from where the server was started')")
     command = [str(Path(sys.executable).with_name("frostgate-server")), "serve", "--listen", "127.0.0.1:0"]
+    command += ["--workers", "1"]
     with Process(command, cwd=tmp_path) as process:
         assert "is ready on" in process.next_line()
         assert process.terminated() == 0
@@ -100,7 +106,7 @@ def changed(connection: Connection, customer_id: str, *, frozen: bool) -> tuple[
 
 @pytest.mark.long
 def test_a_change_on_one_worker_is_seen_by_the_others_from_its_answer_on(two: ServerProcess) -> None:
-    pairs, callers = size(short=2_000, long=200_000), 8
+    pairs, callers = size(short=800, long=200_000), 8
     calls = Calls(two)
     customers = [calls.new_customer("NORMAL") for _ in range(callers)]
 

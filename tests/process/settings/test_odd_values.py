@@ -15,7 +15,9 @@ from frostgate_server.domain.enums import Decision
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.policy import loader
 from frostgate_server.storage.head import read_heads
+from frostgate_server.storage.sqlite.opening import open_store
 from support.processes import PATIENCE, output, run
+from support.runner.sizes import members
 from support.server_process import COMMAND, ServerProcess, refused_start
 
 NOT_UTF_8 = os.fsdecode(b"f\xff.db")
@@ -70,7 +72,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD_FILES)
+@pytest.mark.parametrize("kind", members(BAD_FILES, short=["UTF-16", "a number of many digits"]))
 def test_a_file_that_cannot_be_read_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
     content, said = BAD_FILES[kind]
     file = written(tmp_path, content)
@@ -159,14 +161,14 @@ def test_what_print_config_prints_is_read_back(odd: str, setting: str, tmp_path:
     assert configure({}, {}, file).settings == before.settings
 
 
-@pytest.mark.parametrize("odd", [odd for odd in ODD if odd != "\\"], ids=ascii)
+@pytest.mark.parametrize("odd", members([odd for odd in ODD if odd != "\\"], short=["a\nb", '"""', "ä€𝄞"]), ids=ascii)
 def test_the_name_of_a_file_does_not_break_what_print_config_prints(odd: str, tmp_path: Path) -> None:
     file = written(tmp_path, "check_threads = 7\n", f"{odd}.toml")
     printed = output(*COMMAND, "serve", "--print-config", "--config", str(file))
     assert tomllib.loads(printed)["check_threads"] == 7
 
 
-@pytest.mark.parametrize("length", [MOST_SOCKET_PATH - 5, MOST_SOCKET_PATH])
+@pytest.mark.parametrize("length", members([MOST_SOCKET_PATH - 5, MOST_SOCKET_PATH], short=[MOST_SOCKET_PATH]))
 def test_a_socket_path_as_long_as_can_be_is_served(length: int, tmp_path: Path) -> None:
     path = f"{tmp_path}/".ljust(length, "s")
     if len(path) > length:
@@ -212,7 +214,16 @@ def loop(directory: Path) -> str:
     return f"{directory}/loop"
 
 
-@pytest.mark.parametrize("kind", UNUSABLE_PLACES)
+@pytest.mark.parametrize(
+    "kind",
+    members(
+        UNUSABLE_PLACES,
+        short=[
+            *("a socket in no directory", "a database that is a loop"),
+            *("a key that is a directory", "a directory with a line break"),
+        ],
+    ),
+)
 def test_a_place_that_cannot_be_used_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
     flags, said = UNUSABLE_PLACES[kind]
     line = refused_start("serve", "--database", f"{tmp_path}/f.db", "--create", *flags(tmp_path))
@@ -221,7 +232,6 @@ def test_a_place_that_cannot_be_used_is_refused_in_one_line(kind: str, tmp_path:
 
 
 def test_an_audit_after_a_number_beyond_all_measure_is_refused_in_one_line(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "f.db") as server:
-        assert server.stop() == 0
+    open_store(tmp_path / "f.db", create=True).close()
     done = run(*COMMAND, "audit", "--after", "9" * 30, "--database", f"{tmp_path}/f.db")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)

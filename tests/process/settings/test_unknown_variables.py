@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from frostgate_server.config.loading import configure
 from support.processes import run
+from support.runner.sizes import members
 from support.server_process import COMMAND, ServerProcess
 
 
@@ -82,10 +83,10 @@ def test_a_server_logs_an_unknown_variable_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("rules",), ("serve", "--print-config"), ("backup", "--to", "copy.db"), ("verify",)], ids=" ".join
+    "command", members(["rules", "serve --print-config", "backup --to copy.db", "verify"], short=["rules"])
 )
-def test_other_commands_print_it_to_stderr(command: tuple[str, ...], tmp_path: Path) -> None:
-    done = run(*COMMAND, *command, cwd=tmp_path, variables={"FROSTGATE_DATABSE": "ours.db"})
+def test_other_commands_print_it_to_stderr(command: str, tmp_path: Path) -> None:
+    done = run(*COMMAND, *command.split(), cwd=tmp_path, variables={"FROSTGATE_DATABSE": "ours.db"})
     lines = [line for line in done.stderr.splitlines() if "FROSTGATE_" in line]
     (line,) = lines
     assert line.startswith("frostgate-server: warning: environment variable FROSTGATE_DATABSE is no setting ")
