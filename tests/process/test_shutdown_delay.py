@@ -49,15 +49,13 @@ def poll_until_refused(connections: list[Connection], seen: list[set[Any]]) -> N
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(
-    "to_workers_too", members([False, True], short=[True]), ids=["all processes", "the supervisor"]
-)
-def test_load_balancers_see_not_serving_while_checks_are_answered(tmp_path: Path, to_workers_too: bool) -> None:
+@pytest.mark.parametrize("signalled", members(["the supervisor", "all processes"], short=["all processes"]))
+def test_load_balancers_see_not_serving_while_checks_are_answered(tmp_path: Path, signalled: str) -> None:
     flags = ["--workers", "2", "--shutdown-delay", "2s"]
     with ServerProcess(tmp_path / "frostgate.db", *flags) as server, ExitStack() as opened:
         connections = [opened.enter_context(Connection(server.address)) for _ in range(8)]
         assert {health_of(connection) for connection in connections} == {SERVING}
-        workers = serving_workers(server) if to_workers_too else []
+        workers = serving_workers(server) if signalled == "all processes" else []
         began = time.monotonic()
         for pid in [*workers, server.process.pid]:
             os.kill(pid, signal.SIGTERM)
