@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,9 @@ import pytest
 from frostgate import BillingMode, FreezeScope, Operation
 from support.calls import Calls, check_of
 from support.processes import PATIENCE
-from support.server_process import ServerProcess
-from support.worker_lives import both_serve, is_gone
+from support.runner.sizes import members, size
+from support.server_process import PATIENT_STORE, ServerProcess
+from support.worker_lives import both_serve, is_gone, settle
 from support.worker_processes import (
     connections_to_each,
     eventually,
@@ -26,30 +28,60 @@ from support.worker_processes import (
     stop_while_it_holds,
 )
 
+IMPATIENT = ["--workers", "2", "--drain-period", "1h", "--worker-patience", "3s"]
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
-def test_a_worker_that_dies_or_hangs_is_replaced(impatient: ServerProcess, number: signal.Signals) -> None:
-    victim, survivor = serving_workers(impatient)
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """As `impatient`, for all cases after which there are two workers again."""
+    database = tmp_path_factory.mktemp("shared") / "frostgate.db"
+    with ServerProcess(database, *IMPATIENT, variables=PATIENT_STORE) as server:
+        yield server
+
+
+@pytest.fixture
+def settled(shared: ServerProcess) -> ServerProcess:
+    """The shared server, with two workers."""
+    settle(shared)
+    return shared
+
+
+@pytest.mark.parametrize(
+    "number", members([signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP], short=[signal.SIGKILL, signal.SIGSTOP])
+)
+def test_a_worker_that_dies_or_hangs_is_replaced(settled: ServerProcess, number: signal.Signals) -> None:
+    before = settled.log.read_text()
+    victim, survivor = serving_workers(settled)
     os.kill(victim, number)
-    eventually(lambda: both_serve(impatient, without=victim), "replaced")
-    assert survivor in serving_workers(impatient)
-    with connections_to_each(impatient, 1, check_of(customer_id="a")) as found:
+    eventually(lambda: both_serve(settled, without=victim), "replaced")
+    assert survivor in serving_workers(settled)
+    with connections_to_each(settled, 1, check_of(customer_id="a")) as found:
         assert sorted(found) == ["1", "2"]
     how = {signal.SIGKILL: "ended by signal 9", signal.SIGTERM: "was asked to drain", signal.SIGSTOP: "hangs"}
-    eventually(lambda: "serves as" in impatient.log.read_text(), "said to serve")
-    gone, serves = impatient.log.read_text().splitlines()
+    eventually(lambda: "serves as" in settled.log.read_text().removeprefix(before), "said to serve")
+    gone, serves = settled.log.read_text().removeprefix(before).splitlines()
     match = re.search(rf"supervisor: .*: worker ([12]) \(process {victim}\) {how[number]}$", gone)
     assert match, gone
     assert re.search(rf"INFO supervisor: .*: worker {match[1]} serves as process \d+$", serves)
 
 
-def test_a_hung_worker_in_reserve_is_noticed_and_takes_no_place(impatient: ServerProcess) -> None:
-    (reserve,) = eventually(lambda: set(impatient.workers()) - set(serving_workers(impatient)), "in reserve")
-    time.sleep(1)  # until it has loaded: before that it is waited for longer
-    os.kill(reserve, signal.SIGSTOP)
-    os.kill(serving_workers(impatient)[0], signal.SIGKILL)
-    eventually(lambda: len(serving_workers(impatient)) == 2, "replaced")
-    eventually(partial(is_gone, reserve), "ended")
+def has_loaded(worker: int) -> bool:
+    """Whether a worker has begun its heartbeat, in a second thread: before that it is waited for longer."""
+    return len(list(Path(f"/proc/{worker}/task").iterdir())) > 1
+
+
+def test_a_hung_worker_in_reserve_is_noticed_and_takes_no_place(tmp_path: Path) -> None:
+    patient_store = Path(PATIENT_STORE["PYTHONPATH"], "sitecustomize.py").read_text()
+    early = "from frostgate_server.process import supervisor\nsupervisor.RESERVE_DELAY = 0.0\n"
+    (tmp_path / "sitecustomize.py").write_text(patient_store + early)
+    variables = {"PYTHONPATH": str(tmp_path)}
+    with ServerProcess(tmp_path / "frostgate.db", *IMPATIENT, variables=variables) as server:
+        (reserve,) = eventually(lambda: set(server.workers()) - set(serving_workers(server)), "in reserve")
+        eventually(partial(has_loaded, reserve), "loaded")
+        os.kill(reserve, signal.SIGSTOP)
+        os.kill(serving_workers(server)[0], signal.SIGKILL)
+        eventually(lambda: len(serving_workers(server)) == 2, "replaced")
+        eventually(partial(is_gone, reserve), "ended")
 
 
 def test_a_worker_one_of_whose_threads_died_ends_and_is_replaced(tmp_path: Path) -> None:
@@ -68,31 +100,31 @@ def test_a_worker_one_of_whose_threads_died_ends_and_is_replaced(tmp_path: Path)
         assert Calls(server).check(customer_id="a").message
 
 
-def test_a_supervisor_that_was_stopped_itself_does_not_take_its_workers_for_hung(impatient: ServerProcess) -> None:
-    before = serving_workers(impatient)
-    impatient.process.send_signal(signal.SIGSTOP)
-    time.sleep(6)  # twice as long as a hung worker is left alone
-    impatient.process.send_signal(signal.SIGCONT)
+def test_a_supervisor_that_was_stopped_itself_does_not_take_its_workers_for_hung(settled: ServerProcess) -> None:
+    before, log = serving_workers(settled), settled.log.read_text()
+    settled.process.send_signal(signal.SIGSTOP)
+    time.sleep(4)  # longer than a hung worker is left alone
+    settled.process.send_signal(signal.SIGCONT)
     time.sleep(1)
-    assert serving_workers(impatient) == before
-    assert impatient.log.read_text() == ""
+    assert serving_workers(settled) == before
+    assert settled.log.read_text() == log
 
 
-def test_all_workers_at_once_are_replaced(two: ServerProcess) -> None:
-    before = serving_workers(two)
+def test_all_workers_at_once_are_replaced(settled: ServerProcess) -> None:
+    before = serving_workers(settled)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: len(set(serving_workers(two)) - set(before)) == 2, "replaced")
-    assert Calls(two).new_customer()
+    eventually(lambda: len(set(serving_workers(settled)) - set(before)) == 2, "replaced")
+    assert Calls(settled).new_customer()
 
 
-def test_a_hung_worker_that_holds_the_write_lock_does_not_stop_writes(impatient: ServerProcess) -> None:
-    victim = serving_workers(impatient)[0]
-    head_file = impatient.log.with_name("frostgate.db-head")
+def test_a_hung_worker_that_holds_the_write_lock_does_not_stop_writes(settled: ServerProcess) -> None:
+    victim = serving_workers(settled)[0]
+    head_file = settled.log.with_name("frostgate.db-head")
     stop = Event()
 
     def keep_changing(name: str) -> None:
-        with frostgate.Client(impatient.address, timeout=PATIENCE) as client:
+        with frostgate.Client(settled.address, timeout=PATIENCE) as client:
             client.associate_customer(customer_id=name, partner_id="p")
             while not stop.is_set():
                 client.unfreeze_customer(customer_id=name, scope=FreezeScope.ACCOUNT, reason="paid")
@@ -102,7 +134,7 @@ def test_a_hung_worker_that_holds_the_write_lock_does_not_stop_writes(impatient:
         changing = [pool.submit(keep_changing, f"c{number}") for number in range(8)]
         eventually(lambda: holds_lock(victim, head_file), "writing")
         stop_while_it_holds(victim, head_file)
-        with frostgate.Client(impatient.address, timeout=PATIENCE) as client:
+        with frostgate.Client(settled.address, timeout=PATIENCE) as client:
             client.associate_customer(customer_id="meanwhile", partner_id="p")
         stop.set()
         for done in changing:
@@ -110,15 +142,16 @@ def test_a_hung_worker_that_holds_the_write_lock_does_not_stop_writes(impatient:
     eventually(partial(is_gone, victim), "ended")
 
 
-def test_clients_do_not_notice_that_workers_die_and_hang(impatient: ServerProcess) -> None:
+@pytest.mark.long
+def test_clients_do_not_notice_that_workers_die_and_hang(settled: ServerProcess) -> None:
     """Also a call that a hung worker keeps waiting is answered, by another worker."""
     stop = Event()
-    calls = Calls(impatient)
+    calls = Calls(settled)
     normal, frozen = calls.new_customer("NORMAL"), calls.new_customer("ACCOUNT_AND_RESOURCES_FROZEN")
 
     def keep_asking(_: int) -> int:
         answers = 0
-        with frostgate.Client(impatient.address, timeout=PATIENCE) as client:
+        with frostgate.Client(settled.address, timeout=PATIENCE) as client:
             while not stop.is_set():
                 for customer_id, allowed in ((normal, True), (frozen, False)):
                     decision = client.check_operation(
@@ -132,10 +165,10 @@ def test_clients_do_not_notice_that_workers_die_and_hang(impatient: ServerProces
 
     with ThreadPoolExecutor(8) as pool:
         asking = [pool.submit(keep_asking, number) for number in range(8)]
-        for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGKILL, signal.SIGSTOP):
-            victim = serving_workers(impatient)[0]
+        for number in [signal.SIGKILL, signal.SIGSTOP] * size(short=1, long=2):
+            victim = serving_workers(settled)[0]
             os.kill(victim, number)
-            eventually(partial(both_serve, impatient, victim), "replaced")
+            eventually(partial(both_serve, settled, victim), "replaced")
         stop.set()
         assert all(done.result(PATIENCE) > 20 for done in asking)
 
