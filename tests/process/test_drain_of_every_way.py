@@ -98,7 +98,7 @@ def test_a_mail_that_is_being_sent_is_answered(tmp_path: Path) -> None:
         assert_drained(server)
 
 
-@pytest.mark.parametrize("way", members(WAYS, short=["check", "change"]))
+@pytest.mark.parametrize("way", members(WAYS, short=["change"]))
 def test_callers_who_are_gone_do_not_keep_a_server(own_server: ServerProcess, way: str) -> None:
     with blocked(own_server) as blocker:
         for _ in range(5):
@@ -115,7 +115,7 @@ def test_callers_who_are_gone_do_not_keep_a_server(own_server: ServerProcess, wa
     assert_drained(own_server)
 
 
-@pytest.mark.parametrize("way", members(WAYS, short=["check", "list"]))
+@pytest.mark.parametrize("way", members(WAYS, short=["check"]))
 def test_callers_who_say_half_of_their_message_do_not_keep_a_server(own_server: ServerProcess, way: str) -> None:
     with RawConnection(own_server.address, None) as connection:
         connection.begin()
@@ -127,7 +127,7 @@ def test_callers_who_say_half_of_their_message_do_not_keep_a_server(own_server: 
         assert_drained(own_server)
 
 
-@pytest.mark.parametrize("way", members(WAYS, short=["check", "batch"]))
+@pytest.mark.parametrize("way", members(WAYS, short=["batch"]))
 def test_callers_who_do_not_read_do_not_keep_a_server(own_server: ServerProcess, way: str) -> None:
     with RawConnection(own_server.address, None) as connection:
         connection.begin({4: 0})

@@ -14,6 +14,7 @@ from frostgate.v1.partner_pb2 import VerificationAction
 from support.calls import Calls, check_of, new_id
 from support.pipes import Pipe
 from support.processes import PATIENCE, Process, run
+from support.runner.sizes import members
 from support.server_process import COMMAND, Connection, ServerProcess
 from support.worker_lives import both_serve, is_gone
 from support.worker_processes import connections_to_each, eventually, serving_workers
@@ -37,7 +38,7 @@ def call_all(calls: Calls) -> None:
     assert calls.send_code(partner_id, VerificationAction.VERIFICATION_ACTION_UPDATE_PARTNER).sent_to
 
 
-@pytest.mark.parametrize("level", ["info", "debug"])
+@pytest.mark.parametrize("level", members(["info", "debug"], short=["debug"]))
 def test_with_a_stalled_stderr_calls_replacement_and_drain_go_on(tmp_path: Path, stalled: Pipe, level: str) -> None:
     flags = ["--workers", "2", "--log-level", level, "--mail-server", "log"]
     with ServerProcess(tmp_path / "frostgate.db", *flags, stderr=stalled.write_end) as server:

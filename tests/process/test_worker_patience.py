@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.runner.sizes import members
 from support.server_process import ServerProcess, refused_start
 from support.worker_processes import eventually, is_stopped, serving_workers
 
@@ -25,7 +26,7 @@ def test_a_worker_that_is_silent_for_less_than_the_patience_is_not_replaced(tmp_
         assert "hangs" not in server.log.read_text()
 
 
-@pytest.mark.parametrize("patience", ["999ms", "61m", "ten", "0s"])
+@pytest.mark.parametrize("patience", members(["999ms", "61m", "ten", "0s"], short=["999ms"]))
 def test_a_patience_that_cannot_be_is_refused(tmp_path: Path, patience: str) -> None:
     said = refused_start("serve", "--database", str(tmp_path / "frostgate.db"), "--worker-patience", patience)
     assert "worker_patience (from --worker-patience) must be " in said

@@ -21,7 +21,7 @@ from storage.files.tampering import (
     replace_by_an_older_one,
 )
 from support.calls import Calls
-from support.runner.sizes import is_long
+from support.runner.sizes import is_long, members
 from support.server_process import Connection, NotReady, ServerProcess
 from support.worker_lives import both_serve
 from support.worker_processes import eventually, serving_workers
@@ -121,7 +121,7 @@ def assert_starts_with_all_or_not_at_all(database: Path, history: History) -> No
         assert history.refused == refused_before
 
 
-@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+@pytest.mark.parametrize("ending", members(["-wal", "-shm"], short=["-wal"]))
 def test_all_workers_use_the_same_files_although_all_were_replaced(tmp_path: Path, ending: str) -> None:
     database = tmp_path / "frostgate.db"
     with served(database, tmp_path / "older") as (server, history, _):
