@@ -11,7 +11,7 @@ from support.subjects import ServiceSubject
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    """A database with a history, made once for a module: two seconds."""
+    """A database with a history, made once for a module."""
     return Kept(tmp_path_factory.mktemp("kept"))
 
 
