@@ -16,10 +16,11 @@ from frostgate_server.storage.sqlite.transaction import read_head
 from storage.damage import contents, tampered_by_sql
 from storage.kept_database import CHANGES, CUSTOMERS, Kept, head_path
 from storage.tamperings import IN_SQL
+from support.commands_here import refused_here
 from support.runner.sizes import size
 from support.server_process import refused_start
 
-TAMPERINGS = size(short=150, long=1_500)
+TAMPERINGS = size(short=3 * len(IN_SQL), long=1_500)
 
 
 def as_one_who_rewrites_the_head_file_too(path: Path) -> None:
@@ -112,5 +113,6 @@ def test_a_database_without_a_head_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "frostgate.db"
     open_store(path, create=True).close()
     tampered_by_sql(path, lambda connection, _: connection.execute("DELETE FROM head"), random.Random(1))
-    for command in (["serve"], ["verify"], ["backup", "--to", f"{tmp_path}/copy"]):
-        assert "table head has 0 rows" in refused_start(*command, "--database", str(path))
+    for command in (["verify"], ["backup", "--to", f"{tmp_path}/copy"]):
+        assert "table head has 0 rows" in refused_here(*command, "--database", str(path))
+    assert "table head has 0 rows" in refused_start("serve", "--database", str(path))

@@ -14,6 +14,7 @@ from frostgate_server.storage.sqlite.opening import lock_database, open_store
 from storage.damage import edit, flip_a_page
 from storage.restores.files import states
 from support.calls import Calls
+from support.commands_here import output_here, refused_here
 from support.processes import output, run
 from support.recordings.stored_database import STORED, VERSIONS, StoredDatabase
 from support.server_process import COMMAND, ServerProcess, refused_start
@@ -60,7 +61,7 @@ def test_a_database_of_an_earlier_version_is_migrated_after_a_backup(old: Path, 
 
 def test_the_backup_of_a_migration_is_what_the_earlier_version_made(old: Path, tmp_path: Path) -> None:
     before, backup = everything(old), tmp_path / "backup.db"
-    output(*COMMAND, *migrate(old, backup))
+    output_here(*migrate(old, backup))
     assert everything(backup) == before
 
 
@@ -75,7 +76,7 @@ def test_serve_makes_a_migration_that_reads_no_rows_by_itself(old: Path) -> None
 
 def test_a_database_that_is_up_to_date_is_left_alone(path: Path, tmp_path: Path) -> None:
     before, backup = everything(path), tmp_path / "backup.db"
-    assert output(*COMMAND, *migrate(path, backup)) == f"{path} is up to date, and {backup} is not written\n"
+    assert output_here(*migrate(path, backup)) == f"{path} is up to date, and {backup} is not written\n"
     assert everything(path) == before
     assert not backup.exists()
 
@@ -134,20 +135,20 @@ def test_a_migration_that_fails_changes_nothing_and_leaves_the_backup(path: Path
 def test_a_damaged_database_is_not_migrated(old: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     damage(old)
     content = old.read_bytes()
-    assert refused_start(*migrate(old, tmp_path / "backup.db"))
+    assert refused_here(*migrate(old, tmp_path / "backup.db"))
     assert old.read_bytes() == content
     assert not (tmp_path / "backup.db").exists()
 
 
 def test_a_database_in_use_or_without_room_for_its_backup_is_not_migrated(old: Path, tmp_path: Path) -> None:
     claim = lock_database(old, create=False)
-    assert "is in use by process" in refused_start(*migrate(old, tmp_path / "backup.db"))
+    assert "is in use by process" in refused_here(*migrate(old, tmp_path / "backup.db"))
     claim.close()
     before = states(old.parent)["frostgate.db"]
-    assert "exists already: name a new file" in refused_start(*migrate(old, old))
-    assert "cannot be copied to" in refused_start(*migrate(old, tmp_path / "none" / "backup.db"))
+    assert "exists already: name a new file" in refused_here(*migrate(old, old))
+    assert "cannot be copied to" in refused_here(*migrate(old, tmp_path / "none" / "backup.db"))
     assert states(old.parent)["frostgate.db"].content == before.content
-    assert "does not exist" in refused_start(*migrate(tmp_path / "none.db", tmp_path / "backup.db"))
+    assert "does not exist" in refused_here(*migrate(tmp_path / "none.db", tmp_path / "backup.db"))
 
 
 def test_many_processes_that_migrate_at_once_migrate_once(old: Path) -> None:

@@ -21,9 +21,10 @@ from frostgate_server.storage.sqlite.opening import lock_database, open_store
 from storage.damage import cut_short, edit, flip_a_page, put_no_frostgate_in_its_place, truncate_to_nothing
 from storage.restores.files import make_read_only, states
 from support.calls import Calls
+from support.commands_here import refused_here
 from support.processes import output
 from support.recordings.stored_database import STORED, VERSIONS
-from support.server_process import COMMAND, ServerProcess, refused_start
+from support.server_process import COMMAND, ServerProcess
 from support.subjects import ServiceSubject
 
 
@@ -166,7 +167,7 @@ def test_a_damaged_backup_is_refused_and_nothing_is_left(
     damaged = Path(shutil.copy(saved, tmp_path / "damaged.db"))
     damaged.chmod(0o600)
     damage(damaged)
-    assert said in refused_start("restore", "--database", str(new / "frostgate.db"), str(damaged))
+    assert said in refused_here("restore", "--database", str(new / "frostgate.db"), str(damaged))
     assert {file.name for file in new.iterdir()} <= {"frostgate.db-lock", "frostgate.db-head"}
     assert not any(head.stat().st_size for head in new.glob("*-head"))
 

@@ -6,10 +6,12 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from benchmarks.fill import OpenTransaction
 from frostgate_server.services.commands import AssociateCommand
+from frostgate_server.storage.interface import Store, Transaction
 from frostgate_server.storage.sqlite.admin.backup import backup
 from frostgate_server.storage.sqlite.admin.recover import recover
 from frostgate_server.storage.sqlite.admin.stats import collect_stats
@@ -20,15 +22,16 @@ from storage.damage import truncate_to_nothing
 from storage.kept_database import Kept
 from storage.restores.files import make_read_only, states
 from support.calls import Calls
+from support.commands_here import output_here, refused_here
 from support.processes import output
 from support.recordings.stored_database import STORED, VERSIONS
-from support.server_process import COMMAND, ServerProcess, refused_start
+from support.server_process import COMMAND, ServerProcess
 
 REQUEST_ID = "00000000-0000-4000-8000-{:012d}"
 
 
 def stats(path: Path) -> Any:
-    return json.loads(output(*COMMAND, "stats", "--database", str(path), "--format", "json"))
+    return json.loads(output_here("stats", "--database", str(path), "--format", "json"))
 
 
 def test_the_tables_are_counted_with_their_rows_and_bytes(kept: Kept) -> None:
@@ -45,13 +48,18 @@ def test_the_tables_are_counted_with_their_rows_and_bytes(kept: Kept) -> None:
     assert found["database_id"] == kept.exported[-1].database_id
 
 
-def test_the_bytes_of_a_table_are_about_those_that_its_end_would_free(
-    services: ClockedServices, tmp_path: Path
-) -> None:
+def associate_many(transaction: Transaction) -> None:
+    # Changes need only `submit_transaction` of a store.
+    services = ClockedServices(cast(Store, OpenTransaction(transaction)))
     for number in range(1_500):
         ids, request_id = (f"customer-{number}",), REQUEST_ID.format(number)
         services.change(AssociateCommand(customer_ids=ids, partner_id="q", request_id=request_id))
+
+
+def test_the_bytes_of_a_table_are_about_those_that_its_end_would_free(tmp_path: Path) -> None:
     path = tmp_path / "frostgate.db"
+    with closing(open_store(path, create=True)) as store:
+        store.run_transaction(associate_many)
     backup(path, tmp_path / "whole.db")
     found = collect_stats(tmp_path / "whole.db").tables
     for table in ("customers", "events", "answers"):
@@ -70,7 +78,7 @@ def test_no_file_of_a_database_that_no_process_has_open_is_changed(kept: Kept, t
     make_read_only(directory)
     before = states(directory)
     assert stats(directory / "backup.db")["revision"] == kept.exported[-1].revision
-    assert "at revision" in output(*COMMAND, "stats", "--database", str(directory / "backup.db"))
+    assert "at revision" in output_here("stats", "--database", str(directory / "backup.db"))
     assert states(directory) == before
 
 
@@ -80,7 +88,7 @@ def test_a_database_is_counted_while_it_is_served(tmp_path: Path) -> None:
         calls = Calls(server)
         for number in range(3):
             calls.associate(customer_id=f"c-{number}", request_id=REQUEST_ID.format(number))
-        found = stats(path)
+        found = json.loads(output(*COMMAND, "stats", "--database", str(path), "--format", "json"))
         assert (found["revision"], found["tables"]["customers"]["rows"]) == (3, 3)
         (kept,) = found["kept_answers"]
         assert (kept["principal"], kept["answers"]) == ("anonymous", 3)
@@ -130,7 +138,7 @@ def test_the_last_restores_are_told_the_newest_first(path: Path) -> None:
     assert found["restores"][0]["number"] == 12
     assert found["restores"][0]["command"] == "recover"
     assert datetime.fromisoformat(found["restores"][0]["restore_time"]) >= before
-    assert "12: recover at " in output(*COMMAND, "stats", "--database", str(path))
+    assert "12: recover at " in output_here("stats", "--database", str(path))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +153,7 @@ def test_the_last_check_of_the_record_is_told(path: Path, content: str | None, t
     if content is not None:
         path.with_name("frostgate.db-check").write_text(content)
     assert stats(path)["record_check"] == told
-    assert "record check: " in output(*COMMAND, "stats", "--database", str(path))
+    assert "record check: " in output_here("stats", "--database", str(path))
 
 
 def test_the_database_of_an_earlier_version_is_counted_too(tmp_path: Path) -> None:
@@ -155,17 +163,17 @@ def test_the_database_of_an_earlier_version_is_counted_too(tmp_path: Path) -> No
 
 
 def test_the_text_says_that_the_record_is_never_deleted(kept: Kept) -> None:
-    text = output(*COMMAND, "stats", "--database", str(kept.path))
+    text = output_here("stats", "--database", str(kept.path))
     assert "\nEvents and audit entries are never deleted.\n" in text
     assert max(map(len, text.splitlines())) < 100
 
 
 def test_what_is_no_database_is_refused_in_one_line(path: Path, tmp_path: Path) -> None:
-    assert "does not exist" in refused_start("stats", "--database", str(tmp_path / "none.db"))
+    assert "does not exist" in refused_here("stats", "--database", str(tmp_path / "none.db"))
     truncate_to_nothing(path)
-    assert "is not a frostgate database" in refused_start("stats", "--database", str(path))
+    assert "is not a frostgate database" in refused_here("stats", "--database", str(path))
     path.write_bytes(b"no pages" * 1000)
-    assert "cannot be read" in refused_start("stats", "--database", str(path))
+    assert "cannot be read" in refused_here("stats", "--database", str(path))
 
 
 def test_an_empty_database_is_counted(tmp_path: Path) -> None:

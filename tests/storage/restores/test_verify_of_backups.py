@@ -16,9 +16,9 @@ from storage.damage import cut_short, edit, flip_a_page, put_no_frostgate_in_its
 from storage.kept_database import Kept
 from storage.restores.files import make_read_only, states
 from support.calls import Calls
-from support.processes import output
+from support.commands_here import output_here, refused_here
 from support.recordings.stored_database import STORED, VERSIONS
-from support.server_process import COMMAND, ServerProcess, refused_start
+from support.server_process import ServerProcess
 from support.subjects import ServiceSubject
 
 
@@ -48,7 +48,7 @@ def test_verify_changes_no_file_and_makes_none(kept: Kept, tmp_path: Path, make:
     path = make(kept, directory)
     make_read_only(directory)
     before = states(directory)
-    assert "fits:" in output(*COMMAND, "verify", "--database", str(path))
+    assert "fits:" in output_here("verify", "--database", str(path))
     assert states(directory) == before
 
 
@@ -69,7 +69,7 @@ def test_verify_refuses_a_damaged_backup_and_leaves_it_as_it_is(
     path = a_backup(kept, tmp_path)
     damage(path)
     before = states(tmp_path)
-    assert refused_start("verify", "--database", str(path))
+    assert refused_here("verify", "--database", str(path))
     assert states(tmp_path) == before
 
 

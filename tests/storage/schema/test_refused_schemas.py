@@ -12,6 +12,7 @@ from frostgate_server.storage.sqlite.admin.verify import verify
 from frostgate_server.storage.sqlite.driver import sqlite3
 from frostgate_server.storage.sqlite.opening import open_store
 from storage.schema.changes import HARMLESS, IGNORE, REBUILT, SIMPLE, UNREADABLE, WRITTEN, SchemaChange, change
+from support.commands_here import refused_here
 from support.server_process import refused_start
 from support.subjects import ServiceSubject
 
@@ -70,9 +71,11 @@ def test_a_schema_in_other_words_is_taken(path: Path, statements: list[str]) -> 
 def test_the_commands_say_in_one_line_which_object_it_is(path: Path) -> None:
     (evil,) = (one for one in WRITTEN if one.named == "trigger sqlite_evil")
     change(path, evil.sql)
-    for command in (["serve"], ["verify"], ["backup", "--to", f"{path}-copy"], ["recover"], ["audit"]):
-        line = refused_start(*command, "--database", str(path))
+    for command in (["verify"], ["backup", "--to", f"{path}-copy"], ["recover"], ["audit"]):
+        line = refused_here(*command, "--database", str(path))
         assert "the schema: trigger sqlite_evil is not one of frostgate's" in line
+    line = refused_start("serve", "--database", str(path))
+    assert "the schema: trigger sqlite_evil is not one of frostgate's" in line
 
 
 def test_a_name_that_is_no_text_is_refused(path: Path) -> None:
