@@ -1,6 +1,5 @@
 """Exported heads: `verify` compares the history with them, and a server exports them."""
 
-import fcntl
 import json
 import os
 import subprocess
@@ -9,6 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from frostgate_server.config.loading import configure
+from frostgate_server.config.validation import ensure_valid
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.hash_chain import GENESIS
 from frostgate_server.process.head_exporter import append_line
@@ -16,8 +17,10 @@ from frostgate_server.storage.backend import DatabaseInconsistent
 from frostgate_server.storage.head import Head, read_heads
 from frostgate_server.storage.sqlite.admin.verify import verify
 from frostgate_server.storage.sqlite.driver import sqlite3
+from frostgate_server.storage.sqlite.files.paths import FILE_ENDINGS
 from storage.kept_database import Kept, head_path
 from support.calls import Calls
+from support.pipes import fill_before_its_reader
 from support.processes import PATIENCE, run
 from support.server_process import COMMAND, ServerProcess, refused_start
 from support.worker_processes import eventually
@@ -49,10 +52,13 @@ def test_heads_that_are_none_are_refused(tmp_path: Path) -> None:
 
 
 def test_heads_are_not_exported_to_a_file_of_the_database(tmp_path: Path) -> None:
-    database = ["--database", f"{tmp_path}/f.db", "--create"]
+    database = f"{tmp_path}/f.db"
     for end in ("", "-wal", "-head", "-key"):
-        line = refused_start("serve", *database, "--head-export", f"{tmp_path}/../{tmp_path.name}/f.db{end}")
-        assert "head_export must not be a file of the database itself" in line
+        flags = {"database": database, "head_export": f"{tmp_path}/../{tmp_path.name}/f.db{end}"}
+        with pytest.raises(StartupError, match="head_export must not be a file of the database itself"):
+            ensure_valid(configure(flags, {}, None), FILE_ENDINGS)
+    line = refused_start("serve", "--database", database, "--create", "--head-export", flags["head_export"])
+    assert "head_export must not be a file of the database itself" in line
 
 
 def test_a_served_database_is_verified_against_the_heads_that_it_exported(tmp_path: Path) -> None:
@@ -101,7 +107,7 @@ def test_a_place_that_takes_no_lines_does_not_stop_the_server(tmp_path: Path) ->
 
 def test_a_server_whose_lines_nobody_reads_drains_all_the_same(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "frostgate.db", "--head-export", "-", "--head-export-period", "1s") as server:
-        fcntl.fcntl(server.output, fcntl.F_SETPIPE_SZ, 4096)
+        fill_before_its_reader(server.output.fileno())
         eventually(lambda: "nobody reads stdout" in server.log.read_text(), "said")
         assert Calls(server).new_customer()
         server.process.terminate()

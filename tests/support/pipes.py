@@ -13,6 +13,16 @@ from support.processes import PATIENCE
 _BYTES = 4096
 
 
+def fill_before_its_reader(read_end: int) -> None:
+    """Makes a pipe one of 4 KiB that has no room for a byte, from the end that is read. As Linux can."""
+    fcntl.fcntl(read_end, fcntl.F_SETPIPE_SZ, _BYTES)
+    write_end = os.open(f"/proc/self/fd/{read_end}", os.O_WRONLY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(write_end, b".")
+    os.close(write_end)
+
+
 class Pipe:
     """A pipe that takes 4 KiB. Both ends are closed by `with`."""
 
