@@ -4,6 +4,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,13 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "callers.md"
 MAY, FREEZE, AS_SEEN, ENUM, NEWER, BY_TOKEN, BY_CERTIFICATE = re.findall(
     r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL
 )
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server with one worker."""
+    with ServerProcess(tmp_path_factory.mktemp("served") / "frostgate.db") as process:
+        yield process
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +54,9 @@ def test_may_goes_by_the_decision_where_there_is_one(client: frostgate.Client) -
 
 def test_may_fails_open_for_what_only_shows_or_names_and_closed_for_the_rest() -> None:
     may = made_by(MAY)["may"]
-    with frostgate.Client("127.0.0.1:1") as nobody:
-        answers = {operation: may(nobody, "a", operation, BillingMode.YEARLY_MONTHLY) for operation in Operation}
+    with frostgate.Client("127.0.0.1:1") as nobody, ThreadPoolExecutor(len(Operation)) as threads:
+        answering = threads.map(lambda operation: may(nobody, "a", operation, BillingMode.YEARLY_MONTHLY), Operation)
+        answers = dict(zip(Operation, answering, strict=True))
     assert [operation.name for operation, answer in answers.items() if answer] == ["RENAME", "VIEW"]
 
 
@@ -115,13 +124,21 @@ def test_enums_are_as_the_page_says(block: str) -> None:
     made_by(block, json=json)
 
 
+@pytest.fixture(scope="module")
+def served_trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, ServerProcess]]:
+    """A directory with a trial, and its server."""
+    directory = tmp_path_factory.mktemp("trial")
+    make_trial(directory)
+    with serve_trial(directory) as server:
+        yield directory, server
+
+
 @pytest.fixture
-def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerProcess]:
+def trial(served_trial: tuple[Path, ServerProcess], monkeypatch: pytest.MonkeyPatch) -> ServerProcess:
     """The server of a trial, which was made where the page's programs look for it."""
-    make_trial(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    with serve_trial(tmp_path) as server:
-        yield server
+    directory, server = served_trial
+    monkeypatch.chdir(directory)
+    return server
 
 
 def test_credentials_of_the_page_are_those_of_callers(trial: ServerProcess) -> None:
