@@ -10,11 +10,13 @@ from time import monotonic, sleep
 import grpc
 from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest, CheckOperationRequest
 from frostgate.v1.policy_pb2 import BillingMode, Decision, Operation
+from frostgate_server.domain.errors import StartupError
+from frostgate_server.storage.sqlite.admin.verify import verify
 from frostgate_server.storage.sqlite.backend import SqliteBackend
 from frostgate_server.storage.sqlite.driver import sqlite3
 from storage.damage import contents
-from support.processes import PATIENCE, run
-from support.server_process import COMMAND, ServerProcess
+from support.processes import PATIENCE
+from support.server_process import ServerProcess
 
 from .damages import Damage
 from .prepared import Prepared, copy_database
@@ -177,6 +179,8 @@ def _verify(prepared: Prepared, plan: Plan, database: Path) -> str:
     """Whether verify finds the damage. It need not find what changed nothing, nor damage beside the database."""
     if any(damage.ending for damage in plan.damages):
         return "not asked"
-    if run(*COMMAND, "verify", "--database", database).returncode:
+    try:
+        verify(database)
+    except (StartupError, OSError):
         return "found"
     return "nothing to find" if contents(database) == contents(prepared.closed) else "missed"
