@@ -69,8 +69,8 @@ def test_each_request_is_replayed_for_a_day_and_then_is_a_new_one(tmp_path: Path
     with clocked_server(database, (NOW + DAY - MOMENT).isoformat()) as server:
         assert make_all(server, REQUESTS) == first
         assert state(server, "frozen") == FreezeState.FREEZE_STATE_NORMAL
-    for later in (DAY, 3 * DAY):
-        with clocked_server(database, (NOW + later).isoformat()) as server:
+        for later in (DAY, 3 * DAY):
+            server.set_clock((NOW + later).isoformat())
             again = make_all(server, REQUESTS)
             assert not set(again) & set(first)
             assert state(server, "frozen") == FreezeState.FREEZE_STATE_ACCOUNT_AND_RESOURCES_FROZEN
@@ -78,15 +78,14 @@ def test_each_request_is_replayed_for_a_day_and_then_is_a_new_one(tmp_path: Path
 
 
 def test_a_request_id_may_be_used_for_other_content_after_a_day(tmp_path: Path) -> None:
-    database = tmp_path / "frostgate.db"
     other = [with_request_id(change, number) for number, change in enumerate(CHANGES)]
     for change in other[1:]:
         change.reason = "another reason"
     other[0].partner_id = "another"
-    with clocked_server(database, NOW.isoformat()) as server:
+    with clocked_server(tmp_path / "frostgate.db", NOW.isoformat()) as server:
         associate_all(server)
         make_all(server, REQUESTS)
         make_all(server, BACK)
         assert {reason_of(server.call(request)) for request in other} == {"REQUEST_ID_REUSED"}
-    with clocked_server(database, (NOW + DAY).isoformat()) as server:
+        server.set_clock((NOW + DAY).isoformat())
         make_all(server, other)

@@ -1,12 +1,13 @@
 """Sets the clock of a server that is started with this directory in PYTHONPATH.
 
-The clock always shows the time in the variable FIXED_CLOCK. Python imports this module before any other, so that every
-module that imports `utc_now` by name gets the fixed clock.
+The clock always shows the time in the file that the variable FIXED_CLOCK names. Python imports this module before any
+other, so that every module that imports `utc_now` by name gets the fixed clock.
 """
 
 import os
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 
@@ -18,11 +19,11 @@ def _clock_module() -> ModuleType:
         return import_module("frostgate_server.clock")
 
 
-_TIME = datetime.fromisoformat(os.environ["FIXED_CLOCK"])
+_FILE = Path(os.environ["FIXED_CLOCK"])
 
 
 def _fixed() -> datetime:
-    return _TIME
+    return datetime.fromisoformat(_FILE.read_text())
 
 
 vars(_clock_module())["utc_now"] = _fixed

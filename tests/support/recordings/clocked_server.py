@@ -1,4 +1,4 @@
-"""A real server whose clock stands still, and calls of its callers in bytes."""
+"""A real server whose clock stands still until a test sets it, and calls of its callers in bytes."""
 
 import json
 import re
@@ -25,9 +25,10 @@ Callers = Sequence[dict[str, Any]]
 class ClockedServer:
     """A server with one worker, and connections of its callers."""
 
-    def __init__(self, server: ServerProcess, access: Access | None, opened: ExitStack) -> None:
-        """Takes a running server. Connections by certificate are closed with `opened`."""
+    def __init__(self, server: ServerProcess, clock: Path, access: Access | None, opened: ExitStack) -> None:
+        """Takes a running server and the file of its clock. Connections by certificate are closed with `opened`."""
         self.process = server
+        self._clock = clock
         self._access = access
         self._opened = opened
         self._by_certificate: dict[str, Connection] = {}
@@ -46,6 +47,10 @@ class ClockedServer:
         answer = self._call(method, request, caller)
         self._sent += method == "SendVerificationCode" and answer.is_ok
         return answer
+
+    def set_clock(self, time: str) -> None:
+        """Sets its clock to a time in ISO format, for all calls from now on."""
+        set_clock(self._clock, time)
 
     def sent_code(self) -> str:
         """The verification code that was sent last: --mail-server=log writes mails to the log.
@@ -91,7 +96,9 @@ def clocked_server(
 
     With `callers`, the server speaks TLS and knows them. `access` has their keys; without it, new ones are made.
     """
-    variables = {"PYTHONPATH": str(CLOCK), "FIXED_CLOCK": clock}
+    file = database.with_name(f"{database.name}.clock")
+    set_clock(file, clock)
+    variables = {"PYTHONPATH": str(CLOCK), "FIXED_CLOCK": str(file.absolute())}
     with ExitStack() as opened:
         if callers:
             access = access or Access(database.parent)
@@ -100,9 +107,16 @@ def clocked_server(
         credentials = access.authority.channel() if access and callers else None
         process = ServerProcess(database, "--workers=1", *flags, variables=variables, credentials=credentials)
         with process as server:
-            yield ClockedServer(server, access, opened)
+            yield ClockedServer(server, file, access, opened)
             opened.close()
             assert server.stop() == 0, server.log.read_text("utf-8")
+
+
+def set_clock(file: Path, time: str) -> None:
+    """Puts a time into the file of a clock, which is whole whenever it is read."""
+    written = file.with_name(f"{file.name}-new")
+    written.write_text(time)
+    written.replace(file)
 
 
 def use_server(command: str) -> None:
