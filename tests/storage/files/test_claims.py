@@ -1,8 +1,8 @@
 """Two servers never serve one database, and no setting makes the server write into the database's files."""
 
 import os
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from frostgate_server.domain.errors import StartupError
 from frostgate_server.storage.sqlite.files.paths import FILE_ENDINGS
 from frostgate_server.storage.sqlite.opening import lock_database, open_store
 from support.calls import Calls
+from support.commands_here import refused_here
 from support.server_process import ServerProcess, refused_start
 from support.subjects import ServiceSubject
 
@@ -26,29 +27,48 @@ def by_hard_link(name: Path, target: Path) -> None:
     name.hardlink_to(target)
 
 
-@pytest.mark.parametrize("command", ["serve", "recover", "disable-codes"])
-def test_a_second_server_is_refused_although_the_lock_file_was_removed(tmp_path: Path, command: str) -> None:
-    database = tmp_path / "frostgate.db"
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, ServerProcess]]:
+    """A database, and the server that serves it."""
+    database = tmp_path_factory.mktemp("served") / "frostgate.db"
     with ServerProcess(database) as server:
-        Path(f"{database}-lock").unlink()
+        yield database, server
+
+
+@contextmanager
+def lock_file_removed(database: Path) -> Iterator[None]:
+    """Takes the lock file from its name, and puts it back."""
+    lock = Path(f"{database}-lock")
+    removed = lock.rename(f"{database}-removed-lock")
+    yield
+    removed.replace(lock)
+
+
+@pytest.mark.parametrize("command", ["serve", "recover", "disable-codes"])
+def test_a_second_server_is_refused_although_the_lock_file_was_removed(
+    served: tuple[Path, ServerProcess], command: str
+) -> None:
+    database, server = served
+    with lock_file_removed(database):
         flags = {"serve": ["--listen", "127.0.0.1:0"], "disable-codes": ["--partner", "p"]}.get(command, [])
-        line = refused_start(command, "--database", str(database), *flags)
+        refused = refused_start if command == "serve" else refused_here
+        line = refused(command, "--database", str(database), *flags)
         assert "is in use by a server whose -lock file was removed: stop it, or take another --database" in line
         assert Calls(server).new_customer()
 
 
 @pytest.mark.parametrize("name", ["link.db", "elsewhere/link.db"])
-def test_a_second_server_is_refused_by_whichever_name(tmp_path: Path, name: str) -> None:
-    database, link = tmp_path / "frostgate.db", tmp_path / name
+def test_a_second_server_is_refused_by_whichever_name(
+    served: tuple[Path, ServerProcess], tmp_path: Path, name: str
+) -> None:
+    (database, server), link = served, tmp_path / name
     link.parent.mkdir(exist_ok=True)
-    with ServerProcess(database) as server:
-        link.symlink_to(database)
-        for removed in (False, True):
-            if removed:
-                Path(f"{database}-lock").unlink()
+    link.symlink_to(database)
+    for removed in (False, True):
+        with lock_file_removed(database) if removed else nullcontext():
             line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", str(link))
             assert f"database {database} is in use by" in line
-        assert Calls(server).new_customer()
+            assert Calls(server).new_customer()
 
 
 def test_a_claim_of_the_head_file_does_not_stop_changes(path: Path) -> None:
