@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,9 +19,10 @@ from frostgate_server.storage.sqlite.driver import sqlite3
 from frostgate_server.storage.sqlite.files.paths import FILE_ENDINGS
 from storage.kept_database import Kept, head_path
 from support.calls import Calls
+from support.commands_here import output_here, refused_here
 from support.pipes import fill_before_its_reader
-from support.processes import PATIENCE, run
-from support.server_process import COMMAND, ServerProcess, refused_start
+from support.processes import PATIENCE
+from support.server_process import ServerProcess, refused_start
 from support.worker_processes import eventually
 
 
@@ -67,18 +67,15 @@ def test_a_served_database_is_verified_against_the_heads_that_it_exported(tmp_pa
     with ServerProcess(database, *flags) as server:
         calls = Calls(server)
         *_, customer_id = [calls.new_customer("NORMAL") for _ in range(20)]
-        said = verify_command(database, "--heads", str(heads))
-        assert said.returncode == 0
-        assert "fits: 20 customers, 40 events up to revision 40" in said.stdout
+        said = output_here("verify", "--database", str(database), "--heads", str(heads))
+        assert "fits: 20 customers, 40 events up to revision 40" in said
         assert server.stop() == 0
     exported = [json.loads(line) for line in heads.read_text().splitlines()]
     assert exported[-1]["revision"] == 40
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         edit = "UPDATE customers SET freeze_reason = 'none' WHERE customer_id = ?"
         assert connection.execute(edit, (customer_id,)).rowcount == 1
-    said = verify_command(database, "--heads", str(heads))
-    assert said.returncode == 1
-    assert said.stderr.startswith("frostgate-server: customer ")
+    assert refused_here("verify", "--database", str(database), "--heads", str(heads)).startswith("customer ")
 
 
 def test_a_head_file_that_was_replaced_is_not_exported_but_said(tmp_path: Path) -> None:
@@ -127,7 +124,3 @@ def test_heads_are_announced_where_no_file_is_named(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "frostgate.db", "--head-export", "-") as server:
         head = json.loads(server.process.next_line())
         assert (head["revision"], head["hash"]) == (0, GENESIS)
-
-
-def verify_command(database: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return run(*COMMAND, "verify", "--database", database, *flags)
