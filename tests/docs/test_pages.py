@@ -18,6 +18,7 @@ from frostgate_server.rpc.methods import METHODS
 from support import processes
 from support.calls import Calls
 from support.processes import Process, output
+from support.runner.sizes import members
 from support.server_process import ServerProcess
 from support.trial import DOCUMENTED_ADDRESS, TRIAL, as_documented, serve_trial
 from support.worker_processes import eventually
@@ -48,6 +49,8 @@ def console_steps(page: Path) -> list[tuple[str, str]]:
 
 
 RUN_PAGES = [page for page in PAGES if console_steps(page)]
+ALIKE = {ROOT / "README.md", ROOT / "docs" / "callers.md"}
+"""Pages with grpcurl only. Those of the README are also the three lines of `make run`."""
 
 
 def started(page: Path, directory: Path) -> ServerProcess:
@@ -90,7 +93,9 @@ def run(command: str, server: ServerProcess | None, directory: Path, grpcurl: st
     return _TIME.sub("<time>", done.stdout).rstrip()
 
 
-@pytest.mark.parametrize("page", RUN_PAGES, ids=name_of)
+@pytest.mark.parametrize(
+    "page", members(RUN_PAGES, short=[page for page in RUN_PAGES if page not in ALIKE]), ids=name_of
+)
 def test_console_blocks_print_what_the_page_shows(page: Path, tmp_path: Path, tool: Callable[[str], str]) -> None:
     server: ServerProcess | None = None
     with ExitStack() as running:
