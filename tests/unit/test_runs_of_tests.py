@@ -27,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.processes import Process
 
-pytestmark = pytest.mark.timeout(1)
+pytestmark = pytest.mark.timeout(0.5)
 
 def test_waits_for_a_thread_that_waits_for_a_process():
     with Process(["sleep", "1000"]) as process, ThreadPoolExecutor(1) as pool:
@@ -42,6 +42,7 @@ def never_ends():
     yield
     time.sleep(1000)
 
+@pytest.mark.timeout(1)
 def test_fails_and_then_its_fixture_hangs(never_ends):
     raise ZeroDivisionError
 
@@ -78,6 +79,16 @@ def pytest_runtest_makereport(item, call):
     return report
 """
 
+FEW_SIGNALS = """
+from support.runner import hanging_tests
+hanging_tests.LAST = 2
+"""
+
+SHORT_GRACE = """
+from support.runner import leftover_processes
+leftover_processes.GRACE = 0.3
+"""
+
 TALKATIVE = "echo one; echo two; sleep 1000"
 
 LEAVING = """
@@ -100,9 +111,9 @@ def test_takes_long():
 """
 
 
-def pytest_command(directory: Path, content: str, *options: str) -> list[str]:
-    """Runs a file of tests in a directory of its own."""
-    (directory / "conftest.py").write_text(CONFTEST)
+def pytest_command(directory: Path, content: str, *options: str, settings: str = "") -> list[str]:
+    """Runs a file of tests in a directory of its own. `settings` are more lines of its conftest."""
+    (directory / "conftest.py").write_text(CONFTEST + settings)
     (directory / "test_inner.py").write_text(content)
     (directory / "pytest.ini").write_text(f"[pytest]\npythonpath = {TESTS}\nfaulthandler_timeout = 0\n")
     return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, str(directory)]
@@ -122,22 +133,19 @@ def test_tests_that_hang_fail_alone(tmp_path: Path, number: str) -> None:
 
 
 def test_a_signal_that_comes_while_a_report_is_made_does_no_harm(tmp_path: Path) -> None:
-    command = pytest_command(tmp_path, HANGING)
-    with (tmp_path / "conftest.py").open("a") as conftest:
-        conftest.write(SLOW_REPORTS)
-    printed = run(*command).stdout
+    printed = run(*pytest_command(tmp_path, HANGING, settings=SLOW_REPORTS)).stdout
     assert outcomes(printed) == {"failed": 3, "error": 1, "passed": 20}, printed
     assert printed.count("a signal came while a report was made") == 4
 
 
 def test_a_test_that_no_signal_reaches_fails_alone(tmp_path: Path) -> None:
-    printed = run(*pytest_command(tmp_path, OUT_OF_REACH, "-n2", "--dist=worksteal")).stdout
+    printed = run(*pytest_command(tmp_path, OUT_OF_REACH, "-n2", "--dist=worksteal", settings=FEW_SIGNALS)).stdout
     assert outcomes(printed) == {"failed": 1, "passed": 20}, printed
     assert "crashed while running" in printed
 
 
 def test_a_process_that_outlives_the_tests_is_named_and_killed_and_the_run_fails(tmp_path: Path) -> None:
-    done = run(*pytest_command(tmp_path, LEAVING, "-n2"))
+    done = run(*pytest_command(tmp_path, LEAVING, "-n1", settings=SHORT_GRACE))
     assert done.returncode == 1
     (pid,) = re.findall(r"outlived the tests: process (\d+): sleep 1000", done.stdout)
     assert not is_running(int(pid))
@@ -153,7 +161,8 @@ def test_no_process_outlives_a_pytest_that_is_killed(tmp_path: Path, number: str
 
 
 def test_what_a_killed_process_of_xdist_leaves_is_named_and_killed_at_the_end_of_the_run(tmp_path: Path) -> None:
-    with Process(pytest_command(tmp_path, KILLED, "-n1", "--max-worker-restart=0")) as process:
+    command = pytest_command(tmp_path, KILLED, "-n1", "--max-worker-restart=0", settings=SHORT_GRACE)
+    with Process(command) as process:
         child, worker = eventually(lambda: started(tmp_path), "started")
         os.kill(worker, signal.SIGKILL)
         printed, _ = process.communicate(timeout=PATIENCE)
