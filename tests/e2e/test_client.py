@@ -1,7 +1,6 @@
 """The client, synchronous and asynchronous, against a real server."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -136,11 +135,8 @@ def test_a_repeated_request_gives_the_first_answer(client: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_unix_sockets_and_several_channels_work(kind: str, tmp_path: Path) -> None:
-    with (
-        ServerProcess(tmp_path / "frostgate.db", "--listen", f"unix:{tmp_path}/socket") as server,
-        open_client(kind, server.address, channels=3) as client,
-    ):
+def test_unix_sockets_and_several_channels_work(kind: str, socket_server: ServerProcess) -> None:
+    with open_client(kind, socket_server.address, channels=3) as client:
         for _ in range(6):
             assert client.list_rules().rules
 

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import frostgate
@@ -47,11 +46,8 @@ def test_a_call_to_loopback_goes_directly(kind: str, host: str, server: ServerPr
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_call_to_a_unix_socket_goes_directly(kind: str, tmp_path: Path, proxy: socket.socket) -> None:
-    with (
-        ServerProcess(tmp_path / "frostgate.db", "--listen", f"unix:{tmp_path}/socket") as server,
-        open_client(kind, server.address, timeout=PATIENCE) as client,
-    ):
+def test_a_call_to_a_unix_socket_goes_directly(kind: str, socket_server: ServerProcess, proxy: socket.socket) -> None:
+    with open_client(kind, socket_server.address, timeout=PATIENCE) as client:
         assert client.list_rules().rules
     proxy.setblocking(False)
     with pytest.raises(BlockingIOError):
