@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from frostgate.v1.customer_freeze_service_pb2 import ListFreezeEventsRequest
+from support.distributions import build_distributions
 from support.processes import PATIENCE, Process, output, run
 from support.runner.built_once import built_once
 from support.runner.sizes import members
@@ -34,13 +35,8 @@ def lower_bounds() -> list[str]:
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Both wheels, by the name of their distribution."""
-    out = built_once(tmp_path_factory, "wheels", build_wheels)
+    out = built_once(tmp_path_factory, "distributions", build_distributions)
     return {wheel.name.split("-")[0].replace("_", "-"): wheel for wheel in out.glob("*.whl")}
-
-
-def build_wheels(out: Path) -> None:
-    for project in (ROOT / "client", ROOT):
-        output(sys.executable, "-m", "build", "--wheel", "--outdir", out, project, timeout=INSTALLING)
 
 
 def install(directory: Path, *packages: str | Path) -> None:
