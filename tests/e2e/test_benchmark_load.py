@@ -16,7 +16,7 @@ from benchmarks.servers import CannotMeasure, Running, checks_that_exist, runnin
 from benchmarks.subjects import Frostgate
 
 CUSTOMERS = 3
-SECONDS = 0.5
+SECONDS = 0.2
 
 TLS, MTLS, TOKEN = WAYS[1], WAYS[2], WAYS[3]
 NEW_TOKENS = next(way for way in WAYS if way.new)
@@ -49,19 +49,25 @@ def listener(way: Way) -> str:
 
 @pytest.fixture(scope="module")
 def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
-    return Papers(tmp_path_factory.mktemp("papers"), seconds=5 * SECONDS)
+    return Papers(tmp_path_factory.mktemp("papers"), seconds=4 * SECONDS)
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory, papers: Papers, load: Path) -> Iterator[Bench]:
-    """The load and four servers."""
+    """The load and four servers, each with one worker."""
     directory = tmp_path_factory.mktemp("bench")
     database, log = filled_database(directory, CUSTOMERS), directory / "servers.log"
     with ExitStack() as started:
         servers = {
             listener(way): started.enter_context(
                 running(
-                    [*Frostgate(CUSTOMERS).command(copy_of(database, listener(way))), *papers.of_server(way)], {}, log
+                    [
+                        *Frostgate(CUSTOMERS).command(copy_of(database, listener(way))),
+                        *papers.of_server(way),
+                        "--workers=1",
+                    ],
+                    {},
+                    log,
                 )
             )
             for way in (PLAINTEXT, TLS, MTLS, TOKEN)

@@ -20,7 +20,7 @@ def result(tmp_path_factory: pytest.TempPathFactory, load: Path) -> dict[str, An
         patched.setattr(campaign, "_SATURATING", (1, 2))
         patched.setattr(campaign, "CUSTOMERS", 6)
         patched.setattr(campaign, "_PROBES_BEFORE", 5)
-        measured = Campaign(load, directory, directory / "log", plan).measure(head_build([]))
+        measured = Campaign(load, directory, directory / "log", plan).measure(head_build(["--workers=1"]))
     return machine.metadata() | {"options": {"rounds": 1, "seconds": 0.3, "warmup": 0.1}} | measured
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from benchmarks import load_program, machine, report, rounds, scenarios
+from benchmarks import load_program, machine, report, rounds, scenarios, subjects
 from benchmarks.echoes.makes import Make
 from benchmarks.figures import checks
 from benchmarks.fill import filled_database
@@ -20,7 +20,7 @@ from benchmarks.peers.peer_file import Peer, read_peers
 from benchmarks.rounds import Measurement, Plan
 from benchmarks.scenarios import Calls
 from benchmarks.servers import CannotMeasure, Running
-from benchmarks.subjects import Echo
+from benchmarks.subjects import Echo, serve
 from frostgate.v1.policy_pb2 import BillingMode, Operation
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.code_pb2 import RESOURCE_EXHAUSTED
@@ -152,6 +152,7 @@ def test_checks_are_measured_beside_peers_and_the_best_echo_for_each_number_of_c
     for module in (rounds, scenarios):
         monkeypatch.setattr(module, "ECHOES", echoes)
     monkeypatch.setattr(rounds, "CALLERS", (1, 2))
+    monkeypatch.setattr(subjects, "serve", lambda *what: [*serve(*what), "--workers=1"])
     monkeypatch.setattr(raw_results, "RESULTS", tmp_path)
     databases = {3: filled_database(tmp_path, 3)}
     measurement = Measurement(load, databases, Plan(1, 0.1, 0.3), tmp_path / "log")
