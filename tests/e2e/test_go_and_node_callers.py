@@ -177,12 +177,17 @@ def address_of(bound: socket.socket) -> str:
     return f"{host}:{port}"
 
 
-def test_the_caller_prints_what_the_page_shows(caller: Caller, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def documented_customer(calls: Calls) -> None:
+    """Associates the customer of the page."""
+    calls.associate(customer_id="c-1001")
+
+
+@pytest.mark.usefixtures("documented_customer")
+def test_the_caller_prints_what_the_page_shows(caller: Caller, server: ServerProcess) -> None:
     checks = json.loads((ROOT / "tests" / "callers" / "checks.json").read_text())
     [shown] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
-    with ServerProcess(tmp_path / "frostgate.db") as server:
-        Calls(server).associate(customer_id="c-1001")
-        printed = caller.outcomes(server.address, checks)
+    printed = caller.outcomes(server.address, checks)
     assert printed == dict.fromkeys(["one_by_one", "together"], json.loads(shown))
 
 
