@@ -16,6 +16,7 @@ from support.calls import Calls
 from support.decision_table import ALL_PLACES, CELLS, NO_CELLS, Place
 from support.processes import output
 from support.runner.built_once import run_directory
+from support.runner.sizes import members
 from support.server_process import ServerProcess
 
 ROOT = Path(__file__).parent.parent.parent
@@ -60,7 +61,7 @@ class Caller:
         return printed["together"][0]
 
 
-@pytest.fixture(scope="module", params=TOOLS)
+@pytest.fixture(scope="module", params=members(TOOLS, short=["Node"]))
 def caller(
     request: pytest.FixtureRequest, tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Caller]:
