@@ -1,10 +1,9 @@
 """The script that `frostgate-server completion` prints, in a real bash."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
-from support.processes import output
+from support.processes import output, run
 from support.server_process import COMMAND
 
 REPLIES = """
@@ -43,12 +42,11 @@ def test_bash_completes_commands_options_values_and_files(
 ) -> None:
     (tmp_path / "frostgate.db").touch()
     (tmp_path / "other").touch()
-    command = ["bash", "-c", REPLIES, "bash", str(script), "frostgate-server", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == replies
+    replied = output("bash", "-c", REPLIES, "bash", script, "frostgate-server", *words, cwd=tmp_path)
+    assert set(replied.split()) == replies
 
 
 def test_a_shell_without_a_script_is_refused_by_name() -> None:
-    done = subprocess.run([*COMMAND, "completion", "csh"], capture_output=True, text=True, check=False)
+    done = run(*COMMAND, "completion", "csh")
     assert done.returncode == 2
     assert "invalid choice: 'csh'" in done.stderr
