@@ -1,4 +1,4 @@
-"""Settings: addresses, and the ways in which callers identify themselves."""
+"""Settings: addresses, and the authentication of callers."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +11,7 @@ TOKEN_ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA"),
 )
-"""Asymmetric ones only: a server that verifies tokens holds no key that signs them."""
+"""Asymmetric algorithms only: the server has no key that signs tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class AccessSettings:
     insecure: bool = setting(
         False,
         Switch(),
-        "Serve without callers on addresses that are not loopback too: everyone who reaches the port can freeze every "
-        "customer.",
+        "Also serve without callers on addresses that are not loopback. Then every client that reaches the port can "
+        "freeze every customer.",
     )
     tls_certificate: Path | None = setting(
         None,

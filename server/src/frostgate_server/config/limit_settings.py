@@ -8,18 +8,18 @@ from .definition import setting
 from .kinds import Choice, Duration, Number, Optional
 
 _MOST = 1_000_000
-"""No limit is higher than this."""
+"""The highest value of every limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings(AccessSettings):
-    """The settings that follow those of access."""
+    """The settings after those of access, in the order of the documentation."""
 
     max_connections: int = setting(
         1024,
         Number(1, _MOST),
-        "The connections that each worker serves at once at each of its addresses. More are refused. At the start it "
-        "is lowered to what the limit of open files allows, and the log says so.",
+        "The connections that each worker serves at once at each of its addresses. More are refused. At the start "
+        "the limit is lowered if the limit of open files requires it, and the log says so.",
     )
     max_calls_per_connection: int = setting(
         128,
@@ -50,9 +50,9 @@ class LimitSettings(AccessSettings):
     caller_kept_megabytes: int = setting(
         2000,
         Number(0, _MOST),
-        "The megabytes of answers that are kept for the request_ids of one caller, for 24 hours, to be given again to "
-        "a repeated call. At this size its changes with a request_id are refused with OVERLOADED. A caller is a "
-        "principal; all anonymous callers are one. 0: no limit.",
+        "The megabytes of answers that are stored for the request_ids of one caller. They are stored for 24 hours, and "
+        "returned for repeated requests. At this size the caller's changes with a request_id are refused with "
+        "OVERLOADED. A caller is a principal; all anonymous callers are one. 0: no limit.",
     )
     max_connection_age: timedelta | None = setting(
         timedelta(minutes=10),
@@ -80,6 +80,6 @@ class LimitSettings(AccessSettings):
     call_dispatch: str = setting(
         "loop",
         Choice("loop", "grpcio"),
-        "The part of the server that takes calls: loop, or grpcio. grpcio is the plain way back until version 0.4. It "
-        "has no protection against overload and slow readers.",
+        "The implementation that receives calls: loop, or grpcio. grpcio is the fallback until version 0.4. It has no "
+        "protection against overload and slow readers.",
     )

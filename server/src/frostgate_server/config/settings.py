@@ -36,7 +36,7 @@ LOG_MAIL = "log"
 """The mail_server that writes mails to the log."""
 
 REMOTE_SHUTDOWN_DELAY = timedelta(seconds=5)
-"""The shutdown delay of a server that other machines reach, if none is set."""
+"""The shutdown delay of a server that other machines can reach, if none is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Settings(LimitSettings):
     create: bool = setting(
         False,
         Switch(),
-        "Make the database if it does not exist. Without this, only the default database is made.",
+        "Create the database if it does not exist. Without this, only the default database is created.",
     )
     record_check_rows: int = setting(
         20_000,
@@ -62,12 +62,12 @@ class Settings(LimitSettings):
     policy: Path | None = setting(
         None,
         Optional(FilePath()),
-        "A TOML file with decisions for cells on which the source is silent, or stricter ones. Empty: none.",
+        "A TOML file with decisions for cells for which the source says nothing, or with stricter ones. Empty: none.",
     )
     retention_period: timedelta = setting(
         timedelta(days=15),
         Duration(most=timedelta(days=3650)),
-        "The time for which data is retained once resources are frozen, for freezes from now on: such as 15d or 36h.",
+        "The time for which data is retained once resources are frozen, such as 15d or 36h. It applies to new freezes.",
     )
     unknown_customer: Decision = setting(
         Decision.DENY,
@@ -88,15 +88,15 @@ class Settings(LimitSettings):
     cpu_affinity: str = setting(
         "auto",
         Choice("auto", "off"),
-        "The cores on which workers run. auto: each worker keeps to a core of its own, if there are as many workers as "
-        "cores that the server may use. off: the system chooses.",
+        "The cores on which workers run. auto: each worker runs on its own core, if there are as many workers as cores "
+        "that the server may use. off: the system chooses.",
     )
     check_threads: int = setting(
         2,
         Number(1, 64),
         "Threads of each worker for single checks that its loop does not answer itself, 1 to 64: those with large "
-        "requests or new tokens, and those whose read failed. More than two bring no gain: they share one interpreter "
-        "lock.",
+        "requests or new tokens, and those whose read failed. More than two are not faster, because they share one "
+        "interpreter lock.",
     )
     drain_period: timedelta = setting(
         timedelta(seconds=10),
@@ -107,9 +107,9 @@ class Settings(LimitSettings):
     shutdown_delay: timedelta | None = setting(
         None,
         Optional(Duration(most=timedelta(hours=1)), none="auto"),
-        "The time between SIGTERM or SIGINT and the drain. Health is NOT_SERVING, and calls are still taken, so that "
-        "load balancers notice first. auto: 0s if only this machine reaches the server, else 5s. A second signal "
-        "skips it.",
+        "The time between SIGTERM or SIGINT and the drain. Health is NOT_SERVING, and calls are still accepted, so "
+        "that load balancers stop sending calls first. auto: 0s if only this machine can reach the server, else 5s. A "
+        "second signal skips it.",
     )
     head_export: str = setting(
         "",
@@ -126,7 +126,7 @@ class Settings(LimitSettings):
         None,
         Optional(FilePath()),
         "A file of at least 32 secret bytes, the key for the digests of verification codes. Empty: a -key file beside "
-        "the database, which is made if it does not exist.",
+        "the database, which is created if it does not exist.",
     )
     code_lifetime: timedelta = setting(
         timedelta(minutes=5),
@@ -139,7 +139,7 @@ class Settings(LimitSettings):
     code_failures: int = setting(
         10,
         Number(1, 100),
-        "The number of tries of verification codes of a partner that may fail in an hour, 1 to 100.",
+        "The number of failed tries of verification codes that a partner may have in an hour, 1 to 100.",
     )
     code_sendings: int = setting(
         5, Number(1, 100), "The number of verification codes that are sent to a partner in an hour, 1 to 100."
@@ -176,7 +176,7 @@ class Settings(LimitSettings):
 
     @property
     def effective_shutdown_delay(self) -> timedelta:
-        """`shutdown_delay`, where auto stands for the delay that suits the addresses."""
+        """`shutdown_delay`, or for auto the delay that depends on the addresses."""
         if self.shutdown_delay is not None:
             return self.shutdown_delay
         addresses = [address for address in (self.listen, self.mtls_listen) if address]
