@@ -186,16 +186,16 @@ def test_a_mail_server_is_none_the_log_or_a_real_one() -> None:
     [
         (
             ["--mail-server=log", "--listen=192.0.2.1:1", "--insecure=true"],
-            "others can reach 192.0.2.1:1: mail_server = log is for",
+            "other machines can reach 192.0.2.1:1: mail_server = log is for",
         ),
         (["--mail-server=a:25"], "mail_server needs mail_sender"),
         (
             ["--mail-server=a:25", "--mail-sender=b@c", "--mail-user=d"],
-            "mail_user and mail_password_file need each other",
+            "mail_user and mail_password_file must be set together",
         ),
         (["--mail-server=a:25", "--mail-sender=b@c", "--mail-security=none"], "others can read what is mailed"),
         (["--mail-server=a:25", "--mail-sender=b@c", "--mail-ca=/none"], "mail cannot be sent"),
-        (["--mail-server=a:25", "--mail-sender=b@c", f"--mail-password-file={__file__}"], "need each other"),
+        (["--mail-server=a:25", "--mail-sender=b@c", f"--mail-password-file={__file__}"], "must be set together"),
         (
             ["--mail-server=a:25", "--mail-sender=b@c", "--mail-user=d", f"--mail-password-file={__file__}"],
             "the password must be ASCII",

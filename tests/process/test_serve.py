@@ -147,7 +147,7 @@ def test_a_corrupt_database_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.invalid:0"])
 def test_without_tls_only_loopback_is_served(tmp_path: Path, listen: str) -> None:
     line = refused_start("serve", "--listen", listen, "--database", f"{tmp_path}/f.db", "--create")
-    assert line == f"others can reach {listen}, and there is no TLS: listen on 127.0.0.1, or pass --insecure"
+    assert line == f"other machines can reach {listen}, but there is no TLS: listen on 127.0.0.1, or pass --insecure"
 
 
 def test_recover_says_what_it_took_up(tmp_path: Path) -> None:

@@ -60,22 +60,22 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
 @pytest.mark.parametrize(
     ("flags", "has_callers", "said"),
     [
-        ({"tls_certificate": "c"}, False, "tls_certificate is of no use without its key: set tls_key"),
-        ({"tls_key": "k"}, False, "tls_key is of no use without its certificate: set tls_certificate"),
+        ({"tls_certificate": "c"}, False, "tls_certificate needs its key: set tls_key"),
+        ({"tls_key": "k"}, False, "tls_key needs its certificate: set tls_certificate"),
         (
             {"mtls_listen": "localhost:2", "client_ca": "a"},
             True,
-            "mtls_listen needs a certificate of the server's own: set tls_certificate and tls_key",
+            "mtls_listen needs a server certificate: set tls_certificate and tls_key",
         ),
         (
             {**TLS, "mtls_listen": "localhost:2"},
             True,
-            "mtls_listen needs the authorities of its callers' certificates: set client_ca",
+            "mtls_listen needs the authorities of client certificates: set client_ca",
         ),
         (
             {**TLS, "client_ca": "a"},
             False,
-            "client_ca is of no use where nobody is asked for a certificate: set mtls_listen",
+            "client_ca has no effect without an address for client certificates: set mtls_listen",
         ),
         (
             {**TLS, "token_issuer": "i"},
@@ -88,15 +88,15 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
         (
             {**TOKENS, **MTLS, "listen": ""},
             True,
-            "tokens are taken at listen only, which is empty: set listen, or no token_issuer",
+            "tokens are accepted at listen only, which is empty: set listen, or no token_issuer",
         ),
         (
             {"token_issuer": "i", "token_audience": "a", "token_keys": "k"},
             True,
-            "tokens are taken over TLS only: set tls_certificate and tls_key",
+            "tokens are accepted over TLS only: set tls_certificate and tls_key",
         ),
-        (MTLS, False, "mtls_listen set, but nobody has a role: name [[callers]] in the file of --config"),
-        (TOKENS, False, "token_issuer set, but nobody has a role: name [[callers]] in the file of --config"),
+        (MTLS, False, "mtls_listen set, but no caller has a role: add [[callers]] to the file of --config"),
+        (TOKENS, False, "token_issuer set, but no caller has a role: add [[callers]] to the file of --config"),
         (
             {},
             True,
@@ -110,28 +110,28 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
         (
             {"listen": OPEN},
             False,
-            "others can reach 0.0.0.0:1, and there is no TLS: listen on 127.0.0.1, or pass --insecure",
+            "other machines can reach 0.0.0.0:1, but there is no TLS: listen on 127.0.0.1, or pass --insecure",
         ),
         (
             {**TLS, "listen": OPEN},
             False,
-            "others can reach 0.0.0.0:1, and there are no callers: listen on 127.0.0.1, or pass --insecure",
+            "other machines can reach 0.0.0.0:1, but there are no callers: listen on 127.0.0.1, or pass --insecure",
         ),
         (
             {"listen": OPEN, "insecure": "true", "mail_server": "log"},
             False,
-            "others can reach 0.0.0.0:1: mail_server = log is for loopback only",
+            "other machines can reach 0.0.0.0:1: mail_server = log is for loopback only",
         ),
         (
             {**MTLS, "listen": "", "mtls_listen": OPEN, "mail_server": "log"},
             True,
-            "others can reach 0.0.0.0:1: mail_server = log is for loopback only",
+            "other machines can reach 0.0.0.0:1: mail_server = log is for loopback only",
         ),
-        ({**MAIL, "mail_sender": ""}, False, "mail_server needs mail_sender: the address that codes come from"),
+        ({**MAIL, "mail_sender": ""}, False, "mail_server needs mail_sender: the sender address of codes"),
         (
             {**MAIL, "mail_user": "u"},
             False,
-            "mail_user and mail_password_file need each other: whom to log in as, and with what",
+            "mail_user and mail_password_file must be set together",
         ),
         (
             {**MAIL, "mail_user": "ä", "mail_password_file": "p"},
@@ -141,7 +141,7 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
         (
             {**MAIL, "mail_security": "none"},
             False,
-            "others can read what is mailed through mail.example:25 with mail_security = none: take starttls",
+            "others can read mail to mail.example:25 with mail_security = none: set starttls",
         ),
         (
             {"database": "d.db", "head_export": "./d.db-head"},
@@ -151,12 +151,12 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
         (
             {"listen": "unix:/tmp/s", "workers": "2"},
             False,
-            "2 workers cannot share unix:/tmp/s: take --workers 1, or a port",
+            "2 workers cannot share unix:/tmp/s: set --workers 1, or listen on a port",
         ),
         (
             {**MTLS, "mtls_listen": "unix:/tmp/s", "workers": "64"},
             True,
-            "64 workers cannot share unix:/tmp/s: take --workers 1, or a port",
+            "64 workers cannot share unix:/tmp/s: set --workers 1, or listen on a port",
         ),
     ],
     ids=[
@@ -177,10 +177,10 @@ def test_problems_come_in_the_order_of_the_rules(tmp_path: Path) -> None:
     flags = {"tls_certificate": "c", "token_issuer": "i", "listen": OPEN, "mail_server": "a:1", "workers": "2"}
     flags |= {"mtls_listen": "unix:/tmp/s", "database": "d.db", "head_export": "d.db"}
     mended: list[tuple[str, dict[str, str]]] = [
-        ("tls_certificate is of no use", {"tls_key": "k", "client_ca": "a"}),
+        ("tls_certificate needs its key", {"tls_key": "k", "client_ca": "a"}),
         ("tokens cannot be verified", {"token_issuer": ""}),
-        ("mtls_listen set, but nobody", {"mtls_listen": "", "client_ca": ""}),
-        ("others can reach 0.0.0.0:1", {"listen": "unix:/tmp/s"}),
+        ("mtls_listen set, but no caller", {"mtls_listen": "", "client_ca": ""}),
+        ("other machines can reach 0.0.0.0:1", {"listen": "unix:/tmp/s"}),
         ("mail_server needs mail_sender", {"mail_sender": "a@b"}),
         ("head_export must not be", {"head_export": ""}),
         ("2 workers cannot share unix:/tmp/s", {"workers": "auto"}),

@@ -113,7 +113,7 @@ def test_both_addresses_may_be_unix_sockets(access: Access, tmp_path: Path) -> N
         line = refused_start(
             *("serve", "--config", str(access.config), "--mtls-listen", f"unix:{tmp_path}/other", "--workers", "2")
         )
-        assert line == f"2 workers cannot share unix:{tmp_path}/other: take --workers 1, or a port"
+        assert line == f"2 workers cannot share unix:{tmp_path}/other: set --workers 1, or listen on a port"
 
 
 def test_one_address_cannot_be_both(access: Access, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_nothing_is_loaded_from_the_directory_that_a_server_is_started_in(tmp_pa
 def test_workers_cannot_share_a_unix_socket(tmp_path: Path) -> None:
     listen = f"unix:{tmp_path}/socket"
     line = refused_start("serve", "--listen", listen, "--database", f"{tmp_path}/f.db", "--create", "--workers", "2")
-    assert line == f"2 workers cannot share {listen}: take --workers 1, or a port"
+    assert line == f"2 workers cannot share {listen}: set --workers 1, or listen on a port"
 
 
 def changed(connection: Connection, customer_id: str, *, frozen: bool) -> tuple[Any, str]:

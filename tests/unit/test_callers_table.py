@@ -47,8 +47,8 @@ def test_every_problem_is_named_in_its_place() -> None:
             "spiffe://trust-domain/path, dns:host.name in lower case or sub:SUBJECT, is 'a'; "
             "role must be one of partner-center, control-plane, auditor, operator, is 'boss'"
         ),
-        "callers 2: sub:a stands there 2 times, so it has no role",
-        "callers 3: sub:a stands there 2 times, so it has no role",
+        "callers 2: sub:a is listed 2 times, so it has no role",
+        "callers 3: sub:a is listed 2 times, so it has no role",
         (
             "callers 4: principal must be spiffe://trust-domain/path, dns:host.name in lower case or sub:SUBJECT, "
             "is None; role must be one of partner-center, control-plane, auditor, operator, is None"

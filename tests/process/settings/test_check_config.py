@@ -80,7 +80,7 @@ def test_everything_is_said_at_once_a_line_each(access: Access, tmp_path: Path) 
     for beginning in beginnings:
         assert [one for one in checked.problems if one.startswith(beginning)], (beginning, checked.problems)
     assert not [one for one in checked.problems if not one.startswith(tuple(beginnings))]
-    assert [warning.partition(" is no setting")[0] for warning in checked.warnings[:1]] == [
+    assert [warning.partition(" is not a setting")[0] for warning in checked.warnings[:1]] == [
         "environment variable FROSTGATE_RETENTION"
     ]
     assert checked.warnings[1].startswith(f"{access.config}: passed over callers 13: role must be one of")

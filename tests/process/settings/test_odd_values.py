@@ -102,7 +102,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line(kind: str, tmp_path: 
         ("workers = nan", "workers (from {}) must be a number from 1 to 64, or auto, but is nan"),
         (
             f"workers = 0x{'f' * 9000}",
-            "workers (from {}) must be a number of fewer digits, but is too long",
+            "workers (from {}) must be a number with fewer digits, but is too long",
         ),
         ('log_level = "a\\nb"', "log_level (from {}) must be debug, info, warning or error, but is 'a\\nb'"),
         ('"a\\nb" = 1', "{}: unknown setting a\\nb"),

@@ -29,7 +29,10 @@ def warnings_of(**variables: str) -> tuple[str, ...]:
 )
 def test_an_unknown_variable_is_named_with_the_nearest_setting(variable: str, nearest: str) -> None:
     (warning,) = warnings_of(**{variable: "99d"})
-    assert warning == f"environment variable {variable} is no setting and has no effect: the nearest one is {nearest}"
+    assert (
+        warning
+        == f"environment variable {variable} is not a setting and has no effect: the nearest setting is {nearest}"
+    )
 
 
 def test_each_unknown_variable_has_a_warning_of_its_own() -> None:
@@ -68,7 +71,7 @@ def test_the_value_of_an_unknown_variable_is_not_shown() -> None:
 
 def test_the_name_of_a_variable_makes_no_second_line() -> None:
     (warning,) = warnings_of(**{"FROSTGATE_A\nERROR \udcff": "x"})
-    assert warning.startswith(r"environment variable FROSTGATE_A\nERROR \udcff is no setting")
+    assert warning.startswith(r"environment variable FROSTGATE_A\nERROR \udcff is not a setting")
 
 
 def test_a_server_logs_an_unknown_variable_once(tmp_path: Path) -> None:
@@ -78,7 +81,7 @@ def test_a_server_logs_an_unknown_variable_once(tmp_path: Path) -> None:
         lines = [line for line in server.log.read_text().splitlines() if "FROSTGATE_" in line]
     (line,) = lines
     assert " WARNING supervisor: " in line
-    assert "environment variable FROSTGATE_RETENTION is no setting" in line
+    assert "environment variable FROSTGATE_RETENTION is not a setting" in line
     assert line.endswith("FROSTGATE_RETENTION_PERIOD")
 
 
@@ -89,4 +92,4 @@ def test_other_commands_print_it_to_stderr(command: str, tmp_path: Path) -> None
     done = run(*COMMAND, *command.split(), cwd=tmp_path, variables={"FROSTGATE_DATABSE": "ours.db"})
     lines = [line for line in done.stderr.splitlines() if "FROSTGATE_" in line]
     (line,) = lines
-    assert line.startswith("frostgate-server: warning: environment variable FROSTGATE_DATABSE is no setting ")
+    assert line.startswith("frostgate-server: warning: environment variable FROSTGATE_DATABSE is not a setting ")

@@ -67,7 +67,7 @@ def parse_callers(tables: object) -> Usable[Callers]:
         try:
             caller = _caller(table)
             if count[name] > 1:
-                raise _Problem(f"{name} stands there {count[name]} times, so it has no role")
+                raise _Problem(f"{name} is listed {count[name]} times, so it has no role")
         except _Problem as problem:
             problems.append(f"callers {number}: {problem}")
             caller = KnownCaller(name, None, frozenset())
@@ -101,7 +101,7 @@ def parse_callers_file(file: bytes) -> Usable[Callers]:
 def _caller(table: object) -> KnownCaller:
     """Raises _Problem with all that is wrong."""
     if not isinstance(table, dict):
-        raise _Problem("is no table")
+        raise _Problem("is not a table")
     problems = []
     if unknown := sorted(table.keys() - _KEYS):
         problems.append(f"{', '.join(map(on_one_line, unknown))} cannot be set here, only {', '.join(sorted(_KEYS))}")

@@ -111,7 +111,7 @@ def _text_of(value: object) -> str:
     try:
         text = str(value)
     except ValueError:
-        raise ValueError("must be a number of fewer digits") from None
+        raise ValueError("must be a number with fewer digits") from None
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -124,7 +124,7 @@ def _shown(value: object) -> str:
     try:
         return repr(value)
     except ValueError:
-        return "too long to be shown"
+        return "too long to show"
 
 
 def _read_file(file: Path) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def find_unknown_variables(environment: Mapping[str, str], known: Iterable[str])
         if variable.startswith(PREFIX) and variable not in names.values() and not _is_foreign(variable, value):
             nearest = names[_nearest(variable.removeprefix(PREFIX), names)]
             shown = on_one_line(variable)
-            yield f"environment variable {shown} is no setting and has no effect: the nearest one is {nearest}"
+            yield f"environment variable {shown} is not a setting and has no effect: the nearest setting is {nearest}"
 
 
 def _is_foreign(variable: str, value: str) -> bool:

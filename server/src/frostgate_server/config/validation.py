@@ -25,7 +25,7 @@ def ensure_valid(configuration: Configuration, database_endings: Sequence[str]) 
 def problems_of_addresses(settings: Settings, origins: Mapping[str, str]) -> Iterator[str]:
     """The rule that every command checks, together with the values."""
     if not settings.listen and not settings.mtls_listen:
-        rule = f"{Address(unix=True).rule}, where there is no mtls_listen"
+        rule = f"{Address(unix=True).rule} if mtls_listen is empty"
         yield f"listen (from {origins['listen']}) {rule}, but is ''"
 
 
@@ -46,15 +46,15 @@ def find_problems(settings: Settings, has_callers: bool, database_endings: Seque
 
 def _problems_of_tls(settings: Settings) -> Iterator[str]:
     if settings.tls_certificate and not settings.tls_key:
-        yield "tls_certificate is of no use without its key: set tls_key"
+        yield "tls_certificate needs its key: set tls_key"
     if settings.tls_key and not settings.tls_certificate:
-        yield "tls_key is of no use without its certificate: set tls_certificate"
+        yield "tls_key needs its certificate: set tls_certificate"
     if settings.mtls_listen and not settings.tls_certificate:
-        yield "mtls_listen needs a certificate of the server's own: set tls_certificate and tls_key"
+        yield "mtls_listen needs a server certificate: set tls_certificate and tls_key"
     if settings.mtls_listen and not settings.client_ca:
-        yield "mtls_listen needs the authorities of its callers' certificates: set client_ca"
+        yield "mtls_listen needs the authorities of client certificates: set client_ca"
     if settings.client_ca and not settings.mtls_listen:
-        yield "client_ca is of no use where nobody is asked for a certificate: set mtls_listen"
+        yield "client_ca has no effect without an address for client certificates: set mtls_listen"
 
 
 def _problems_of_tokens(settings: Settings) -> Iterator[str]:
@@ -67,16 +67,16 @@ def _problems_of_tokens(settings: Settings) -> Iterator[str]:
     if missing and len(missing) < len(given):
         yield f"tokens cannot be verified without {' and '.join(missing)}: set all of {', '.join(given)}, or none"
     if not missing and not settings.listen:
-        yield "tokens are taken at listen only, which is empty: set listen, or no token_issuer"
+        yield "tokens are accepted at listen only, which is empty: set listen, or no token_issuer"
     if not missing and not settings.tls_certificate:
-        yield "tokens are taken over TLS only: set tls_certificate and tls_key"
+        yield "tokens are accepted over TLS only: set tls_certificate and tls_key"
 
 
 def _problems_of_callers(settings: Settings, has_callers: bool) -> Iterator[str]:
     identify = {"mtls_listen": settings.mtls_listen, "token_issuer": settings.token_issuer}
     asked_for = [name for name, value in identify.items() if value]
     if asked_for and not has_callers:
-        yield f"{' and '.join(asked_for)} set, but nobody has a role: name [[callers]] in the file of --config"
+        yield f"{' and '.join(asked_for)} set, but no caller has a role: add [[callers]] to the file of --config"
     if has_callers and not asked_for:
         yield "callers cannot identify themselves: set mtls_listen, or token_issuer, token_audience and token_keys"
     if has_callers and settings.listen and not settings.tls_certificate:
@@ -92,27 +92,27 @@ def _problems_of_anonymous_callers(settings: Settings, has_callers: bool) -> Ite
         return
     if settings.listen and not is_loopback(settings.listen):
         lack = "are no callers" if settings.tls_certificate else "is no TLS"
-        yield f"others can reach {settings.listen}, and there {lack}: listen on 127.0.0.1, or pass --insecure"
+        yield f"other machines can reach {settings.listen}, but there {lack}: listen on 127.0.0.1, or pass --insecure"
 
 
 def _problems_of_mail(settings: Settings) -> Iterator[str]:
     if settings.mail_server == LOG_MAIL:
         for address in (settings.listen, settings.mtls_listen):
             if address and not is_loopback(address):
-                yield f"others can reach {address}: mail_server = log is for loopback only"
+                yield f"other machines can reach {address}: mail_server = log is for loopback only"
     elif settings.mail_server:
         yield from _problems_of_smtp(settings)
 
 
 def _problems_of_smtp(settings: Settings) -> Iterator[str]:
     if not settings.mail_sender:
-        yield "mail_server needs mail_sender: the address that codes come from"
+        yield "mail_server needs mail_sender: the sender address of codes"
     if bool(settings.mail_user) != bool(settings.mail_password_file):
-        yield "mail_user and mail_password_file need each other: whom to log in as, and with what"
+        yield "mail_user and mail_password_file must be set together"
     if not settings.mail_user.isascii():
         yield f"mail_user must be ASCII, but is {settings.mail_user!r}"
     if settings.mail_security == "none" and not is_loopback(settings.mail_server):
-        yield f"others can read what is mailed through {settings.mail_server} with mail_security = none: take starttls"
+        yield f"others can read mail to {settings.mail_server} with mail_security = none: set starttls"
 
 
 def _problems_of_written_files(settings: Settings, database_endings: Sequence[str]) -> Iterator[str]:
@@ -140,4 +140,4 @@ def _problems_of_workers(settings: Settings) -> Iterator[str]:
     """A unix socket has one listener."""
     sockets = [address for address in (settings.listen, settings.mtls_listen) if is_unix(address)]
     if sockets and settings.workers not in {None, 1}:
-        yield f"{settings.workers} workers cannot share {sockets[0]}: take --workers 1, or a port"
+        yield f"{settings.workers} workers cannot share {sockets[0]}: set --workers 1, or listen on a port"
