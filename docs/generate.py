@@ -41,19 +41,19 @@ PICTURE_WIDTH = 41
 """Characters between the edges of the picture of the layers."""
 
 REPEAT = {
-    "INVALID_ARGUMENT": "no: mend the request",
+    "INVALID_ARGUMENT": "no: correct the request",
     "NOT_FOUND": "no",
     "ALREADY_EXISTS": "no",
-    "FAILED_PRECONDITION": "no: look at the customer first, or have a code sent",
+    "FAILED_PRECONDITION": "no: read the customer first, or request a code",
     "ABORTED": "no: read the customer again, and decide again",
-    "UNAUTHENTICATED": "no: with a valid certificate or token",
+    "UNAUTHENTICATED": "no: use a valid certificate or token",
     "PERMISSION_DENIED": "no",
     "RESOURCE_EXHAUSTED": "after the time in RetryInfo",
     "UNAVAILABLE": "yes, with backoff",
     "INTERNAL": "a change, with its `request_id`, after a pause; report the `call_id`",
-    "VERIFICATION_CODE_NOT_SENT": "look whether a code has come, then ask for another one",
+    "VERIFICATION_CODE_NOT_SENT": "check whether a code has arrived, then request another one",
 }
-"""Whether to repeat a call that failed, by its status code, or by its reason where that is another answer."""
+"""Whether to repeat a failed call, by status code. A row with a reason overrides the one of its code."""
 
 _BLOCK = re.compile(r"^(<!-- generated: ([a-z-]+) -->\n).*?(?=^<!-- end -->$)", re.DOTALL | re.MULTILINE)
 _BEGINNING = re.compile(r"^<!-- generated: ", re.MULTILINE)
