@@ -1,4 +1,4 @@
-"""Picks the backend of a database by the setting that names it. The only module that names a backend."""
+"""Selects the backend for the setting `database`. No other module names a backend."""
 
 import re
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from .backend import Backend
 from .sqlite.backend import SqliteBackend
 
 BACKENDS: dict[str, Callable[[Path], Backend]] = {"": SqliteBackend}
-"""By the scheme of a URL, in lower case; a path has none."""
+"""By the scheme of a URL, in lower case. A path has the empty scheme."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):(?:/|$)", re.IGNORECASE)
 """At the start of a URL. A Path keeps one of its two slashes, or none if nothing follows them."""
 
 
 def find_backend(database: Path) -> Backend:
-    """The backend of a database. Raises StartupError for one that this version cannot use, or that has no path."""
+    """The backend of a database. Raises StartupError for an unknown scheme, or a path that cannot be resolved."""
     found = _SCHEME.match(str(database))
     scheme = found[1].lower() if found else ""
     if scheme not in BACKENDS:

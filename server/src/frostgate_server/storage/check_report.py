@@ -1,4 +1,4 @@
-"""The report of the background check of a record: when the last pass ended, and what it found."""
+"""The report of the background check: when the last pass ended, and the inconsistencies that it found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """`last_pass_time` is when a pass ended last, in ISO 8601, UTC; None if none has. `last_pass_seconds` is how long
-    it took, and `rows` how many rows and index entries it read.
+    """The result of the last pass of the background check.
 
-    `findings` counts what did not fit in the last pass and in the one under way, and `examples` are some of it.
-    `suspects` are the customers that are not answered, each with the reason.
+    `last_pass_time` is the end of the last complete pass, in ISO 8601, UTC. It is None before the first one.
+    `last_pass_seconds` is its duration, and `rows` counts the rows and index entries that it read.
+
+    `findings` counts inconsistencies, and `examples` are some of them: of the last pass, or, once a new pass has found
+    a new suspect, of that pass so far. `suspects` are the customers whose requests fail, each with the reason.
     """
 
     last_pass_time: str | None = None

@@ -7,7 +7,7 @@ from frostgate_server.domain.errors import StartupError
 
 
 def make_name_durable(path: Path) -> None:
-    """Makes sure that a file that was made or renamed is found under its name after a power cut."""
+    """Syncs the directory of a new or renamed file, so that its name survives a power cut."""
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
@@ -16,7 +16,9 @@ def make_name_durable(path: Path) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Makes a directory and those above it, each durable under its name: a lost one would be made anew, and empty.
+    """Creates a directory and its missing parents, and syncs each name to disk.
+
+    Otherwise a directory could be lost in a power cut, and the next start would create an empty one.
 
     Raises StartupError.
     """

@@ -1,4 +1,4 @@
-"""The head of a history: where a database stood at some moment, as it is kept beside the database and exported."""
+"""The head of a history: the state of a database at one moment, as it is in the head file and in exports."""
 
 import json
 from dataclasses import dataclass
@@ -11,8 +11,7 @@ from frostgate_server.domain.hash_chain import GENESIS
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a history stands: of which database, at which revision, with which hash of the last event; and the same of
-    its audit log."""
+    """The database id, the revision and the hash of the last event; and the last number and hash of the audit log."""
 
     database_id: str
     revision: int
@@ -22,7 +21,7 @@ class Head:
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> "Head":
-        """A head from its `fields`. Raises KeyError for a missing one, TypeError for one of another type."""
+        """A head from its `fields`. Raises KeyError for a missing field, and TypeError for one of the wrong type."""
         names = ("database_id", "revision", "hash", "audit_sequence", "audit_hash")
         head = cls(*(fields[name] for name in names))
         if [type(value) for value in head.fields().values()] != [str, int, str, int, str]:
@@ -30,7 +29,7 @@ class Head:
         return head
 
     def fields(self) -> dict[str, str | int]:
-        """The fields as they stand in files. Names and order are for ever: the checksum of a line is over them."""
+        """The fields as they are in files. Names and order never change: the checksum of a line covers them."""
         return {
             "database_id": self.database_id,
             "revision": self.revision,
@@ -41,12 +40,12 @@ class Head:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Grows with every change."""
+        """The revision and the number of the last audit entry. It increases with every change."""
         return self.revision, self.audit_sequence
 
 
 def read_heads(file: Path) -> list[Head]:
-    """The heads in a file that they were exported to, at least one. Raises StartupError, which names the bad line."""
+    """The heads in an export file, at least one. Raises StartupError, which names the first invalid line."""
     try:
         lines = file.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

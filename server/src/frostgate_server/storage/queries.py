@@ -1,4 +1,4 @@
-"""Values that callers of the storage interface pass and get."""
+"""Parameters and results of the storage interface."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ _Key = TypeVar("_Key", str, int)
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Names a change by who asked for it, with which method and under which id."""
+    """Identifies a change: the caller who requested it, the method and the request id."""
 
     principal: str
     method: str
@@ -22,7 +22,7 @@ class RequestKey:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """A change that was answered OK: a hash of what was asked, and the answer, as the service wrote it."""
+    """An acknowledged change: a hash of the request, and the answer as the service serialized it."""
 
     fingerprint: str
     answer: str
@@ -30,7 +30,7 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class CustomerFilter:
-    """Which customers of a partner. `retention_expired` is asked at `now` (UTC): at its very end it is expired."""
+    """Selects customers of a partner. `retention_expired` is evaluated at `now` (UTC), and is true at the exact end."""
 
     partner_id: str
     now: datetime
@@ -40,7 +40,7 @@ class CustomerFilter:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events: of a customer, of any of some partners. Times are UTC; the start is included, the end is not."""
+    """Selects events by customer, partners, revision and time. Times are UTC; the start is included, the end is not."""
 
     customer_id: str | None = None
     partner_ids: tuple[str, ...] | None = None
@@ -51,15 +51,15 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[_Item, _Key]):
-    """Part of a listing. `last_key` is the key after which the listing goes on: of the last row that was looked at,
-    which need not be an item. It is None at the end of the listing."""
+    """Part of a listing. `last_key` is the key of the last row that was read, which need not be an item: the next page
+    starts after it. It is None at the end of the listing."""
 
     items: list[_Item]
     last_key: _Key | None
 
 
 class CountKind(IntEnum):
-    """What counts against the limits of a partner: codes sent, tries that failed, sendings that were tried."""
+    """Counts for the limits of a partner: codes sent, failed tries, and attempts to send."""
 
     SENT = 1
     FAILED = 2

@@ -1,4 +1,4 @@
-"""What a database holds and how it grows: plain values for `frostgate-server stats`."""
+"""The size and growth of a database, as plain values for `frostgate-server stats`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class TableStats:
-    """A table: its rows, and about how many bytes of the file it takes with its indexes."""
+    """The number of rows of a table, and its approximate size in the file, in bytes, with its indexes."""
 
     rows: int
     bytes: int
@@ -15,7 +15,7 @@ class TableStats:
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswersStats:
-    """The answers that are kept for a caller's request_ids, about: how many, and their bytes."""
+    """The approximate number and bytes of the answers that are kept for the request ids of a caller."""
 
     principal: str
     answers: int
@@ -24,7 +24,7 @@ class KeptAnswersStats:
 
 @dataclass(frozen=True, slots=True)
 class RestoreStats:
-    """A jump of the revision: by which command and when, the last revision before it, and the one it went on from."""
+    """A jump of the revision: the command, its time, the last revision before it, and the revision it jumped to."""
 
     number: int
     command: str
@@ -37,10 +37,10 @@ class RestoreStats:
 class DatabaseStats:
     """Statistics of a database at one revision.
 
-    `files` has the bytes of each file by its name. `events_per_day` has the last days by their date, UTC, the present
-    one last. `growth_bytes_per_day` is what events take on average of the whole days among them. `kept_answers` has the
-    callers with most bytes, the largest first; `restores` the last ones, the newest first. `record_check` is what the
-    last check of the record found, None if there was none.
+    `files` has the bytes of each file, by name. `events_per_day` counts the events of the last days by date, UTC; today
+    is last. `growth_bytes_per_day` is the average size of the events of one day, without today. `kept_answers` has the
+    callers with the most bytes, the largest first. `restores` has the last restores, the newest first. `record_check`
+    is the result of the last background check, None if there was none.
     """
 
     database_id: str
