@@ -1,4 +1,4 @@
-"""The backend interface on an SQLite file."""
+"""The backend interface for an SQLite file."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -29,7 +29,7 @@ from .store import SqliteStore
 
 
 class SqliteBackend:
-    """An SQLite file, and the files beside it. See `backend.Backend`."""
+    """An SQLite file, and the files beside it. Implements `backend.Backend`."""
 
     file_endings = FILE_ENDINGS
 

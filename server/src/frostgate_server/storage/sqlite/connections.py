@@ -1,4 +1,4 @@
-"""Connections to one database file: one for each thread that reads, all closed together."""
+"""Connections to one database file: one for each reading thread. All are closed together."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,26 +16,26 @@ from .schema.comparison import ExpectedSchema
 from .schema.watch import SchemaAlarm, SchemaWatch
 
 BUSY_TIMEOUT = 5.0
-"""How long SQLite waits for a lock that another process holds, in seconds."""
+"""Seconds that SQLite waits for a lock of another process."""
 
 STEPS_BETWEEN_LOOKS = 20_000
-"""How many steps of SQLite's virtual machine a read takes until it looks whether it is still wanted: 0.5 ms of reading
-rows that are in memory."""
+"""Steps of SQLite's virtual machine after which a read checks whether it is still wanted. They take 0.5 ms if the rows
+are in memory."""
 
 SCHEMA_PERIOD = 1.0
-"""Seconds between two looks at the schema where no statement is compiled: a program that writes to the table of the
-schema itself need not tell SQLite so."""
+"""Seconds between two comparisons of the schema. They are needed because a program can write to the schema table in a
+way that does not make SQLite compile its statements again."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to an existing file, without transactions of its own making. Commits are on disk (FULL)."""
+    """A connection to an existing file, without implicit transactions. Commits are synced to disk (FULL)."""
     connection = _connect(path, "rw")
     connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that changes neither the database nor its -wal file, not even when it is closed."""
+    """A connection that never changes the database or its -wal file, not even when it is closed."""
     return _connect(path, "ro")
 
 
@@ -50,10 +50,10 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 class Connections:
-    """Opens connections to the files of a served database, and closes all that it opened."""
+    """Opens connections to the files of a served database, and closes all of them."""
 
     def __init__(self, files: ServedFiles, schema: ExpectedSchema) -> None:
-        """Takes the files of an existing database, as they were when it was found sound, and its schema."""
+        """Takes the files of an existing database, with their identities when it was checked, and its schema."""
         self._files = files
         self._schema = schema
         self._size = self._page_size = 0
@@ -63,9 +63,10 @@ class Connections:
         self._next_look = monotonic() + SCHEMA_PERIOD
 
     def open(self) -> sqlite3.Connection:
-        """A connection more, whose files are open. Raises FilesChanged, sqlite3.Error.
+        """Opens one more connection and its files. Raises FilesChanged, sqlite3.Error.
 
-        The files are looked at twice. Before: SQLite would make a missing -wal anew. Afterwards: SQLite opens by name.
+        The files are checked twice. Before opening, because SQLite would create a missing -wal file. After opening,
+        because SQLite opens files by name.
         """
         self._files.ensure_same()
         connection = connect(self._files.path)
@@ -81,14 +82,16 @@ class Connections:
         return connection
 
     def watch_schema(self, connection: sqlite3.Connection) -> SchemaWatch:
-        """Compares the schema that a connection sees, and watches it. Raises sqlite3.DatabaseError if it differs."""
+        """Compares the schema of a connection, and watches it. Raises sqlite3.DatabaseError if it differs."""
         watch = SchemaWatch(connection, self._schema, self._alarm)
         self._watches.append(watch)
         return watch
 
     def look_at_schema(self, reading: "ReadingConnection") -> None:
-        """Compares the schema, once in a SCHEMA_PERIOD: to be called more often than that. If it differs, the next read
-        of each connection notices it. Raises sqlite3.Error, OSError."""
+        """Compares the schema if SCHEMA_PERIOD has passed since the last time. Call it more often than that.
+
+        If the schema differs, the next read of each connection fails. Raises sqlite3.Error, OSError.
+        """
         if monotonic() < self._next_look:
             return
         self._next_look = monotonic() + SCHEMA_PERIOD
@@ -108,9 +111,9 @@ class Connections:
             raise OSError(error.errno, f"nothing can be written beside {self._files.path}: {error.strerror}") from error
 
     def ensure_same_files(self, frames: int) -> None:
-        """Raises FilesChanged if a file was removed, replaced or cut since the database was opened.
+        """Raises FilesChanged if a file was removed, replaced or truncated since the database was opened.
 
-        Takes the number of frames that the -wal file has at least.
+        `frames` is the minimum number of frames in the -wal file.
         """
         sizes = self._files.ensure_same()
         if sizes[""] < self._size:
@@ -120,19 +123,19 @@ class Connections:
         self._size = sizes[""]
 
     def close(self) -> None:
-        """Closes them all. No thread may be using one."""
+        """Closes all connections. No thread may use one at that time."""
         for connection in self._opened:
             connection.close()
 
 
 class ReadingConnection(threading.local):
-    """The calling thread's own `connection`, for reading: opened when the thread first asks for it.
+    """The read-only `connection` of the calling thread. It is opened when the thread first uses it.
 
-    A read that leaves its `schema` in doubt must be confirmed.
+    If `schema.in_doubt` is set after a read, the read must be confirmed.
     """
 
     def __init__(self, connections: Connections) -> None:
-        """Runs in each thread. Raises sqlite3.Error, OSError."""
+        """Runs once in each thread. Raises sqlite3.Error, OSError."""
         self.connection = connections.open()
         self.connection.execute("PRAGMA query_only = ON")
         self.schema = connections.watch_schema(self.connection)
@@ -140,7 +143,7 @@ class ReadingConnection(threading.local):
 
 @contextmanager
 def interruptible(connection: sqlite3.Connection, still_wanted: Callable[[], bool]) -> Iterator[None]:
-    """Around reads that may take long: SQLite stops with SQLITE_INTERRUPT once they are not wanted any more."""
+    """For long reads: SQLite stops with SQLITE_INTERRUPT once `still_wanted` returns False."""
     connection.set_progress_handler(partial(_is_unwanted, still_wanted), STEPS_BETWEEN_LOOKS)
     try:
         yield

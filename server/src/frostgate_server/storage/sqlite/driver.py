@@ -1,12 +1,12 @@
-"""The one SQLite library of the process, and the only module that imports it.
+"""The only module that imports the SQLite library. A process must use exactly one SQLite library.
 
-Two SQLite libraries in a process undo each other's file locks, and acknowledged commits are lost. sqlite-utils takes
-pysqlite3 where it is installed, as here, but its hook specifications import the standard library's module by name:
-that name is given ours before it can.
+Two SQLite libraries in a process release each other's file locks, and acknowledged commits are lost. sqlite-utils uses
+pysqlite3 if it is installed, as here. But its hook specifications import the standard library's `sqlite3` by name. So
+this module first registers pysqlite3 under that name.
 
-sqlite-utils is loaded when it is first needed: only migrations use it, and workers, which make none, start sooner. It
-also loads numpy and pandas where they are installed, to store their types. The server stores none: while sqlite-utils
-is imported, they are hidden.
+sqlite-utils is loaded when it is first needed. Only migrations use it, and workers run no migrations, so they start
+faster. It also loads numpy and pandas if they are installed, to store their types. The server does not store such
+types, so both are hidden while sqlite-utils is imported.
 """
 
 import sys
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 sys.modules.setdefault("sqlite3", sqlite3)
 
 FIRST_SOUND_VERSION = (3, 51, 3)
-"""Before it, down to 3.7.0, two connections could lose committed data when the write-ahead log was reset."""
+"""In earlier versions, from 3.7.0 on, two connections can lose committed data when the write-ahead log is reset."""
 
 __all__ = ["ensure_sound", "new_database", "new_migrations", "sqlite3"]
 
 
 def ensure_sound(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> None:
-    """Raises StartupError for an SQLite that loses data."""
+    """Raises StartupError for an SQLite version that can lose committed data."""
     if version < FIRST_SOUND_VERSION:
         found, needed = (".".join(map(str, v)) for v in (version, FIRST_SOUND_VERSION))
         raise StartupError(
@@ -42,12 +42,12 @@ def ensure_sound(version: tuple[int, int, int] = sqlite3.sqlite_version_info) ->
 
 
 def new_database(connection: sqlite3.Connection) -> "Database":
-    """A connection as sqlite-utils sees it. Raises StartupError if sqlite-utils runs on another SQLite library."""
+    """A sqlite-utils database for a connection. Raises StartupError if sqlite-utils uses another SQLite library."""
     return _load_sqlite_utils().Database(connection)  # type: ignore[no-any-return]
 
 
 def new_migrations(name: str) -> "Migrations":
-    """An empty set of migrations. Raises as `new_database`."""
+    """An empty set of migrations. Raises the same errors as `new_database`."""
     return _load_sqlite_utils().Migrations(name)  # type: ignore[no-any-return]
 
 
@@ -61,9 +61,9 @@ def _load_sqlite_utils() -> "ModuleType":
 
 @contextmanager
 def _hidden(*names: str) -> Iterator[None]:
-    """Modules that are not loaded yet cannot be imported in the block."""
+    """During the block, modules with these names that are not loaded yet cannot be imported."""
     absent = [name for name in names if name not in sys.modules]
-    # The type of sys.modules has no None, by which the import of a module fails.
+    # An entry of None makes the import of a module fail. The type of sys.modules does not include None.
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
     try:
         yield

@@ -1,4 +1,4 @@
-"""What may fail in a call of SQLite or of the system, in the words of the store."""
+"""Maps errors of SQLite and of the operating system to errors of the store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from .driver import sqlite3
 
 @contextmanager
 def mapped_errors() -> Iterator[None]:
-    """Raises StorageUnavailable for every error of SQLite and of the system.
+    """Raises StorageUnavailable for every error of SQLite and of the operating system.
 
-    Raises CallerCancelled for a read that was stopped because it is not wanted any more.
+    Raises CallerCancelled for a read that was interrupted because it is no longer wanted.
     """
     try:
         yield

@@ -1,8 +1,9 @@
-"""Changes that come at the same time are committed together: one lock, one transaction and one fsync for all of them.
+"""Group commit: changes that arrive at the same time share one lock, one transaction and one fsync.
 
-One thread makes them all, so that the connection and the head file are its own. Each change has a savepoint: one that
-is refused leaves no trace and does not disturb the others. No future of a group is completed before the whole group is
-on disk, not even that of a refused change, because it may have been refused for an earlier change of its group.
+One thread makes all changes of a process. Only this thread uses the connection and the head file. Each change has a
+savepoint, so that a refused change is undone without an effect on the others. Futures are completed after the whole
+group is on disk. This includes the futures of refused changes, because an earlier change of the group may be the reason
+for the refusal.
 
 A change begins when the group has the lock and its transaction. Until then it waits in the queue and can be withdrawn,
 also while another process holds the lock.
@@ -32,25 +33,25 @@ from .write_queue import PendingWrite, WriteQueue
 _Result = TypeVar("_Result")
 
 WRITE_TIMEOUT = 5.0
-"""How long a change waits for its turn, in seconds, until the store counts as busy."""
+"""Seconds that a change may wait for its turn. Then it fails."""
 
 GROUP_PERIOD = 0.02
-"""How long a group takes in those that come while it is made, in seconds: its first change waits no longer for them."""
+"""Seconds during which a group accepts arriving changes while it is made. It limits the delay of the first change."""
 
 _NOT_COMMITTED = {"SQLITE_FULL", "SQLITE_BUSY"}
-"""Why a COMMIT fails without having done anything."""
+"""Errors of a COMMIT that had no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class _CompletedWrite:
-    """The outcome of a change, which its future gets once the group is on disk."""
+    """The outcome of a change. Its future gets it once the group is on disk."""
 
     outcome: Future[Any]
     result: Any = None
     refusal: Exception | None = None
 
     def tell(self) -> None:
-        """Completes the future, and runs its callbacks. The future logs a callback that raises."""
+        """Completes the future, and runs its callbacks. The future logs exceptions of callbacks."""
         if self.refusal is None:
             self.outcome.set_result(self.result)
         else:
@@ -67,10 +68,10 @@ class GroupCommit:
         suspects: Suspects,
         around_group: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        """Takes the head file for its own, and a connection more. Each group is made within an `around_group()`.
+        """Owns the head file, and opens one more connection. Each group is made within an `around_group()`.
 
-        No customer that is one of the `suspects` is changed.
-        Raises StorageUnavailable if the database is behind the head file, sqlite3.Error, OSError.
+        Changes of customers that are `suspects` fail. Raises StorageUnavailable if the database is behind the head
+        file, sqlite3.Error, OSError.
         """
         self._suspects = suspects
         self._connections = connections
@@ -86,11 +87,11 @@ class GroupCommit:
         self._thread.start()
 
     def submit(self, work: Callable[[Transaction], _Result]) -> Future[_Result]:
-        """See interface.Store.submit_transaction."""
+        """Implements interface.Store.submit_transaction."""
         return self._add(work).outcome
 
     def run(self, work: Callable[[Transaction], _Result]) -> _Result:
-        """See interface.Store.run_transaction."""
+        """Implements interface.Store.run_transaction."""
         change = self._add(work)
         try:
             result: _Result = change.outcome.result(WRITE_TIMEOUT)
@@ -101,18 +102,18 @@ class GroupCommit:
         return result
 
     def withdraw_overdue(self) -> None:
-        """See interface.Store.withdraw_overdue."""
+        """Implements interface.Store.withdraw_overdue."""
         for change in self._waiting.withdraw_all(arrived_until=monotonic() - WRITE_TIMEOUT):
             if change.begin():
                 change.outcome.set_exception(_waited_too_long())
 
     def ensure_writable(self) -> None:
-        """Makes a group without changes if the last group failed. Raises StorageUnavailable, OutcomeUnknown."""
+        """Commits an empty group if the last group failed. Raises StorageUnavailable, OutcomeUnknown."""
         if self._failed:
             self.run(_change_nothing)
 
     def close(self) -> None:
-        """Ends once every change that waits is made, and every change that their callbacks submit."""
+        """Returns after all waiting changes, and all changes that their callbacks submit, are made."""
         self._wake.put(False)
         self._thread.join()
         self._head_file.close()
@@ -133,7 +134,7 @@ class GroupCommit:
                     self._make_group()
 
     def _make_group(self) -> None:
-        """Makes the changes that wait. An error of the whole group is the outcome of each of its changes."""
+        """Makes the waiting changes. An error of the whole group is the outcome of each of its changes."""
         begun: list[PendingWrite] = []
         try:
             with self._transaction() as transaction:
@@ -148,7 +149,7 @@ class GroupCommit:
             one.tell()
 
     def _fail(self, begun: list[PendingWrite], error: Exception) -> None:
-        """Fails the changes that have begun. If the transaction did not begin, the first change that waits fails."""
+        """Fails the changes that have begun. If the transaction did not begin, the first waiting change fails."""
         if not begun and (first := self._waiting.begin_next()) is not None:
             begun.append(first)
         for change in begun:
@@ -156,7 +157,7 @@ class GroupCommit:
 
     @contextmanager
     def _transaction(self) -> Iterator[SqliteTransaction]:
-        """One transaction, alone in the world. Raises StorageUnavailable; whatever is raised within it undoes it."""
+        """One exclusive transaction. Raises StorageUnavailable. An exception within the block rolls it back."""
         with mapped_errors(), self._head_file.locked():
             self._connections.ensure_same_files(count_frames(self._connection))
             self._connection.execute("BEGIN IMMEDIATE")
@@ -170,7 +171,7 @@ class GroupCommit:
                 raise
 
     def _begun(self) -> SqliteTransaction:
-        """The transaction that has begun: what it reads first shows whether the schema was changed."""
+        """Wraps the begun transaction. Its first read shows whether the schema must be compared again."""
         transaction = SqliteTransaction(self._connection, self._suspects)
         if self._schema.in_doubt:
             self._schema.compare(self._connection)
@@ -178,7 +179,7 @@ class GroupCommit:
         return transaction
 
     def _make_waiting(self, begun: list[PendingWrite], transaction: SqliteTransaction) -> list[_CompletedWrite]:
-        """Makes the changes that wait, in their order, and those that come meanwhile. Adds each to `begun`."""
+        """Makes the waiting changes, in their order, and those that arrive meanwhile. Adds each to `begun`."""
         made = []
         end = monotonic() + GROUP_PERIOD
         while (change := self._waiting.begin_next()) is not None:
@@ -189,7 +190,7 @@ class GroupCommit:
         return made
 
     def _make(self, change: PendingWrite, transaction: SqliteTransaction) -> _CompletedWrite:
-        """Makes one change. Raises if it took the whole transaction with it."""
+        """Makes one change. Raises if its failure makes the whole transaction fail."""
         try:
             with mapped_errors(), transaction.change():
                 return _CompletedWrite(change.outcome, change.work(transaction))
@@ -199,7 +200,7 @@ class GroupCommit:
             return _CompletedWrite(change.outcome, refusal=refusal)
 
     def _make_durable(self, transaction: SqliteTransaction) -> None:
-        """Commits, and writes the head file. Raises OutcomeUnknown: what fails here may have been done."""
+        """Commits, and writes the head file. Raises OutcomeUnknown if the group may be committed despite the error."""
         transaction.finish(rewrite=self._failed)
         try:
             self._connection.execute("COMMIT")
@@ -211,7 +212,7 @@ class GroupCommit:
 
 
 def _change_nothing(_: Transaction) -> None:
-    """A change that leaves all as it is."""
+    """A change without an effect."""
 
 
 def _waited_too_long() -> StorageUnavailable:

@@ -1,7 +1,7 @@
-"""Listings, page by page: each page comes from an index and reads a bounded number of rows.
+"""Listings by pages. Each page uses an index and reads a bounded number of rows.
 
-Where the filters of a listing have to look at the rows themselves, the bound is found first, as the key of the row at
-which the page must end. Of several partners the events are merged as they are read, so that no history is sorted.
+If a filter must read the rows themselves, a first query finds the key of the row at which the page must end. The events
+of several partners are merged as they are read, so that no history is sorted.
 """
 
 import json
@@ -15,11 +15,10 @@ from frostgate_server.storage.queries import CustomerFilter, EventFilter, Page
 from .row_mapping import CUSTOMER_COLUMNS, EVENT_COLUMNS, Row, read_customer_row, read_event_row, to_microseconds
 
 MOST_ROWS_READ = 10_000
-"""How many rows a page looks at, at most. A page of 1,000 customers or events looks at no more than it has, plus one,
-unless a filter leaves some of them out."""
+"""The maximum number of rows that a page reads. A page of 1,000 items reads 1,001, unless a filter excludes rows."""
 
 Read = Callable[[str, Sequence[object]], list[Row]]
-"""Runs a SELECT with its values, and gives all its rows."""
+"""Runs a SELECT with its values, and returns all its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ _Conditions = list[_Condition]
 
 
 def list_customers(read: Read, wanted: CustomerFilter, after: str, limit: int) -> Page[Customer, str]:
-    """A page of a partner's customers, by the index of customers by partner."""
+    """A page of a partner's customers. It uses the index of customers by partner."""
     walk = [_condition("partner_id = ?", wanted.partner_id), _condition("customer_id > ?", after)]
     filters = _customer_filters(wanted)
     ceiling: str | None = None
@@ -53,9 +52,9 @@ def list_customers(read: Read, wanted: CustomerFilter, after: str, limit: int) -
 
 
 def list_events(read: Read, wanted: EventFilter, before: int | None, limit: int) -> Page[FreezeEvent, int]:
-    """A page of events, the newest first: by the index of a customer's events, of each partner's, or by revision.
+    """A page of events, the newest first. It uses the index by customer, the index by partner, or the revision.
 
-    If a span of time has few events, these are found by time.
+    If a time range has few events, it uses the index by time.
     """
     revisions = _bounds([("revision > ?", wanted.after_revision), ("revision < ?", before)])
     times = _times(wanted, "event_time")
@@ -72,11 +71,11 @@ def list_events(read: Read, wanted: EventFilter, before: int | None, limit: int)
 
 
 _NOT_BY_TIME = "+event_time"
-"""The column, written so that SQLite does not use its index: it would sort all that the index finds."""
+"""The column with a "+", so that SQLite does not use its index: it would sort all rows that the index finds."""
 
 
 def _read_events(read: Read, walks: list[_Conditions], filters: _Conditions, limit: int) -> Page[FreezeEvent, int]:
-    """The newest events of all walks that pass the filters."""
+    """The newest events of all walks that match the filters."""
     floor: int | None = None
     if filters:
         floor = _only_value(read(*_merge("revision", walks, limit=1, offset=MOST_ROWS_READ - 1)))
@@ -88,14 +87,14 @@ def _read_events(read: Read, walks: list[_Conditions], filters: _Conditions, lim
 
 
 def _merge(columns: str, walks: list[_Conditions], limit: int, offset: int) -> tuple[str, list[object]]:
-    """A SELECT over events, the newest first. SQLite merges walks that are in order already, row by row."""
+    """A SELECT over events, the newest first. Each walk is already in order, so SQLite merges them row by row."""
     selects = [f"SELECT {columns} FROM events {_where(walk)}" for walk in walks]
     values = [value for walk in walks for value in _values(walk)]
     return f"{' UNION ALL '.join(selects)} ORDER BY revision DESC LIMIT ? OFFSET ?", [*values, limit, offset]
 
 
 def _are_few(read: Read, times: _Conditions) -> bool:
-    """Whether a page may look at all events of a span of time."""
+    """Whether a page may read all events of a time range."""
     sql = f"SELECT 1 FROM events {_where(times)} LIMIT 1 OFFSET ?"
     return not read(sql, [*_values(times), MOST_ROWS_READ])
 
@@ -115,7 +114,7 @@ def _times(wanted: EventFilter, column: str) -> _Conditions:
 
 
 def _partners(wanted: EventFilter) -> _Conditions:
-    """The filter by partners, where another index is used than theirs."""
+    """The filter by partners, for a query that does not use the index by partner."""
     if wanted.partner_ids is None:
         return []
     return [_condition("partner_id IN (SELECT value FROM json_each(?))", json.dumps(wanted.partner_ids))]

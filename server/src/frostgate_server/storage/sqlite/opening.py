@@ -1,7 +1,7 @@
-"""Opening a store: sound files only. What is missing, damaged, replaced or cut short is refused, never made anew.
+"""Opens a store. Files that are missing, damaged, replaced or truncated are refused. They are never created again.
 
-A lost file means that nobody is frozen, so a database is created only where that is asked for, and the head file
-beside it must agree with it before anything is served.
+In an empty database no customer is frozen. So a database is created only on request, and the head file beside it must
+agree with it before the server answers calls.
 """
 
 import os
@@ -33,8 +33,11 @@ from .transaction import read_head
 
 @dataclass(frozen=True, slots=True)
 class PreparedSqliteDatabase(PreparedDatabase):
-    """An SQLite file that was found sound, the identities of it and of the files beside it that must not change, and
-    its schema, which must not change either: so a process that joins needs no migrations."""
+    """A checked SQLite file.
+
+    `files` are the identities of files of the database that must not be replaced. `schema` must not change either, so
+    a process that joins does not need the migrations.
+    """
 
     path: Path
     files: FileIdentities
@@ -42,15 +45,15 @@ class PreparedSqliteDatabase(PreparedDatabase):
 
 
 def ensure_exists(path: Path) -> None:
-    """Raises StartupError if there is no database: for commands that never make one."""
+    """Raises StartupError if there is no database. For commands that never create one."""
     if not path.exists():
         raise StartupError(f"database {path} does not exist: correct --database")
 
 
 def lock_database(path: Path, *, create: bool) -> DatabaseLock:
-    """Claims a database for this process, before it is opened. With `create`, its directory is made if need be.
+    """Locks a database for this process, before it is opened. With `create`, creates its directory if necessary.
 
-    Raises StartupError if another process serves it, or if it does not exist and is not to be made.
+    Raises StartupError if another process serves it, or if it does not exist and `create` is false.
     """
     path = path.resolve()
     if not path.exists() and not head_path(path).exists():
@@ -70,9 +73,9 @@ def open_store(path: Path, *, create: bool) -> SqliteStore:
 
 
 def prepare_store(path: Path, *, create: bool) -> PreparedSqliteDatabase:
-    """Brings the database's schema up to date, and holds it against its head file.
+    """Migrates the schema of a database, and verifies the database against its head file.
 
-    With `create`, makes a new one if there is neither a database nor a head file. Several processes may do this at
+    With `create`, creates a database if there is neither a database nor a head file. Several processes may do this at
     once. Raises StartupError, which says what to do next.
     """
     ensure_sound()
@@ -92,7 +95,7 @@ def prepare_store(path: Path, *, create: bool) -> PreparedSqliteDatabase:
 
 @contextmanager
 def hold_files(prepared: PreparedSqliteDatabase) -> Iterator[PreparedSqliteDatabase]:
-    """See backend.Backend.hold. SQLite deletes -wal and -shm with its last connection: one is kept here."""
+    """Implements backend.Backend.hold. SQLite deletes -wal and -shm with the last connection, so one is kept open."""
     with _explained(prepared.path):
         files = ServedFiles(prepared.path, prepared.files)
         connections = Connections(files, prepared.schema)
@@ -107,7 +110,7 @@ def hold_files(prepared: PreparedSqliteDatabase) -> Iterator[PreparedSqliteDatab
 def join_store(
     prepared: PreparedSqliteDatabase, around_group: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> SqliteStore:
-    """Opens a database that was prepared, also while other processes serve it. Raises StartupError.
+    """Opens a prepared database, also while other processes serve it. Raises StartupError.
 
     Changes are committed group by group, each within an `around_group()`.
     """
@@ -125,7 +128,7 @@ def join_store(
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Raises StartupError, which says what to do next, for errors of SQLite and of the system."""
+    """Raises StartupError, which says what to do next, for errors of SQLite and of the operating system."""
     try:
         yield
     except StorageUnavailable as error:
@@ -145,7 +148,7 @@ _NO_ROOM_OF_SQLITE = {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
 
 
 def _is_for_room(error: Exception) -> bool:
-    """Whether a full disk is to blame."""
+    """Whether the cause is a full disk."""
     return getattr(error, "errno", None) in NO_ROOM or getattr(error, "sqlite_errorname", "") in _NO_ROOM_OF_SQLITE
 
 
@@ -163,7 +166,7 @@ def _ensure_never_was(path: Path, remembered: Head | None) -> None:
 
 
 def _ensure_ours_alone(path: Path) -> None:
-    """A file with two names could be served twice, and one that cannot be written to would refuse every change."""
+    """Raises StartupError if the file has a second name, as it could be served twice, or if it is not writable."""
     if path.is_dir():
         raise StartupError(f"database {path} is a directory: correct --database")
     if path.stat().st_nlink > 1:
@@ -182,7 +185,7 @@ def _open_head_file(path: Path) -> HeadFile:
 
 
 def _create(path: Path) -> None:
-    """Makes a database under another name and gives it its own when it is whole, so that no half of one is found."""
+    """Creates a database under another name, and renames it once it is complete."""
     unfinished = path.with_name(path.name + "-new")
     unfinished.unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -194,7 +197,7 @@ def _create(path: Path) -> None:
 
 
 def _examine(path: Path, remembered: Head | None) -> None:
-    """Looks at what can be read, before anything is written: a refused database and its -wal file stay as they are."""
+    """Checks the database before anything is written, so that a refused database and its -wal file do not change."""
     ensure_whole(path)
     with closing(connect_to_read(path)) as connection:
         ensure_frostgate_database(path, connection)
@@ -202,7 +205,7 @@ def _examine(path: Path, remembered: Head | None) -> None:
 
 
 def _verified(path: Path, head_file: HeadFile) -> Head:
-    """Where the history stands in a database that is sound."""
+    """Migrates a database, verifies its history, and returns its head."""
     with closing(connect(path)) as connection:
         ensure_frostgate_database(path, connection)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -214,20 +217,20 @@ def _verified(path: Path, head_file: HeadFile) -> Head:
 
 
 def ensure_frostgate_database(path: Path, connection: sqlite3.Connection) -> None:
-    """Raises StartupError if the file is an SQLite database, but none of frostgate's. An empty file is one, too."""
+    """Raises StartupError if the file is an SQLite database of another application, or an empty file."""
     ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
     if application_id != APPLICATION_ID:
         raise StartupError(f"{path} is not a frostgate database, or cut to nothing: correct --database, or {RESTORE}")
 
 
 def _verify_history(path: Path, connection: sqlite3.Connection, head: Head, remembered: Head | None) -> None:
-    """The history contains what the head file remembers, and from there on its chain holds up to the head."""
+    """Raises StartupError unless the history contains the head in the head file, and its chain is valid after it."""
     _refuse(path, problems_of_head(head, remembered))
     if remembered is not None:
         _refuse(path, problems_of_tail(connection, head, remembered))
 
 
 def _refuse(path: Path, problems: Iterator[str]) -> None:
-    """Raises StartupError with the first problem of a database, if there is one."""
+    """Raises StartupError with the first problem, if there is one."""
     for problem in problems:
         raise StartupError(f"database {path} {problem}; {RESTORE}")

@@ -1,4 +1,4 @@
-"""Reading a database without leaving a trace: a backup, or a database that no process has open."""
+"""Reads a database without a change on disk, if no process has it open: for backups and offline commands."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,16 +10,16 @@ from .connections import connect_to_read
 from .driver import sqlite3
 
 _IN_USE = ("-wal", "-journal")
-"""Endings of the files beside a database that a process has open, or had open when it was killed."""
+"""Suffixes of files that exist while a process has the database open, or after that process was killed."""
 
 
 @contextmanager
 def opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to read a whole database.
 
-    It writes nothing, and needs no permission to write, if no process has the database open. Otherwise SQLite needs its
-    own files beside it. Raises StartupError at the end if a process opened the database meanwhile: what was read may be
-    a mixture then.
+    If no process has the database open, it writes nothing and needs no write permission. Otherwise SQLite needs its own
+    files beside the database. Raises StartupError at the end if a process opened the database meanwhile, because the
+    reads may then be inconsistent.
     """
     if _is_in_use(path):
         with closing(connect_to_read(path)) as connection:
@@ -35,7 +35,7 @@ def opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _connect_immutable(path: Path) -> sqlite3.Connection:
-    """SQLite takes no lock on an immutable file, and makes no other file beside it."""
+    """For an immutable file, SQLite takes no lock and creates no other file."""
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
 
 

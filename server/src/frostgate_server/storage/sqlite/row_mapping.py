@@ -1,4 +1,4 @@
-"""Rows to domain, and back. Every customer row that is read is held against its checksum."""
+"""Converts rows to domain objects and back. Verifies the checksum of every customer row that is read."""
 
 import zlib
 from collections.abc import Callable
@@ -30,12 +30,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def checksum(customer_id: str, freeze_state: int, revision: int) -> int:
-    """What a customer row carries to show that nobody edited it: a CRC-32, against accidents, not against malice."""
+    """The CRC-32 of a customer row. It detects accidental changes, but not deliberate ones."""
     return zlib.crc32(f"{customer_id} {freeze_state} {revision}".encode())
 
 
 def verify_state(customer_id: str, freeze_state: int, revision: int, claimed: int) -> FreezeState:
-    """The state of a customer row. Raises StorageUnavailable if the row does not fit its checksum."""
+    """The state of a customer row. Raises StorageUnavailable if the checksum does not match the row."""
     if checksum(customer_id, freeze_state, revision) != claimed:
         raise StorageUnavailable(f"the row of customer {customer_id} does not fit its checksum")
     return _STATES[freeze_state]
@@ -45,21 +45,21 @@ _STATES = {int(state): state for state in FreezeState}
 
 
 def ensure_unknown(customer_id: str, last_action: int | None) -> None:
-    """Raises StorageUnavailable if a customer without a row has one by the action of its last event (None: no event).
+    """Raises StorageUnavailable if a customer has no row, but its last event requires one.
 
-    Damage can hide a row from SQLite without an error.
+    `last_action` is the action of that event; None if there is no event. Damage can hide a row without an SQLite error.
     """
     if last_action is not None and last_action != FreezeEventAction.DISASSOCIATED:
         raise StorageUnavailable(f"the row of customer {customer_id} is missing, although its events do not end it")
 
 
 def to_microseconds(time: datetime) -> int:
-    """A time as it is stored."""
+    """The stored value of a time: microseconds since 1970, UTC."""
     return (time - _EPOCH) // _MICROSECOND
 
 
 def from_microseconds(stored: int) -> datetime:
-    """A stored time."""
+    """The time of a stored value."""
     return _EPOCH + stored * _MICROSECOND
 
 
@@ -71,7 +71,7 @@ _EVENT_CONVERSIONS: dict[str, Callable[[int], object]] = {
     "event_time": from_microseconds,
     "retention_expire_time": from_microseconds,
 }
-"""From stored values, for the fields that are stored as another type. None stays None."""
+"""Conversions from stored values, for fields that are stored as another type. None stays None."""
 
 
 def make_customer_row(customer: Customer) -> Row:
@@ -91,7 +91,7 @@ def make_customer_row(customer: Customer) -> Row:
 
 
 def read_customer_row(row: Row) -> Customer:
-    """A customer from CUSTOMER_COLUMNS. Raises StorageUnavailable if the row does not fit its checksum."""
+    """A customer from CUSTOMER_COLUMNS. Raises StorageUnavailable if the checksum does not match the row."""
     (customer_id, state, revision, claimed, partner_id, reason, frozen, expires, associated, updated) = row
     return Customer(
         customer_id=customer_id,
@@ -109,7 +109,7 @@ def read_customer_row(row: Row) -> Customer:
 def read_current_customer(customer_id: str, row: Row) -> Customer | None:
     """A customer, or None, from CUSTOMER_COLUMNS and the revision and action of its last event.
 
-    Raises StorageUnavailable if the row is missing, is not what the last event made, or does not fit its checksum.
+    Raises StorageUnavailable if the row is missing, or does not match its last event or its checksum.
     """
     *columns, last_revision, last_action = row
     if columns[1] is None:
@@ -135,7 +135,7 @@ def read_event_row(row: Row) -> FreezeEvent:
 
 
 def hash_event_row(previous_hash: str, row: Row) -> str:
-    """The hash of an event from EVENT_COLUMNS. It equals `hash_event` of the event, and takes a third of the time."""
+    """The hash of an event from EVENT_COLUMNS. It equals `hash_event` of the event, in a third of the time."""
     *others, event_time, expires = row
     return hash_content(
         previous_hash, *others, _isoformat(event_time), None if expires is None else _isoformat(expires)

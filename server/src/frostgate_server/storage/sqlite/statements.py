@@ -1,4 +1,4 @@
-"""The statements of a transaction: reading and writing one record, by its key."""
+"""The SQL statements of a transaction. They read and write records by key."""
 
 from .row_mapping import CUSTOMER_COLUMNS, ENTRY_COLUMNS, EVENT_COLUMNS, PARTNER_COLUMNS
 
@@ -10,19 +10,19 @@ READ_CUSTOMER = (
     "FROM (SELECT max(revision) AS revision FROM events WHERE customer_id = ?1) AS last "
     "LEFT JOIN customers AS c ON c.customer_id = ?1 LEFT JOIN events AS e ON e.revision = last.revision"
 )
-"""One row, also of an unknown customer: its row and its last event are read at one revision."""
+"""Returns one row, also for an unknown customer. It reads the customer's row and last event at one revision."""
 ADD_CUSTOMER = f"INSERT INTO customers ({CUSTOMER_COLUMNS}) VALUES ({', '.join('?' * 10)})"
 UPDATE_CUSTOMER = (
     "UPDATE customers SET freeze_state = ?2, revision = ?3, checksum = ?4, freeze_reason = ?6, freeze_time = ?7, "
     "retention_expire_time = ?8, update_time = ?10 WHERE customer_id = ?1 AND partner_id = ?5 AND associate_time = ?9"
 )
-"""With the values of CUSTOMER_COLUMNS. The columns that never change are left alone, and the index on one of them."""
+"""Takes the values of CUSTOMER_COLUMNS. It does not write columns that never change, nor the index on one of them."""
 READ_PARTNER = (
     f"SELECT {', '.join(f'p.{name}' for name in PARTNER_COLUMNS.split(', '))}, "
     "CASE WHEN p.partner_id IS NULL THEN EXISTS (SELECT 1 FROM events WHERE partner_id = ?1) END "
     "FROM (SELECT 1) LEFT JOIN partners AS p ON p.partner_id = ?1"
 )
-"""One row, also where there is no partner. The last column then tells whether it ever had a customer."""
+"""Returns one row, also for an unknown partner. Then the last column tells whether it ever had a customer."""
 APPEND_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}, hash) VALUES ({', '.join('?' * 13)})"
 APPEND_ENTRY = f"INSERT INTO audit_entries ({ENTRY_COLUMNS}, hash) VALUES ({', '.join('?' * 11)})"
 READ_COUNTS = (

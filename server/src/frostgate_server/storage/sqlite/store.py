@@ -1,4 +1,4 @@
-"""The store on SQLite: plain SQL, one connection a reading thread, and one for all changes."""
+"""The store on SQLite: plain SQL, one connection for each reading thread, and one connection for all changes."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ _Result = TypeVar("_Result")
 
 
 def _last_action(customer_id: str) -> str:
-    """SQL for the action of the last event of a customer that has no row. It is only read where there is no row."""
+    """SQL for the action of a customer's last event. It is evaluated only for a customer without a row."""
     last = f"FROM events AS e WHERE e.customer_id = {customer_id} ORDER BY e.revision DESC LIMIT 1"
     return f"CASE WHEN c.freeze_state IS NULL THEN (SELECT coalesce(e.action, 0) {last}) END"
 
@@ -43,7 +43,7 @@ _STATES = (
 
 
 class SqliteStore:
-    """Keeps the promises of interface.Store. Opened by `join_store`, on files that `prepare_store` found sound."""
+    """Implements interface.Store. `join_store` opens it, on files that `prepare_store` has checked."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class SqliteStore:
     ) -> None:
         """Takes connections to a database, and its head file. For `around_group` see GroupCommit.
 
-        Customers that are `suspects` are not answered: StorageUnavailable is raised.
+        Raises StorageUnavailable for requests about customers that are `suspects`.
         """
         self._connections = connections
         self._suspects = suspects
@@ -115,7 +115,7 @@ class SqliteStore:
             return listing.list_events(self._read, wanted, before, limit)
 
     def submit_transaction(self, work: Callable[[Transaction], _Result]) -> Future[_Result]:
-        """See interface.Store. A future is completed once the head file has the change too."""
+        """Implements interface.Store. A future is completed after the head file contains the change too."""
         return self._group_commit.submit(work)
 
     def withdraw_overdue(self) -> None:
@@ -141,12 +141,12 @@ class SqliteStore:
             return self._confirm(sql, values) if self._reading.schema.in_doubt else rows
 
     def _confirm(self, sql: str, values: Sequence[object]) -> list[Row]:
-        """The rows of a SELECT once more, now that the schema is compared. Raises sqlite3.Error."""
+        """Compares the schema and repeats a SELECT. Raises sqlite3.Error."""
         connection = self._reading.connection
         return self._reading.schema.confirm(connection, lambda: connection.execute(sql, values).fetchall())
 
     def _read_one(self, read: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """What `read` gives from a database whose schema is as it must be."""
+        """The result of `read`, repeated after a comparison if the schema is in doubt."""
         with mapped_errors():
             reading = self._reading
             found = read(reading.connection)

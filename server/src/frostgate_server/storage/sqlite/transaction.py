@@ -1,4 +1,4 @@
-"""A change in the making: interface.Transaction on an SQLite connection that has begun one."""
+"""Implements interface.Transaction on an SQLite connection in a transaction."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ from .statements import (
 
 
 def read_head(connection: sqlite3.Connection) -> Head:
-    """Where the history in the database stands. Raises sqlite3.DatabaseError if it does not say."""
+    """The head in the database. Raises sqlite3.DatabaseError if the table does not have exactly one row."""
     rows = connection.execute(READ_HEAD).fetchall()
     if len(rows) != 1:
         raise sqlite3.DatabaseError(f"table head has {len(rows)} rows, and must have one")
@@ -60,13 +60,13 @@ def count_frames(connection: sqlite3.Connection) -> int:
 
 
 def read_customer(connection: sqlite3.Connection, customer_id: str) -> Customer | None:
-    """The customer, or None. Raises StorageUnavailable if its row is not what its last event made, or is missing."""
+    """The customer, or None. Raises StorageUnavailable if its row is missing or does not match its last event."""
     (row,) = connection.execute(READ_CUSTOMER, (customer_id,)).fetchall()
     return read_current_customer(customer_id, row)
 
 
 def read_partner(connection: sqlite3.Connection, partner_id: str) -> Partner | None:
-    """The partner, or None. Raises StorageUnavailable if its row is missing or incomplete: it may require codes."""
+    """The partner, or None. Raises StorageUnavailable if its row is missing or incomplete, as it may require codes."""
     ((*row, had_customers),) = connection.execute(READ_PARTNER, (partner_id,)).fetchall()
     if row[0] is None and not had_customers:
         return None
@@ -76,14 +76,14 @@ def read_partner(connection: sqlite3.Connection, partner_id: str) -> Partner | N
 
 
 class SqliteTransaction:
-    """Keeps the promises of interface.Transaction, for one change after the other.
+    """Implements interface.Transaction, for the changes of one group, one after the other.
 
-    `head` is where the history stands, this transaction included. The database has it once `finish` is called. `intact`
-    tells whether what was changed before can still be committed.
+    `head` is the head of the history, including the changes of this transaction. `finish` writes it to the database.
+    `intact` tells whether the transaction can still be committed.
     """
 
     def __init__(self, connection: sqlite3.Connection, suspects: Suspects) -> None:
-        """Takes a connection on which a transaction has begun. Customers that are `suspects` are not read."""
+        """Takes a connection on which a transaction has begun. Reads of customers that are `suspects` fail."""
         self._connection = connection
         self._suspects = suspects
         self._committed = self.head = read_head(connection)
@@ -93,9 +93,10 @@ class SqliteTransaction:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """One change. What is raised within it undoes this change alone, unless SQLite cannot, or has undone all.
+        """One change. An exception within the block rolls back only this change, if possible.
 
-        A transaction that read a damaged page cannot be committed: SQLite refuses it.
+        If SQLite rolled back the whole transaction, or read a damaged page, `intact` is False: SQLite refuses to commit
+        a transaction that read a damaged page.
         """
         before, saved = self.head, len(self._saved)
         self.intact = False
@@ -115,10 +116,10 @@ class SqliteTransaction:
         self.intact = True
 
     def finish(self, *, rewrite: bool = False) -> None:
-        """Writes down where the history stands, drops answers that were kept long enough, and corrects times.
+        """Writes the head of the history, deletes expired answers, and corrects times in the future.
 
-        With `rewrite` it writes in any case, so that the commit shows whether the disk takes changes.
-        Times are corrected here because a change that finds one in the future may be undone.
+        With `rewrite` it writes the head even without a change, so that the commit tests whether the disk is writable.
+        Times are corrected here because the change that found one may be rolled back.
         """
         if rewrite or self.head != self._committed:
             head = self.head
@@ -153,7 +154,7 @@ class SqliteTransaction:
             raise ValueError(f"there is no customer {customer.customer_id} to change")
 
     def _ensure_partner(self, event: FreezeEvent) -> None:
-        """Adds the partner of a first customer. Raises StorageUnavailable if it had one before and has no row."""
+        """Adds the partner of a first customer. Raises StorageUnavailable if an existing partner has lost its row."""
         execute = self._connection.execute
         added = execute("INSERT OR IGNORE INTO partners (partner_id) VALUES (?)", (event.partner_id,)).rowcount
         earlier = "SELECT 1 FROM events WHERE partner_id = ? AND revision < ? LIMIT 1"

@@ -1,7 +1,7 @@
-"""Changes that wait for their turn, in the order in which they came.
+"""The queue of waiting changes, in the order of arrival.
 
-Each change leaves the queue once: it begins, or it is withdrawn. No method blocks: the lock is held only while a
-change is put into the queue or taken out of it.
+Each change leaves the queue once: it begins, or it is withdrawn. No method blocks for long, because the lock is held
+only while a change is added or removed.
 """
 
 import threading
@@ -17,19 +17,19 @@ from frostgate_server.storage.interface import Transaction
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PendingWrite:
-    """A change that waits for its turn since the moment `arrived`, and the future of its outcome."""
+    """A change that waits since `arrived`, and the future of its outcome."""
 
     work: Callable[[Transaction], Any]
     outcome: Future[Any] = field(default_factory=Future)
     arrived: float = field(default_factory=monotonic)
 
     def begin(self) -> bool:
-        """Begins the change, unless its future was cancelled. A future cannot be cancelled afterwards."""
+        """Begins the change and returns True, unless its future was cancelled. Afterwards it cannot be cancelled."""
         return self.outcome.set_running_or_notify_cancel()
 
 
 class WriteQueue:
-    """The changes of one process that wait. Any thread may add, begin and withdraw changes."""
+    """The waiting changes of one process. Any thread may add, begin and withdraw changes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,20 +39,20 @@ class WriteQueue:
         return len(self._changes)
 
     def add(self, change: PendingWrite) -> bool:
-        """Adds a change behind all others. True: the queue was empty before."""
+        """Adds a change at the end. Returns True if the queue was empty before."""
         with self._lock:
             self._changes.append(change)
             return len(self._changes) == 1
 
     def begin_next(self) -> PendingWrite | None:
-        """Takes out the next change and begins it. None: the queue is empty."""
+        """Removes the next change and begins it. Returns None if the queue is empty."""
         while (change := self._pop()) is not None:
             if change.begin():
                 return change
         return None
 
     def withdraw(self, change: PendingWrite) -> bool:
-        """Takes out a change, so that it is never made. False: it is not in the queue any more."""
+        """Removes a change, so that it is never made. Returns False if it is no longer in the queue."""
         with self._lock:
             if change not in self._changes:
                 return False
@@ -60,7 +60,7 @@ class WriteQueue:
             return True
 
     def withdraw_all(self, arrived_until: float) -> list[PendingWrite]:
-        """Takes out all changes that arrived until this moment, so that they are never made."""
+        """Removes all changes that arrived until this moment, so that they are never made."""
         withdrawn = []
         with self._lock:
             while self._changes and self._changes[0].arrived <= arrived_until:
