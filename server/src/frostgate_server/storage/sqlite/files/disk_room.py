@@ -1,7 +1,7 @@
-"""Room on the disk of a database: whether there is any for changes, and a reserve for a start on a full disk.
+"""Free space on the disk of a database: a check for changes, and a reserve for a start on a full disk.
 
-SQLite cannot open a database, not even to read it, without 32 KiB for its -shm file. The -reserve file keeps that room
-while no server runs. A start on a full disk gives it up.
+SQLite needs 32 KiB for its -shm file to open a database, even for reading. The -reserve file keeps this space while no
+server runs. A start on a full disk releases it.
 """
 
 import errno
@@ -16,21 +16,21 @@ from .paths import beside
 _log = logging.getLogger(__name__)
 
 RESERVED_BYTES = 64 * 1024
-"""The size of the -reserve file: twice what a start needs."""
+"""The size of the -reserve file: twice the space that a start needs."""
 
 ROOM_BYTES = 64 * 1024
-"""The room that must be there for changes: more than a group of them takes in most cases."""
+"""The free space that must be available for changes. Most groups of changes need less."""
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a disk, or a quota, that is full."""
+"""The errors of a full disk or an exceeded disk quota."""
 
 _BLOCK = bytes(4096)
 
 
 def ensure_room(database: Path) -> None:
-    """Raises OSError if nothing can be written beside the database. Fills the reserve if it was given up.
+    """Raises OSError if there is no space for changes beside the database. Fills the reserve again if it was released.
 
-    It writes behind the end of the reserve, and cuts that off again. Several processes may do this at once.
+    It writes after the end of the reserve, and truncates the file again. Several processes may do this at once.
     """
     with _opened(database) as file:
         reserved = min(os.fstat(file).st_size, RESERVED_BYTES)
@@ -43,7 +43,7 @@ def ensure_room(database: Path) -> None:
 
 
 def make_room_to_read(database: Path) -> None:
-    """Gives up the reserve if the disk is full, and logs that. Other errors are left to those who open the database."""
+    """Releases the reserve if the disk is full, and logs a warning. Other errors show when the database is opened."""
     try:
         ensure_room(database)
     except OSError as error:
@@ -53,7 +53,7 @@ def make_room_to_read(database: Path) -> None:
 
 
 def take_back_reserve(database: Path) -> None:
-    """Fills the reserve with as much as the disk has. Raises no error: `ensure_room` tells when there is more."""
+    """Fills the reserve as far as the disk has space. Raises no error: `ensure_room` fills the rest later."""
     with suppress(OSError), _opened(database) as file:
         _write(file, os.fstat(file).st_size, RESERVED_BYTES)
 
@@ -74,6 +74,6 @@ def _opened(database: Path) -> Iterator[int]:
 
 
 def _write(file: int, begin: int, end: int) -> None:
-    """Writes from one place of the file to another, block by block."""
+    """Writes zeros from the offset `begin` to the offset `end`, block by block."""
     while begin < end:
         begin += os.pwrite(file, _BLOCK[: end - begin], begin)

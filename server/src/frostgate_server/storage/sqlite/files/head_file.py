@@ -1,8 +1,8 @@
-"""The small file beside the database that remembers where the history stood when the last OK went out.
+"""The head file: a small file beside the database with the head of the history at the last acknowledged change.
 
-A database that lost its tail still looks sound to SQLite. The head file, written and fsynced after each commit and
-before its OK, knows better. It holds two slots of one line each and writes to them in turn, so that a write cut short
-leaves the other one; each line carries a checksum.
+If a database lost its last changes, SQLite does not detect it. The head file makes this detectable: it is written and
+synced after each commit, before the change is acknowledged. It has two slots of one line each, which are written in
+turn. So an incomplete write leaves the other line intact. Each line has a checksum.
 """
 
 import fcntl
@@ -18,18 +18,18 @@ from frostgate_server.storage.head import Head
 SLOT_SIZE = 512
 
 REVISION_JUMP = 10**9
-"""How far ahead a history is taken up after a loss: no revision that was given out before is ever used again."""
+"""How far the revision jumps ahead after a loss, so that no revision is ever used twice."""
 
 
 class HeadFileDamaged(OSError):
-    """Neither line of the head file is sound, or the file has lost what it held."""
+    """The head file has no valid line, or an older content than before."""
 
 
 class HeadFile:
-    """An open head file. `head` is what it holds: None where it is new. Not to be shared between threads."""
+    """An open head file. `head` is its content, None for a new file. Must not be shared between threads."""
 
     def __init__(self, path: Path, *, create: bool = True, read_only: bool = False) -> None:
-        """Opens the file, or makes an empty one. Raises OSError."""
+        """Opens the file, or creates an empty one. Raises OSError."""
         access = os.O_RDONLY if read_only else os.O_RDWR
         self._file = os.open(path, access | (os.O_CREAT if create else 0) | os.O_CLOEXEC, 0o600)
         self._unsynced = False
@@ -41,7 +41,7 @@ class HeadFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes out for as long as it lasts; sees what they wrote before. Raises HeadFileDamaged."""
+        """Locks out other processes during the block, and reads their last writes. Raises HeadFileDamaged."""
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             self._read_again()
@@ -50,7 +50,7 @@ class HeadFile:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def advance(self, head: Head) -> None:
-        """Makes `head` durable, unless the file holds it already. Raises OSError."""
+        """Writes and syncs `head`, unless the file contains it already. Raises OSError."""
         if head == self.head and not self._unsynced:
             return
         slot = 1 - self._slot
@@ -61,11 +61,11 @@ class HeadFile:
         self.head, self._slot = head, slot
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         os.close(self._file)
 
     def _read_again(self) -> None:
-        """What the file holds only ever grows."""
+        """Reads the file again. Raises HeadFileDamaged if its head is older than before: it must only advance."""
         head, slot = self._newest()
         if self.head is not None and (head is None or head.place < self.head.place):
             raise HeadFileDamaged("the -head file was emptied, or put back to an older state")

@@ -1,7 +1,7 @@
 """The identities of a database's files.
 
-A file that is replaced keeps its name, but is another file. Processes that serve one database must use the same files:
-with two -wal files there would be two histories.
+A file that replaces another one has the same name, but another identity. All processes that serve a database must use
+the same files: with two -wal files there would be two histories.
 """
 
 import os
@@ -11,18 +11,18 @@ from pathlib import Path
 from .paths import beside
 
 FileIdentity = tuple[int, int]
-"""Tells a file from every other one, whatever their names: device and inode."""
+"""Identifies a file independently of its name, by device and inode."""
 
 FileIdentities = Mapping[str, FileIdentity]
-"""The identities of a database's files, by the endings of their names."""
+"""The identities of a database's files, by the suffixes of their names."""
 
 
 class FilesChanged(OSError):
-    """A file of the database was removed, replaced or cut while the database was served. Names the file."""
+    """A file of the database was removed, replaced or truncated while the database was served. Names the file."""
 
 
 def identity(path: Path) -> FileIdentity:
-    """Which file stands under a name. Raises OSError."""
+    """The identity of the file at a path. Raises OSError."""
     return _identity(path.stat())
 
 
@@ -32,29 +32,29 @@ def identities(path: Path, endings: Iterable[str]) -> dict[str, FileIdentity]:
 
 
 class ServedFiles:
-    """The files of a database at `path`, as they were when it was opened."""
+    """The files of a database at `path`, with their identities when it was opened."""
 
     def __init__(self, path: Path, known: FileIdentities) -> None:
-        """Knows the identities of some of the files."""
+        """`known` are the identities of some of the files."""
         self.path = path
         self._known = dict(known)
         self._names = {ending: str(beside(path, ending)) for ending in known}
 
     @property
     def known(self) -> FileIdentities:
-        """The identities that are known."""
+        """The known identities."""
         return dict(self._known)
 
     def learn(self, *endings: str) -> None:
-        """Takes note of the identities of files that were not known before. Raises OSError if one is missing."""
+        """Records the identities of files that are not known yet. Raises OSError if one is missing."""
         for ending, found in identities(self.path, set(endings) - self._known.keys()).items():
             self._known[ending] = found
             self._names[ending] = str(beside(self.path, ending))
 
     def ensure_same(self) -> dict[str, int]:
-        """The sizes of the known files in bytes, by their endings.
+        """The sizes of the known files in bytes, by their suffixes.
 
-        Raises FilesChanged if one is not there any more, or another one stands in its place.
+        Raises FilesChanged if a file was removed or replaced.
         """
         return {ending: self._status(ending).st_size for ending in self._known}
 

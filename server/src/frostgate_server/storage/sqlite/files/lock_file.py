@@ -1,4 +1,4 @@
-"""The claim of one server on a database: two must not serve the same one unknowingly."""
+"""The lock of a database, so that two servers cannot serve the same one."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ from frostgate_server.domain.errors import StartupError
 from .paths import head_path, lock_path
 
 DYING_SECONDS = 10.0
-"""Seconds in which the processes of a server that was killed must have ended."""
+"""Seconds that a start waits for the processes of a killed server to end."""
 
 _POLL_SECONDS = 0.02
 
@@ -21,16 +21,17 @@ _WHOLE_FILE = struct.pack("hhllixxxx", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 class DatabaseLock:
-    """Held for as long as the process lives, or until it is closed.
+    """Locks a database until it is closed, or until the process ends.
 
-    The claim is a lock of the -lock file, which workers inherit. In case that file is removed, it is a lock of the head
-    file, too. That is one of an open file (OFD), which has nothing to do with the lock that groups of changes take.
+    It locks the -lock file, and workers inherit this lock. It also locks the head file, in case the -lock file is
+    removed. That second lock is an open file description (OFD) lock. It does not conflict with the lock of a group of
+    changes.
     """
 
     def __init__(self, path: Path) -> None:
-        """Claims the database at `path`. Raises StartupError if another process serves it, or OSError.
+        """Locks the database at `path`. Raises StartupError if another process serves it, or OSError.
 
-        Waits for the processes of a server that was killed.
+        Waits for the processes of a killed server to end.
         """
         with ExitStack() as opened:
             self._file = _open(lock_path(path), opened)
@@ -46,24 +47,24 @@ class DatabaseLock:
             opened.pop_all()
 
     def fileno(self) -> int:
-        """The open file that is the claim: a process that inherits it keeps the claim too."""
+        """The descriptor of the lock. A process that inherits it keeps the lock too."""
         return self._file
 
     def close(self) -> None:
-        """Lets others serve the database, once no process that inherited the claim is left."""
+        """Releases the lock. It ends when no process that inherited the descriptor is left."""
         os.close(self._head_file)
         os.close(self._file)
 
 
 def _open(path: Path, opened: ExitStack) -> int:
-    """A file that is made if it does not exist, and closed with `opened`."""
+    """Opens a file, and creates it if it does not exist. It is closed with `opened`."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     opened.callback(os.close, file)
     return file
 
 
 def _locked_in_time(file: int) -> bool:
-    """Locks a file. False: another process holds it, and lives. Raises OSError."""
+    """Locks a file. Returns False if a live process holds the lock, or after DYING_SECONDS. Raises OSError."""
     end = monotonic() + DYING_SECONDS
     while not _lock(file):
         if _lives(_read_holder(file)) or monotonic() > end:
@@ -89,7 +90,7 @@ def _lock_open_file(file: int) -> bool:
 
 
 def _write_holder(file: int) -> None:
-    """Writes over what is there before it cuts the rest off. On a full disk a file of no bytes gets none."""
+    """Overwrites the process id, then truncates the file. On a full disk, an empty file stays empty."""
     line = f"{os.getpid()}\n".encode()
     with suppress(OSError):
         os.pwrite(file, line, 0)
@@ -101,14 +102,14 @@ def _read_holder(file: int) -> str:
 
 
 def _described(holder: str) -> str:
-    """Who holds a claim: the process that wrote its number there, or workers that outlived it."""
+    """Describes the holder of a lock: the process with this id, or workers that are still running after it ended."""
     if _lives(holder):
         return f"process {holder}: stop it, or take another --database"
     return f"workers of process {holder}, which is gone: they end once they have drained; then start again"
 
 
 def _lives(holder: str) -> bool:
-    """Whether the process with this number lives. A zombie does not."""
+    """Whether the process with this id is alive. A zombie process is not."""
     if not holder.isdecimal():
         return False
     try:

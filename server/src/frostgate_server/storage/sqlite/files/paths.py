@@ -3,32 +3,32 @@
 from pathlib import Path
 
 FILE_ENDINGS = ("", "-wal", "-shm", "-head", "-lock", "-key", "-check", "-reserve")
-"""Of the files that belong to a database, behind its name."""
+"""Suffixes of the files of a database, after its name."""
 
 WAL_ENDINGS = ("-wal", "-shm")
-"""Of the files that SQLite makes when the database is opened: the write-ahead log, and its index."""
+"""Suffixes of the files that SQLite creates when the database is opened: the write-ahead log and its index."""
 
 
 def beside(path: Path, ending: str) -> Path:
-    """The file of the database at `path` whose name has this ending."""
+    """The path of the file with this suffix, of the database at `path`."""
     return path.with_name(path.name + ending)
 
 
 def head_path(path: Path) -> Path:
-    """Where the head file of a database is."""
+    """The path of the head file of a database."""
     return beside(path, "-head")
 
 
 def lock_path(path: Path) -> Path:
-    """Where the file is that is locked by the server of a database."""
+    """The path of the lock file of a database."""
     return beside(path, "-lock")
 
 
 def key_path(path: Path) -> Path:
-    """Where the key for verification codes is, unless a setting names another file."""
+    """The default path of the key for verification codes."""
     return beside(path, "-key")
 
 
 def check_path(path: Path) -> Path:
-    """Where the background check of the record writes its report."""
+    """The path of the report of the background check."""
     return beside(path, "-check")

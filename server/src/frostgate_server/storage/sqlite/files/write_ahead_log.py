@@ -1,7 +1,7 @@
-"""The write-ahead log of a database, read without SQLite: which pages are in it.
+"""Reads the write-ahead log of a database without SQLite, to find the pages in it.
 
 The log is a header and frames; each frame is a header and a page. See "WAL-mode File Format" in SQLite's documentation.
-No lock is held on this file, so that opening it breaks none.
+SQLite holds no lock on this file, so closing it here cannot release one.
 """
 
 import os
@@ -13,7 +13,7 @@ from .paths import beside
 
 HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
-"""Bytes before the page of each frame."""
+"""Bytes before the page in each frame."""
 
 _MAGIC = (0x377F0682, 0x377F0683)
 _HEADER = struct.Struct(">8I")
@@ -21,26 +21,26 @@ _PAGE_NUMBER = struct.Struct(">I")
 
 
 def bytes_of_frames(frames: int, page_size: int) -> int:
-    """The size of a log with so many frames; 0 without any."""
+    """The size in bytes of a log with this number of frames; 0 for no frames."""
     return HEADER_BYTES + frames * (FRAME_HEADER_BYTES + page_size) if frames > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
 class WriteAheadLog:
-    """A log as its header describes it."""
+    """A log, with the page size in its header."""
 
     path: Path
     page_size: int
 
     def pages(self, frames: int) -> set[int]:
-        """The numbers of the pages in the first frames. Raises OSError, also for a log with fewer frames."""
+        """The numbers of the pages in the first `frames` frames. Raises OSError, also if the log has fewer frames."""
         size = FRAME_HEADER_BYTES + self.page_size
         with self.path.open("rb", buffering=0) as file:
             return {_read_page_number(file.fileno(), HEADER_BYTES + frame * size) for frame in range(frames)}
 
 
 def find_log(database: Path) -> WriteAheadLog | None:
-    """The log beside a database. None if there is no file, or if it does not begin with the header of a log."""
+    """The log beside a database. None if there is no file, or if it does not begin with a log header."""
     path = beside(database, "-wal")
     try:
         with path.open("rb", buffering=0) as file:
