@@ -1,2 +1,1 @@
-"""Whether the record is whole: looked at before a start, and in the background by short reads of every tree; no call
-waits for that."""
+"""Consistency checks: before a start, and in the background by short reads of every tree; no call waits for them."""

@@ -1,4 +1,4 @@
-"""A chain of hashes, as far as the background check has followed it."""
+"""Verifies a hash chain for the background check."""
 
 from collections.abc import Mapping
 
@@ -9,25 +9,25 @@ from .findings import Findings
 
 
 class ChainCheck:
-    """Follows a chain of events or audit entries through its links, over gaps that recoveries left."""
+    """Verifies a chain of events or audit entries, link by link. It accepts the gaps that recoveries leave."""
 
     def __init__(self, link: str, known: Mapping[int, str], findings: Findings) -> None:
-        """`known` are numbers that the chain went through, each with its hash then."""
+        """`known` are hashes of earlier heads, by number. The chain must contain them."""
         self.number = 0
         self.hash: str | None = GENESIS
-        """None where the link before could not be read."""
+        """The hash of the last link. None if the link before could not be read."""
         self._link = link
         self._known = known
         self._findings = findings
 
     def ensure_next(self, number: int) -> None:
-        """To be called before the hash of a link is computed: links may be missing before it."""
+        """Notes links that are missing before this number. Call it before the hash of the link is computed."""
         if not (number == self.number + 1 or number > self.number + REVISION_JUMP):
             self._findings.note(f"{self._link} {self.number + 1} to {number - 1}: missing")
             self.hash = None
 
     def follow(self, number: int, claimed: str, made: str, customer_id: str | None = None) -> None:
-        """Goes on to a link with the hash that it claims, and the one that it makes with the link before."""
+        """Verifies the next link: `claimed` is its stored hash, and `made` the hash computed from the link before."""
         if self.hash is not None and made != claimed:
             text = f"{self._link} {number}: its hash does not follow from it and the {self._link} before"
             self._findings.note(text, customer_id)
@@ -36,7 +36,7 @@ class ChainCheck:
         self.number, self.hash = number, claimed
 
     def end(self, number: int, hash_: str) -> None:
-        """The head of the database, at its end."""
+        """Verifies the end of the chain against the head of the database."""
         if self.hash not in (hash_, None) or not (number == self.number or number >= self.number + REVISION_JUMP):
             self._findings.note(
                 f"the head: {self._link} {number} does not stand where the last {self._link}, {self.number}, ends"

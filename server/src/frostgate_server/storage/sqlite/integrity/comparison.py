@@ -1,4 +1,4 @@
-"""SQL that compares rows with each other. Each SELECT reads some rows of a tree in their order, from a key on."""
+"""SQL that compares rows with each other. Each SELECT reads rows of a tree in order, after a given key."""
 
 from frostgate_server.domain.enums import FreezeEventAction
 from frostgate_server.storage.sqlite.row_mapping import EVENT_COLUMNS
@@ -11,7 +11,7 @@ _ROW_IS_WHAT_EVENT_SAYS = (
     f"AND c.freeze_time IS CASE WHEN e.action <> {FreezeEventAction.UNFROZEN:d} THEN e.event_time END "
     f"AND (e.action <> {FreezeEventAction.ASSOCIATED:d} OR c.associate_time = e.event_time)"
 )
-"""Of a customer's row c and its last event e."""
+"""The condition that a customer's row c matches its last event e."""
 
 _EVENT_INDEXES = (
     "EXISTS (SELECT 1 FROM events AS x INDEXED BY events_of_partner "
@@ -50,9 +50,9 @@ def _select_customers(index: str) -> str:
 
 
 EVENTS, EVENTS_WITHOUT_INDEXES = _select_events(_EVENT_INDEXES), _select_events("1, 1")
-"""EVENT_COLUMNS and the hash of events after a revision; whether the index of customers has the event; whether the
-customer's row is what the event says, if it is the last one of the customer; and whether the other indexes have it."""
+"""Columns: EVENT_COLUMNS and the hash of an event; whether the index events_of_customer has the event; whether the
+customer's row matches the event, if it is the customer's last one; and whether each other index has the event."""
 
 CUSTOMERS, CUSTOMERS_WITHOUT_INDEX = _select_customers(_CUSTOMER_INDEX), _select_customers("1")
-"""What decides of customers with ids after one; whether the row is what the customer's last event says; and whether the
-index of partners has the customer."""
+"""Columns: the id, state, revision and checksum of a customer; whether the row matches the customer's last event; and
+whether the index customers_of_partner has the customer."""

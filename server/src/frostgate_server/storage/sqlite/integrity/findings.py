@@ -1,4 +1,4 @@
-"""What the background check finds: it is logged, and written to the -check file for workers and operators."""
+"""The findings of the background check. They are logged, and written to the -check file for workers and operators."""
 
 import logging
 from dataclasses import replace
@@ -13,17 +13,17 @@ from .report_file import read_report, write_report
 _log = logging.getLogger(__name__)
 
 MOST_LOGGED = 20
-"""Findings that are logged one by one in a pass, and that the report tells as examples."""
+"""The maximum number of findings of a pass that are logged one by one and are examples in the report."""
 
 WRITE_SECONDS = 1.0
-"""Seconds between two writes of the -check file while a pass goes on."""
+"""Seconds between two writes of the -check file during a pass."""
 
 
 class Findings:
-    """The findings of one pass after the other. A suspect stays one until a whole pass did not find it."""
+    """The findings of each pass. A suspect remains one until a complete pass finds no inconsistency for it."""
 
     def __init__(self, path: Path) -> None:
-        """Takes the path of the -check file. Suspects of an earlier process are in it."""
+        """Takes the path of the -check file, and reads the suspects of an earlier process from it."""
         self._path = path
         self._report = read_report(path) or CheckReport()
         self._suspects: dict[str, str] = {}
@@ -35,12 +35,12 @@ class Findings:
         self._next_write = 0.0
 
     def begin_pass(self) -> None:
-        """The findings of the pass before still count, until this one ends."""
+        """Begins a pass. The suspects of the last pass remain until this one ends."""
         self._suspects, self._examples, self._count = {}, [], 0
         self._started = monotonic()
 
     def note(self, finding: str, customer_id: str | None = None) -> None:
-        """Takes note of what does not fit. A customer of whom it may give a wrong answer becomes a suspect."""
+        """Records an inconsistency. `customer_id` is a customer whose answers may be wrong: it becomes a suspect."""
         self._count += 1
         if len(self._examples) < MOST_LOGGED:
             self._examples.append(finding)
@@ -51,13 +51,13 @@ class Findings:
             self._unsaved = self._unsaved or customer_id not in self._report.suspects
 
     def save(self) -> None:
-        """Tells the workers of new suspects, but not too often. Raises OSError."""
+        """Writes new suspects to the report for the workers, at most once in WRITE_SECONDS. Raises OSError."""
         if self._unsaved and monotonic() >= self._next_write:
             report = replace(self._report, suspects={**self._report.suspects, **self._suspects})
             self._write(replace(report, findings=self._count, examples=tuple(self._examples)))
 
     def end_pass(self, rows: int) -> None:
-        """What this pass did not find fits again. Raises OSError."""
+        """Ends a pass, and replaces the findings of the last one. Raises OSError."""
         if self._count != self._last_count:
             level = logging.ERROR if self._count else logging.WARNING
             text = "the check of the record found %d things that do not fit; %d customers are not answered"

@@ -1,4 +1,4 @@
-"""Whether the history in a database contains the head that its head file remembers."""
+"""Checks whether the history of a database contains the head in its head file."""
 
 from collections.abc import Iterator
 
@@ -13,9 +13,9 @@ _ENTRIES = f"SELECT hash, {ENTRY_COLUMNS} FROM audit_entries WHERE sequence > ? 
 
 
 def ensure_contains(head: Head, remembered: Head | None) -> None:
-    """Raises StorageUnavailable if a database at `head` is not the one that its head file remembers, or lost its tail.
+    """Raises StorageUnavailable if a database at `head` is not the database of its head file, or lost its last changes.
 
-    This is looked at before each group of changes. The head file is written after each commit, so a sound database is
+    This is checked before each group of changes. The head file is written after each commit, so an intact database is
     never behind it.
     """
     for problem in problems_of_head(head, remembered):
@@ -23,7 +23,7 @@ def ensure_contains(head: Head, remembered: Head | None) -> None:
 
 
 def problems_of_head(head: Head, remembered: Head | None) -> Iterator[str]:
-    """Why a database at `head` cannot be the one that its head file remembers, each as what the database does."""
+    """The reasons why a database at `head` is not the database of its head file. "The database" precedes each text."""
     if remembered is None:
         if head.place > (0, 0):
             yield f"is at revision {head.revision}, but its -head file is gone"
@@ -45,7 +45,7 @@ def problems_of_head(head: Head, remembered: Head | None) -> Iterator[str]:
 
 
 def problems_of_tail(connection: sqlite3.Connection, head: Head, remembered: Head) -> Iterator[str]:
-    """Why the history from the remembered head to the head of the database is no chain, as in `problems_of_head`."""
+    """The reasons why the chain from the remembered head to `head` is invalid, as in `problems_of_head`."""
     hash_ = remembered.hash
     for claimed, *row in connection.execute(_EVENTS, (remembered.revision,)).fetchall():
         hash_ = hash_event(hash_, read_event_row(tuple(row)))

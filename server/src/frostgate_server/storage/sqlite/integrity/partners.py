@@ -1,4 +1,4 @@
-"""The part of the background check that compares partners with the audit log and with their customers' events."""
+"""The part of the background check that compares partners with the audit log and with the events of their customers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,10 +18,10 @@ PARTNERS_AT_ONCE = 500
 
 
 class PartnerCheck:
-    """The audit log, and what it makes of partners. `of_customers` are the partners that events name."""
+    """Checks the audit log, and the partners against it. `of_customers` are the partners named in events."""
 
     def __init__(self, connection: sqlite3.Connection, chain: ChainCheck, findings: Findings) -> None:
-        """Takes the chain of the audit log, at its start."""
+        """Takes a new chain check for the audit log."""
         self._connection = connection
         self._chain = chain
         self._findings = findings
@@ -51,7 +51,7 @@ class PartnerCheck:
             self._audited[entry.note.partner.partner_id] = entry.note.partner
 
     def _catch_up(self) -> None:
-        """Follows the audit log to its end."""
+        """Reads the audit log to its end."""
         for _ in self._scan.run(ENTRIES_TREE, self._examine_entry, after=(self._chain.number,)):
             pass
 

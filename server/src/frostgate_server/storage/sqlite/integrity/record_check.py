@@ -1,4 +1,4 @@
-"""The background check of one database: pass after pass through all of its trees."""
+"""The background check of one database. Each pass reads all its trees."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -25,10 +25,10 @@ _EVENT_WIDTH = len(EVENT_COLUMNS.split(", "))
 
 
 class RecordCheck:
-    """Keeps the promises of backend.RecordCheck."""
+    """Implements backend.RecordCheck."""
 
     def __init__(self, files: ServedFiles, schema: ExpectedSchema) -> None:
-        """Takes the files of a database that was prepared, and its schema. Raises StorageUnavailable."""
+        """Takes the files of a prepared database, and its schema. Raises StorageUnavailable."""
         self._path = files.path
         self._connections = Connections(files, schema)
         with mapped_errors():
@@ -38,9 +38,9 @@ class RecordCheck:
         self._heads: list[Head] = []
 
     def run_pass(self) -> Iterator[int]:
-        """Checks the whole record once, and yields the number of rows after each short read.
+        """Checks the whole database once, and yields the number of rows after each short read.
 
-        Raises StorageUnavailable if the pass cannot go on now: what it found so far is told.
+        Raises StorageUnavailable if the pass cannot continue now. Its findings so far are logged.
         """
         rows = 0
         self._findings.begin_pass()
@@ -58,7 +58,7 @@ class RecordCheck:
         self._connections.close()
 
     def _remembered(self) -> list[Head]:
-        """What the -head file remembers, before the database is read, which may go on meanwhile. Raises OSError."""
+        """The head in the -head file. It is read before the database, which may change meanwhile. Raises OSError."""
         with closing(HeadFile(head_path(self._path), create=False)) as file:
             return [file.head] if file.head else []
 
@@ -67,7 +67,7 @@ class _Pass:
     """One pass through all trees."""
 
     def __init__(self, connection: sqlite3.Connection, heads: Sequence[Head], findings: Findings) -> None:
-        """`heads` are those that the history went through."""
+        """`heads` are earlier heads that the history must contain."""
         self._connection = connection
         self._findings = findings
         self._heads = heads
@@ -77,7 +77,7 @@ class _Pass:
         self._partners = PartnerCheck(connection, entries, findings)
 
     def run(self) -> Iterator[int]:
-        """Customers first: their answers matter most."""
+        """Runs the pass. Customers are first, because their answers matter most."""
         self._examine_identity()
         yield from self._scan.run(CUSTOMERS_TREE, self._examine_customer)
         yield from self._scan.run(EVENTS_TREE, self._examine_event)
@@ -137,4 +137,4 @@ class _Pass:
 
 
 def _ignore(_: Row) -> None:
-    """A row that is only read."""
+    """Accepts a row without a check."""

@@ -1,4 +1,4 @@
-"""The -check file beside a database: the background check writes its report there, the workers read its suspects."""
+"""The -check file beside a database. The background check writes its report, and the workers read the suspects."""
 
 import json
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from frostgate_server.domain.errors import StorageUnavailable
 from frostgate_server.storage.check_report import CheckReport
 
 LOOK_SECONDS = 0.2
-"""Seconds between two looks at whether the file has changed."""
+"""Seconds between two checks for a changed file."""
 
 
 def read_report(path: Path) -> CheckReport | None:
-    """The report in a -check file. None if there is no file, or none that can be read: the next pass writes another."""
+    """The report in a -check file. None if the file is missing or unreadable: the next pass writes a new one."""
     try:
         fields = json.loads(path.read_bytes())
         return CheckReport(**{**fields, "examples": tuple(fields["examples"]), "suspects": dict(fields["suspects"])})
@@ -23,7 +23,7 @@ def read_report(path: Path) -> CheckReport | None:
 
 
 def write_report(path: Path, report: CheckReport) -> None:
-    """Puts a report in the place of the one before, in one step. Raises OSError."""
+    """Replaces the report atomically. Raises OSError."""
     unfinished = path.with_name(path.name + "-new")
     unfinished.touch(mode=0o600)
     unfinished.write_text(json.dumps(asdict(report)), "utf-8")
@@ -31,7 +31,7 @@ def write_report(path: Path, report: CheckReport) -> None:
 
 
 class Suspects:
-    """The suspects in a -check file, as a worker sees them. Threads may share it."""
+    """The suspects in a -check file, for a worker. May be used by several threads."""
 
     def __init__(self, path: Path) -> None:
         """Takes the path of the file, which need not exist."""
@@ -53,7 +53,7 @@ class Suspects:
         try:
             status = self._path.stat()
         except OSError:
-            # Suspects stay until a file without them is there.
+            # Suspects remain until a report does not contain them.
             return
         seen = status.st_ino, status.st_mtime_ns
         if seen != self._seen and (report := read_report(self._path)) is not None:

@@ -1,4 +1,4 @@
-"""Short reads of a whole tree, key by key. A row that cannot be read is passed over, and is a finding."""
+"""Reads a whole tree by short reads in key order. An unreadable row is skipped, and is a finding."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,28 +10,28 @@ from frostgate_server.storage.sqlite.row_mapping import Row
 from .findings import Findings
 
 ROWS_AT_ONCE = 250
-"""Rows of one read: a few milliseconds. No transaction lasts longer, so that checkpoints of the -wal file go on."""
+"""Rows of one read, which takes a few milliseconds. Transactions are this short so that -wal checkpoints can run."""
 
 _MOST_SKIPPED = 2**20
-"""Rows with numbers that are passed over at once, at most: more than a page can hide."""
+"""The largest step over numbered rows that cannot be read: more than one damaged page can hide."""
 
 _PASSING_ERRORS = {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_NOMEM"}
-"""They say nothing of the row that was read."""
+"""Temporary errors, which do not depend on the row."""
 
 _READ_ERRORS = (sqlite3.Error, ValueError)
-"""Of a row that cannot be read: a text may be no UTF-8."""
+"""The errors of an unreadable row. ValueError: a text may not be valid UTF-8."""
 
 Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A table or index, and how it is read from a key on.
+    """A table or index, and the SQL to read it after a given key.
 
-    `rows` is a SELECT of so many rows with later keys, in order. Rows begin with their key. `keys` is the same without
-    looks at other trees, or from another tree; `customer` is the place of the customer's id in its rows, if there is
-    one. The key of a tree that `is_numbered` is a number. Where a tree `is_only_read`, `rows` gives only the last row.
-    `core` is as `rows`, without looks at trees on which no answer about a customer depends.
+    `rows` is a SELECT of a number of rows with later keys, in order. Each row begins with its key. `keys` selects the
+    same keys without reading other trees, or from another tree. `customer` is the position of the customer id in its
+    rows, if there is one. If `is_numbered`, the key is a number. If `is_only_read`, `rows` returns only the last row.
+    `core` is like `rows`, but does not read trees that no answer about a customer depends on.
     """
 
     name: str
@@ -48,14 +48,14 @@ class Scan:
     """Reads trees on a connection."""
 
     def __init__(self, connection: sqlite3.Connection, findings: Findings) -> None:
-        """What cannot be read is noted as a finding."""
+        """Unreadable rows are added to `findings`."""
         self._connection = connection
         self._findings = findings
 
     def run(self, tree: Tree, examine: Callable[[Row], None], after: Key | None = None) -> Iterator[int]:
-        """Gives each row, or those with keys after one, to `examine`. Yields the number of rows after each read.
+        """Calls `examine` with each row, or with each row after a key. Yields the number of rows after each read.
 
-        Raises sqlite3.Error if nothing can be read for a reason that passes.
+        Raises sqlite3.Error for a temporary error.
         """
         after = tree.first if after is None else after
         while after is not None:
@@ -86,7 +86,7 @@ class Scan:
         self._findings.note(f"{tree.name}: the row {_shown(key)} cannot be read: {error}", customer_id)
 
     def _last_key(self, tree: Tree, rows: Sequence[Row], after: Key) -> Key | None:
-        """The key to go on from; None at the end of the tree. Damaged pages may hold keys in another order."""
+        """The key to continue after; None at the end of the tree. On damaged pages, keys may be out of order."""
         keys = [row[: len(tree.first)] for row in rows]
         try:
             is_ordered = all(earlier < later for earlier, later in zip([after, *keys], keys, strict=False))
@@ -99,7 +99,7 @@ class Scan:
         return None if is_end or last == after else last
 
     def _pass_over(self, tree: Tree, after: Key, examine: Callable[[Row], None], error: Exception) -> Key | None:
-        """Reads rows one by one where not all can be read together. Gives the key to go on from."""
+        """Reads rows one by one after a read of several rows failed. Returns the key to continue after."""
         if tree.is_only_read:
             return self._skip(tree, after, error)
         try:
@@ -127,7 +127,7 @@ class Scan:
                 self._findings.note(f"{tree.name}: an index has no readable entry of {_shown(row)}: {error}")
 
     def _skip(self, tree: Tree, after: Key, error: Exception) -> Key | None:
-        """The next number after which rows can be read. None if it is not known: the rest of the tree is left out."""
+        """The next number after which rows can be read. None if none is found: the rest of the tree is skipped."""
         self._findings.note(f"{tree.name}: cannot be read after {_shown(after)}: {error}")
         step = 1
         while tree.is_numbered and step <= _MOST_SKIPPED:
@@ -142,7 +142,7 @@ class Scan:
 
 
 def _ensure_lasting(error: Exception) -> None:
-    """Raises an error that says nothing of the database."""
+    """Raises the error if it is temporary."""
     if getattr(error, "sqlite_errorname", "") in _PASSING_ERRORS:
         raise error
 

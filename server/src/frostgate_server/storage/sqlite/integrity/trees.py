@@ -1,4 +1,4 @@
-"""All trees of a database, as the background check reads them."""
+"""The trees (tables and indexes) of a database, and the SQL of the background check to read them."""
 
 from frostgate_server.storage.sqlite.row_mapping import ENTRY_COLUMNS
 
@@ -35,7 +35,7 @@ ENTRIES_TREE = Tree(
 
 
 def _index(name: str, table: str, columns: tuple[str, ...], first: tuple[object, ...], row: str) -> Tree:
-    """An index. Its rows end with whether the table has the row of the entry, by the condition `row`."""
+    """An index. The last column of its rows tells whether the table has the row of the entry (condition `row`)."""
     key = ", ".join(f"x.{column}" for column in columns)
     marks = ", ".join("?" * len(columns))
     entries = f"FROM {table} AS x INDEXED BY {name} WHERE ({key}) > ({marks}) ORDER BY {key} LIMIT ?"
@@ -64,7 +64,7 @@ CUSTOMERS_OF_PARTNER = _index(
 
 
 def _read_only(name: str, columns: tuple[str, ...], first: tuple[object, ...], source: str) -> Tree:
-    """A tree whose rows are only read. SQLite steps over all but the last of them, which Python need not see."""
+    """A tree whose rows are read without a comparison. SQLite reads all rows, but Python gets only the last one."""
     key, marks = ", ".join(columns), ", ".join("?" * len(columns))
     rows = f"SELECT {key} FROM {source} WHERE ({key}) > ({marks}) ORDER BY {key} LIMIT 1 OFFSET ? - 1"
     return Tree(name, rows=rows, keys=rows, first=first, is_only_read=True)
@@ -83,4 +83,5 @@ READ_ONLY_TREES = (
     _read_only("table verification_codes", ("partner_id",), ("",), "verification_codes"),
     _read_only("table verification_counts", ("whom", "kind", "count_id"), ("", 0, ""), "verification_counts"),
 )
-"""Indexes whose entries are looked up for each event, and tables of which nothing else in the database tells."""
+"""Trees that are read without a comparison: their index entries are looked up for each event, or no other data in the
+database can be compared with them."""

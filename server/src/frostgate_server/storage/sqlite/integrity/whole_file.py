@@ -1,7 +1,7 @@
-"""Whether all pages of a database are there: each in its file, or in the write-ahead log beside it.
+"""Checks that all pages of a database are present: each in its file, or in the write-ahead log beside it.
 
-This is looked at before a connection that can write is opened. SQLite itself does not look: it takes up the log of a
-database that was cut, fills what is missing with zeros, and removes the log.
+This is checked before a writing connection is opened. SQLite itself does not check it: it applies the log to a
+truncated database, fills missing pages with zeros, and removes the log.
 """
 
 from pathlib import Path
@@ -15,29 +15,29 @@ from frostgate_server.storage.sqlite.reading import opened_to_read
 RESTORE = "restore a backup with frostgate-server restore --database FILE BACKUP"
 
 _HEADER_BYTES = 100
-"""The size of the header of a database: SQLite makes no smaller one."""
+"""The size of the header of a database. An SQLite database is never smaller."""
 
 _PENDING_BYTE = 2**30
-"""SQLite writes no page in which this byte lies."""
+"""SQLite never writes the page that contains this byte."""
 
 
 def ensure_whole(path: Path) -> None:
     """Raises StartupError if a page of the database is missing, or its log belongs to another one. Changes nothing.
 
-    Also while the database is served. Raises sqlite3.Error and OSError if it cannot be read.
+    May be called while the database is served. Raises sqlite3.Error and OSError if it cannot be read.
     """
     if path.stat().st_size < _HEADER_BYTES:
-        # SQLite removes the log of a database of 0 bytes or 1.
+        # SQLite removes the log of a database with 0 bytes or 1 byte.
         raise StartupError(f"{path} is not a frostgate database, or cut to nothing: correct --database, or {RESTORE}")
     if beside(path, "-journal").exists():
-        # Of a database that was not in WAL mode: it has no log, and a connection that only reads cannot roll back.
+        # The database was not in WAL mode. It has no log, and a read-only connection cannot roll back.
         return
     with opened_to_read(path) as connection:
         _ensure_no_page_is_missing(path, connection)
 
 
 def _ensure_no_page_is_missing(path: Path, connection: sqlite3.Connection) -> None:
-    """Meanwhile another process may fold the log into the database, and begin the log anew: the size is read last."""
+    """Reads the file size last, because another process may checkpoint and restart the log meanwhile."""
     ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
     ((page_size,),) = connection.execute("PRAGMA page_size").fetchall()
     ((_, frames, _),) = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchall()
