@@ -1,2 +1,2 @@
-"""Offline commands on an SQLite database: verify, back up, migrate, restore, recover, statistics, the audit log; no
-client's call runs this code."""
+"""Administrative commands on an SQLite database: verify, back up, migrate, restore, recover, statistics, audit log; no
+call of a client runs this code."""

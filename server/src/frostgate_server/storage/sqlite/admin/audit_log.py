@@ -1,4 +1,4 @@
-"""The audit log, read without a server, also while one serves."""
+"""Reads the audit log directly from the database, also while it is served."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ _ENTRIES = f"SELECT {ENTRY_COLUMNS} FROM audit_entries WHERE sequence > ? ORDER 
 
 
 def audit_entries(path: Path, after: int) -> Iterator[AuditEntry]:
-    """The entries numbered higher than `after`, in order. Raises StartupError if they cannot be read."""
+    """The entries with numbers above `after`, in order. Raises StartupError if they cannot be read."""
     ensure_sound()
     ensure_exists(path)
     try:

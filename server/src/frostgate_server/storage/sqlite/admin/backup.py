@@ -1,4 +1,4 @@
-"""A copy of the database while it is served: of one revision, and whole without any other file."""
+"""Backs up a database, also while it is served. The copy is of one revision, and complete without other files."""
 
 import os
 from contextlib import closing
@@ -20,10 +20,10 @@ from .exported_heads import read_head_file
 
 
 def backup(path: Path, to: Path) -> int:
-    """Writes a copy of the database to a new file, on disk when this returns. Gives the copy's revision.
+    """Writes a copy of the database to a new file, and syncs it to disk. Returns the revision of the copy.
 
-    Raises StartupError if there is no database, if its schema is none of frostgate's, if it lacks changes that its head
-    file remembers, or if there is something in the copy's place.
+    Raises StartupError if there is no database, if its schema is not a schema of frostgate, if it lacks changes that
+    are in its head file, or if the file exists already.
     """
     ensure_sound()
     ensure_exists(path)
@@ -44,7 +44,7 @@ def backup(path: Path, to: Path) -> int:
 
 
 def _copied(connection: sqlite3.Connection, to: Path, remembered: list[Head]) -> int:
-    """Fills the empty file, or removes it if it cannot."""
+    """Copies the database to the empty file. Removes the file if that fails."""
     try:
         connection.execute("VACUUM INTO ?", (str(to.absolute()),))
         with closing(connect(to)) as copy:

@@ -1,6 +1,4 @@
-"""The chains of a database: every event and every audit entry follows the one before, up to the head, and through all
-heads that are known.
-"""
+"""Verifies the hash chains of events and of audit entries up to the head, and that they contain all known heads."""
 
 from collections import deque
 
@@ -25,9 +23,9 @@ _ENTRIES = f"SELECT hash, {ENTRY_COLUMNS} FROM audit_entries ORDER BY sequence"
 
 
 def verify_events(connection: sqlite3.Connection, head: Head, heads: list[Head]) -> int:
-    """Every event is chained to the one before, the last is the head, and the history went through all known heads.
+    """Verifies that every event is chained to the one before, up to the head, and that the chain contains all `heads`.
 
-    Gives how many events there are. Raises DatabaseInconsistent, as `verify_audit_log` does.
+    Returns the number of events. Raises DatabaseInconsistent.
     """
     chain = _Chain("event", "revision", [(known.revision, known.hash) for known in heads])
     for claimed, *row in connection.execute(_EVENTS):
@@ -39,7 +37,7 @@ def verify_events(connection: sqlite3.Connection, head: Head, heads: list[Head])
 
 
 def verify_audit_log(connection: sqlite3.Connection, head: Head, heads: list[Head]) -> tuple[dict[str, Partner], int]:
-    """The same of the audit log. Gives what its entries make of partners, and how many entries there are."""
+    """Verifies the audit log in the same way. Returns the partners as its entries define them, and the entry count."""
     chain = _Chain("audit entry", "entry", [(known.audit_sequence, known.audit_hash) for known in heads])
     partners = {}
     for claimed, *row in connection.execute(_ENTRIES):
@@ -53,13 +51,16 @@ def verify_audit_log(connection: sqlite3.Connection, head: Head, heads: list[Hea
 
 
 def _ensure_plain(link: str, stored: Row, made: Row) -> None:
-    """A row is stored as it is written: other values, read as the same, would have the same hash."""
+    """Raises DatabaseInconsistent if a row has values that frostgate does not write, but reads as the same values.
+
+    The hash does not detect this.
+    """
     if stored != made:
         raise DatabaseInconsistent(f"{link} {stored[0]}: a value that frostgate does not write")
 
 
 class _Chain:
-    """A chain of hashes as far as it was followed, through all of its heads that are known: (number, hash)."""
+    """Verifies a hash chain, link by link. `heads` are the known heads as (number, hash)."""
 
     def __init__(self, link: str, number: str, heads: list[tuple[int, str]]) -> None:
         self.hash = GENESIS
@@ -70,8 +71,10 @@ class _Chain:
         self._expected = deque(sorted(heads))
 
     def follow(self, number: int, claimed: str, made: str) -> None:
-        """Goes on to the next link. Raises DatabaseInconsistent unless the hash it claims is the one that it makes, and
-        its number is the next one: only recovery leaves a gap."""
+        """Verifies the next link: `claimed` is its stored hash, and `made` the computed one.
+
+        Raises DatabaseInconsistent if they differ, or if its number is not the next one. Only a recovery leaves a gap.
+        """
         self._pass_heads_before(number)
         if not (number == self._last + 1 or number > self._last + REVISION_JUMP):
             raise DatabaseInconsistent(
@@ -95,7 +98,7 @@ class _Chain:
             raise DatabaseInconsistent(f"the history: it ends at {self._number} {number}, but {was} was there")
 
     def _pass_heads_before(self, next_number: int) -> None:
-        """Until the next link the chain stands at one hash."""
+        """Verifies the known heads before this number: they must have the hash of the last link."""
         while self._expected and self._expected[0][0] < next_number:
             number, hash_ = self._expected.popleft()
             if hash_ != self.hash:

@@ -1,4 +1,4 @@
-"""The head that the head file of a database remembers."""
+"""Reads the head in the head file of a database."""
 
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +12,7 @@ from frostgate_server.storage.sqlite.opening import PreparedSqliteDatabase
 
 
 def current_head(prepared: PreparedSqliteDatabase) -> Head:
-    """The head that the served database's head file remembers. Raises StartupError, OSError if it is another file."""
+    """The head in the head file of a served database. Raises StartupError, and OSError if the file was replaced."""
     if identity(head_path(prepared.path)) != prepared.files["-head"]:
         raise OSError(f"{head_path(prepared.path)} was replaced while it was served")
     for head in read_head_file(prepared.path):
@@ -21,7 +21,7 @@ def current_head(prepared: PreparedSqliteDatabase) -> Head:
 
 
 def read_head_file(path: Path) -> list[Head]:
-    """What the head file remembers, before the database is looked at, which may go on meanwhile."""
+    """The head in the head file, if there is one. Read it before the database, which may change meanwhile."""
     try:
         with closing(HeadFile(head_path(path), create=False, read_only=True)) as file:
             return [file.head] if file.head else []

@@ -1,4 +1,4 @@
-"""Jumps of the revision after a loss, so that no revision that was given out is ever used again."""
+"""Jumps of the revision after a loss, so that no revision is ever used twice."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -20,10 +20,9 @@ _RECORD = "INSERT INTO restores SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ? 
 def jump_ahead(
     path: Path, connection: sqlite3.Connection, head: Head, command: str, clock: Callable[[], datetime] = utc_now
 ) -> int:
-    """Jumps far beyond every revision that the database or its head file knows, and records the jump and its command.
+    """Sets the revision far above every revision in the database and its head file, and records the jump.
 
-    Writes the head file anew; the one before is kept aside. Gives the revision that the history goes on from. Raises
-    OSError, sqlite3.Error: before the head file is written, nothing has changed.
+    Writes a new head file, and renames the old one. Returns the new revision. Raises OSError, sqlite3.Error.
     """
     revision, sequence = _remembered_place(path)
     floor = max(head.revision, revision) + REVISION_JUMP
@@ -32,7 +31,7 @@ def jump_ahead(
     try:
         connection.execute(_RECORD, (command, head.revision, floor, to_microseconds(clock())))
         connection.execute("UPDATE head SET revision = ?, audit_sequence = ?", (floor, audit_floor))
-        # What was used since must not be good again.
+        # A code that was used since must not be valid again.
         connection.execute("DELETE FROM verification_codes")
         connection.execute("COMMIT")
     except BaseException:

@@ -1,4 +1,4 @@
-"""Migrations that read rows: by a command, with a verified backup before, because they may take long on many rows."""
+"""Runs migrations by a command, after a verified backup. Migrations that read many rows may take long."""
 
 from contextlib import closing
 from pathlib import Path
@@ -17,8 +17,8 @@ from .verify import verify
 def migrate_with_backup(path: Path, to: Path) -> MigrateResult:
     """Writes a backup, verifies it, and migrates the database in one transaction. Writes none if nothing is pending.
 
-    Raises StartupError if the database is missing, in use or not whole, or if the backup cannot be written. The
-    database is then as before.
+    Raises StartupError if the database is missing, in use or inconsistent, or if the backup cannot be written. The
+    database is then unchanged.
     """
     ensure_sound()
     path = path.resolve()
@@ -37,7 +37,7 @@ def migrate_with_backup(path: Path, to: Path) -> MigrateResult:
 
 
 def _back_up(path: Path, to: Path) -> None:
-    """Leaves no backup that is not whole."""
+    """Writes and verifies a backup. Removes an inconsistent one."""
     backup(path, to)
     try:
         verify(to)

@@ -1,4 +1,4 @@
-"""A look at a database before a start: what would keep a server from opening it. Nothing is changed on disk."""
+"""Finds the problems that would prevent a server from opening a database. Changes nothing on disk."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ from .exported_heads import read_head_file
 
 
 def is_reserved(path: Path) -> bool:
-    """Whether a server, or a command, has reserved the database."""
+    """Whether a server or a command has reserved the database."""
     try:
         lock = os.open(lock_path(path.resolve()), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -34,9 +34,9 @@ def is_reserved(path: Path) -> bool:
 
 
 def find_obstacles(path: Path, *, create: bool) -> Iterator[str]:
-    """One line for each obstacle to a start with the database, as far as they can be seen without changing anything.
+    """One line for each problem that would prevent a start, as far as it can be detected without a change on disk.
 
-    `create`: a new database may be made. To be asked while the database is not reserved.
+    With `create`, a new database may be created. Call it while the database is not reserved.
     """
     path = path.resolve()
     try:
@@ -68,7 +68,7 @@ def _obstacles_of_place(path: Path, create: bool) -> Iterator[str]:
 
 
 def _obstacles_of_directory(directory: Path) -> Iterator[str]:
-    """A directory that does not exist yet is made by the start, in the nearest one that does."""
+    """Checks the nearest existing directory: the start creates missing directories in it."""
     nearest = next(parent for parent in (directory, *directory.parents) if parent.exists())
     if not nearest.is_dir():
         yield f"directory {directory} cannot be made: {nearest} is no directory"
@@ -77,7 +77,7 @@ def _obstacles_of_directory(directory: Path) -> Iterator[str]:
 
 
 def _ensure_opens(path: Path) -> None:
-    """Raises StartupError, OSError or sqlite3.Error if the database is none of this version's, or without its tail."""
+    """Raises StartupError, OSError or sqlite3.Error if this version cannot use the database, or changes are lost."""
     with closing(_connect_reading(path)) as connection:
         ensure_frostgate_database(path, connection)
         ensure_schema(connection)
@@ -87,10 +87,10 @@ def _ensure_opens(path: Path) -> None:
 
 
 def _connect_reading(path: Path) -> sqlite3.Connection:
-    """A connection that makes no file and changes none.
+    """A connection that creates and changes no files.
 
-    Without locks and with the index of the write-ahead log in memory, if there is such a log; else SQLite is told that
-    nobody writes.
+    If there is a write-ahead log, the connection takes no locks and keeps the index of the log in memory. Otherwise it
+    opens the database as immutable.
     """
     log = path.with_name(path.name + "-wal")
     has_log = log.exists() and log.stat().st_size > 0

@@ -1,7 +1,7 @@
-"""Taking up a database whose head file disagrees with it: one restored by hand, or one that lost its tail.
+"""Recovers a database that disagrees with its head file: one that was copied back, or that lost its last changes.
 
-What it holds must be whole in itself. Its revisions go on far beyond any that may have been given out before, so that
-none is ever used twice.
+The database must be consistent. The next revision is far above every revision that may have been used, so that no
+revision is used twice.
 """
 
 from contextlib import closing
@@ -21,9 +21,9 @@ from .verify import verify_content
 
 
 def recover(path: Path) -> RecoverResult:
-    """Checks pages, events and customers, jumps the revision ahead and writes the head file anew.
+    """Checks the database for consistency, jumps the revision ahead and writes a new head file.
 
-    The old head file is kept aside. Raises StartupError if the database is missing, in use, or not whole: then neither
+    The old head file is renamed. Raises StartupError if the database is missing, in use or inconsistent: then neither
     its history nor its head file has changed.
     """
     ensure_sound()
@@ -50,7 +50,7 @@ def _recover(path: Path, connection: sqlite3.Connection) -> RecoverResult:
     connection.execute("PRAGMA journal_mode = WAL")
     migrate(connection)
     verified = verify_content(connection)
-    # All fits.
+    # The database is consistent, so there are no suspects.
     check_path(path).unlink(missing_ok=True)
     floor = jump_ahead(path, connection, verified.head, "recover")
     return RecoverResult(verified.customers, verified.events, verified.head.revision, floor)

@@ -1,4 +1,4 @@
-"""Customers and partners as their history makes them, compared with those that a database has."""
+"""Replays the history of customers and partners, and compares the result with the rows of a database."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -24,7 +24,7 @@ _CUSTOMERS = f"SELECT {CUSTOMER_COLUMNS} FROM customers ORDER BY customer_id"
 
 
 def verify_customers(connection: sqlite3.Connection, partners: dict[str, Partner]) -> int:
-    """Every customer is what its events make of it. Gives how many there are; adds partners that they were given."""
+    """Verifies that every customer matches its replayed events. Returns the count. Adds new partners to `partners`."""
     rows = map(read_customer_row, connection.execute(_CUSTOMERS))
     row = next(rows, None)
     count = 0
@@ -44,7 +44,7 @@ def verify_customers(connection: sqlite3.Connection, partners: dict[str, Partner
 
 
 def verify_partners(connection: sqlite3.Connection, made: dict[str, Partner]) -> None:
-    """Every partner is what the audit log and its customers make of it."""
+    """Verifies that every partner matches the audit log and the events of its customers."""
     found = {partner.partner_id: partner for partner in map(read_partner_row, connection.execute(_PARTNERS))}
     for partner_id in sorted({*found, *made}):
         if found.get(partner_id) != made.get(partner_id):

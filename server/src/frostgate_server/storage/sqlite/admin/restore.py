@@ -1,4 +1,4 @@
-"""A new database from a backup. The backup is only read, and can be restored again."""
+"""Restores a backup to a new database. The backup is only read, and can be restored again."""
 
 import os
 import shutil
@@ -18,14 +18,14 @@ from .jumps import jump_ahead
 from .verify import verify_content
 
 _SQLITE_FILES = ("-wal", "-shm", "-journal")
-"""Endings of the files that SQLite would take for a part of the database beside them."""
+"""Suffixes of the files that SQLite would use as a part of the new database."""
 
 
 def restore(backup: Path, path: Path) -> RecoverResult:
     """Copies a backup to a new database, checks the copy, migrates it, jumps its revision ahead and writes its head.
 
-    The head file of the database before may be there: it knows which revisions were given out. Raises StartupError if
-    there is something in the place of the new database, or if the backup is not whole. No database is left then.
+    The head file of the previous database may exist: its revision is taken into account. Raises StartupError if a file
+    of the new database exists already, or if the backup is inconsistent. No database is left then.
     """
     ensure_sound()
     path = path.resolve()
@@ -67,7 +67,7 @@ def _ensure_free(path: Path) -> None:
 
 @contextmanager
 def _unfinished_copy(backup: Path, path: Path) -> Iterator[Path]:
-    """A copy under another name, so that no half of one is found. It is removed unless it was renamed."""
+    """A copy under another name, so that no incomplete database is found. It is removed unless it was renamed."""
     copy = path.with_name(path.name + "-new")
     _remove(copy)
     os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -84,7 +84,7 @@ def _remove(copy: Path) -> None:
 
 
 def _take_up(backup: Path, copy: Path, path: Path) -> RecoverResult:
-    """Makes a database of the copy. Its head file is written first: a database never stands without it."""
+    """Makes a database of the copy. Writes the head file first, so that the database never exists without it."""
     with closing(connect(copy)) as connection:
         ensure_frostgate_database(backup, connection)
         connection.execute("PRAGMA journal_mode = WAL")

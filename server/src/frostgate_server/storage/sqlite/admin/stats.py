@@ -20,13 +20,13 @@ from frostgate_server.storage.stats import DatabaseStats, KeptAnswersStats, Rest
 from .table_sizes import measure_tables
 
 DAYS = 7
-"""Days of events that are counted, beside the present one."""
+"""Days whose events are counted, besides today."""
 
 MOST = 10
-"""Callers and restores that are listed."""
+"""The maximum number of callers and of restores in the lists."""
 
 _CHECK_ENDING = "-check"
-"""Of the file beside the database in which a check of the record leaves its result, as JSON."""
+"""The suffix of the report of the background check, which is JSON."""
 
 _EVENTS = "SELECT count(*) FROM events WHERE event_time >= ? AND event_time < ?"
 _KEPT = (
@@ -84,7 +84,7 @@ def _events_per_day(connection: sqlite3.Connection, now: datetime) -> dict[str, 
 
 
 def _rows(connection: sqlite3.Connection, tables: dict[str, TableStats], sql: str, *values: int) -> list[Row]:
-    """Rows of a table that the database of an earlier version does not have."""
+    """Rows of tables that databases of earlier versions do not have."""
     if not {"kept_answers", "restores"} <= tables.keys():
         return []
     rows: list[Row] = connection.execute(sql, values).fetchall()
@@ -102,7 +102,7 @@ def _file_sizes(path: Path) -> dict[str, int]:
 
 
 def _record_check(path: Path) -> Any:
-    """The result of the last check of the record, or None. A file that is no JSON is told of as such."""
+    """The report of the background check, or None. For an unreadable file, the result has the error."""
     file = path.with_name(path.name + _CHECK_ENDING)
     if not file.exists():
         return None

@@ -1,8 +1,7 @@
-"""About how many bytes of the file each table takes, from the sizes of its values: SQLite tells it only in builds with
-dbstat.
+"""Estimates the size of each table in the file from the sizes of its values. Exact sizes need an SQLite with dbstat.
 
-The pages in use are shared out among the tables in proportion to the values in them and in their indexes. In a
-database with thousands of rows the result is within a quarter of the truth.
+The size of the used pages is divided among the tables, in proportion to the values in them and in their indexes. For a
+database with thousands of rows the error is at most a quarter.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ _INDEX_COLUMNS = (
     "SELECT i.name FROM sqlite_schema AS s JOIN pragma_index_xinfo(s.name) AS i "
     "WHERE s.type = 'index' AND s.tbl_name = ?"
 )
-"""Of all indexes of a table; None stands for the rowid."""
+"""The columns of all indexes of a table. None is the rowid."""
 
 _SIZE = (
     "coalesce(sum(CASE typeof({0}) WHEN 'text' THEN octet_length({0}) WHEN 'integer' THEN "
@@ -24,14 +23,14 @@ _SIZE = (
     "WHEN abs({0}) < 2147483648 THEN 4 ELSE 8 END ELSE 0 END), 0)"
 )
 _ENTRY_BYTES = 5
-"""What SQLite adds to each row, in a table or an index, besides one byte for each value."""
+"""The overhead of SQLite for each row, in a table or an index, besides one byte for each value."""
 
 _ROWID_BYTES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """The rows of a table, and the bytes of their values, in the table and its indexes."""
+    """The number of rows of a table, and the bytes of their values, in the table and its indexes."""
 
     rows: int
     bytes: int

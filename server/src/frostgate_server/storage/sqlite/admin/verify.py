@@ -1,8 +1,7 @@
-"""Whether a database tells one story: its events and audit entries in their chains, its customers and partners, its
-head, and heads exported earlier.
+"""Verifies the consistency of a database: hash chains, customers, partners, the head, and heads exported earlier.
 
-Whoever can write to the file can recompute every hash in it. What they cannot change is a head that was exported to a
-place of which they know nothing: it must be found in the history again.
+An attacker who can write to the file can recompute every hash in it. But they cannot change a head that was exported to
+a place that they cannot write to. So the history must contain all exported heads.
 """
 
 from collections.abc import Iterable
@@ -26,7 +25,7 @@ from .replay import verify_customers, verify_partners
 def verify(path: Path, exported: Iterable[Head] = ()) -> VerifyResult:
     """Checks a database for consistency, also while it is served. Writes nothing if no process has it open.
 
-    Raises DatabaseInconsistent, which names the first thing that does not fit, and StartupError if nothing can be read.
+    Raises DatabaseInconsistent, which names the first inconsistency, and StartupError if the database cannot be read.
     """
     ensure_sound()
     path = path.resolve()
@@ -45,7 +44,7 @@ def verify(path: Path, exported: Iterable[Head] = ()) -> VerifyResult:
 
 
 def verify_content(connection: sqlite3.Connection, heads: Iterable[Head] = ()) -> VerifyResult:
-    """As `verify`, for what a connection sees. Raises DatabaseInconsistent, sqlite3.Error."""
+    """As `verify`, for the current state of a connection. Raises DatabaseInconsistent, sqlite3.Error."""
     try:
         return _verified(connection, list(heads))
     except StorageUnavailable as error:

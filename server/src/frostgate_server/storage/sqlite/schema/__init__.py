@@ -1,2 +1,2 @@
-"""The schema of an SQLite database: its migrations, and the comparison of a database with what they make; no row of a
-customer is read here."""
+"""The schema of an SQLite database: its migrations, and the comparison of a database with the migrated schema; this
+package reads no customer rows."""

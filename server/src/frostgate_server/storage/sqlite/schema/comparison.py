@@ -1,7 +1,7 @@
-"""Schemas of databases, and the first difference between two of them.
+"""Reads schemas of databases, and finds the first difference between two schemas.
 
-Compared are all rows of `sqlite_schema`: tables, indexes, triggers and views, whatever their names are. White space,
-comments and the quotes of names do not matter: ALTER TABLE writes some of them anew.
+It compares all rows of `sqlite_schema`: tables, indexes, triggers and views, with any name. White space, comments and
+the quotes of names do not matter, because ALTER TABLE rewrites some of them.
 """
 
 import re
@@ -12,12 +12,12 @@ from typing import NamedTuple
 from frostgate_server.storage.sqlite.driver import sqlite3
 
 LONGEST_NAME = 100
-"""Characters of a foreign name that are shown."""
+"""The number of characters of an unknown name that are shown."""
 
 _OBJECTS = (
     "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB) FROM main.sqlite_schema"
 )
-"""As bytes: a foreign name need not be UTF-8."""
+"""It selects bytes, because an unknown name may not be valid UTF-8."""
 
 _NAMES = (
     "SELECT name FROM main.sqlite_schema "
@@ -32,12 +32,12 @@ _TOKEN = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
-"""A token of SQL, as SQLite sees it: only these five characters are white space, and every other one beyond ASCII
+"""An SQL token by the rules of SQLite: only these five characters are white space, and every character outside ASCII
 belongs to a word."""
 
 
 class SchemaObject(NamedTuple):
-    """A row of `sqlite_schema`. `sql` is empty for an index that comes with its table."""
+    """A row of `sqlite_schema`. `sql` is empty for an automatic index."""
 
     kind: str
     name: str
@@ -45,7 +45,7 @@ class SchemaObject(NamedTuple):
     sql: str
 
     def __str__(self) -> str:
-        """Its kind and its name, in one line."""
+        """The kind and the name, on one line."""
         kind, name = (text.encode("unicode_escape").decode()[:LONGEST_NAME] for text in self[:2])
         return f"{kind} {name}"
 
@@ -54,19 +54,19 @@ STATISTICS = {
     SchemaObject("table", "sqlite_stat1", "sqlite_stat1", "CREATE TABLE sqlite_stat1(tbl,idx,stat)"),
     SchemaObject("table", "sqlite_stat4", "sqlite_stat4", "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)"),
 }
-"""The tables of ANALYZE, which any database may have: they change no result of a query."""
+"""The tables of ANALYZE. They are allowed in every database, because they change no result of a query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All objects of a database, in order, but the statistics."""
+    """All objects of a database, in order, without the statistics."""
 
     objects: tuple[SchemaObject, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedSchema(Schema):
-    """What a database must have. `names` are those of its objects and of their columns."""
+    """The schema that a database must have. `names` are the names of its objects and of their columns."""
 
     names: frozenset[str]
 
@@ -78,7 +78,7 @@ def read_schema(connection: sqlite3.Connection) -> Schema:
 
 
 def read_expected_schema(connection: sqlite3.Connection) -> ExpectedSchema:
-    """The schema of a database that is as it must be."""
+    """The schema of a reference database."""
     names = frozenset(name for (name,) in connection.execute(_NAMES).fetchall())
     return ExpectedSchema(read_schema(connection).objects, names)
 

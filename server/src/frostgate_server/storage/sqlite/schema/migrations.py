@@ -1,4 +1,4 @@
-"""The schema's history. A migration that has been released is never edited: add another."""
+"""The migrations of the schema. Never edit a released migration: add a new one."""
 
 from contextlib import closing
 from functools import cache
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x46524F53
-"""Marks an SQLite file as frostgate's: "FROS"."""
+"""Marks an SQLite file as a frostgate database: "FROS"."""
 
 _NAME = "frostgate"
-"""Of the set, in the table in which sqlite-utils notes what was applied."""
+"""The name of the migration set, in the table in which sqlite-utils records applied migrations."""
 
 _TABLE = "_sqlite_migrations"
 _HAS_TABLE = f"SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '{_TABLE}'"
@@ -27,35 +27,36 @@ _APPLIED = f"SELECT name FROM {_TABLE} WHERE migration_set = '{_NAME}'"
 
 
 def initial(db: "Database") -> None:
-    """Everything, and a head that stands at revision 0."""
+    """Creates all tables, and a head at revision 0."""
     _run_script(db, "schema.sql")
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute("INSERT INTO head VALUES (1, ?, 0, ?, 0, ?)", [str(uuid4()), GENESIS, GENESIS])
 
 
 def bounds_and_restores(db: "Database") -> None:
-    """Counts kept answers for each caller, and records restores."""
+    """Adds the sizes of the kept answers of each caller, and the record of restores."""
     _run_script(db, "bounds_and_restores.sql")
 
 
 MIGRATIONS = [initial, bounds_and_restores]
-"""All of them, in order."""
+"""All migrations, in order."""
 
 READS_ROWS: set[str] = set()
-"""Those that read rows, and so take long on a large database: only `frostgate-server migrate` and restores run them."""
+"""Migrations that read rows, and so are slow on a large database. Only `frostgate-server migrate` and restores run
+them."""
 
 
 def pending_migrations(connection: sqlite3.Connection) -> list[str]:
-    """The names of the migrations that a database needs, in order. Raises as `ensure_schema`."""
+    """The names of the migrations that a database needs, in order. Raises the same errors as `ensure_schema`."""
     ensure_schema(connection)
     return [migration.name for migration in _migrations().pending(new_database(connection))]
 
 
 def migrate(connection: sqlite3.Connection, *, by_command: bool = False) -> None:
-    """Brings the schema up to date. One process at a time: the others wait, and find it done.
+    """Applies the pending migrations in one transaction. Concurrent processes wait, and then have nothing to do.
 
-    Raises as `ensure_schema`, and StartupError, unless the command migrates, for migrations that read the rows of a
-    database that exists. All is done in one transaction.
+    Raises the same errors as `ensure_schema`. If an existing database needs migrations that read rows, raises
+    StartupError, unless `by_command` is true.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -74,10 +75,10 @@ def migrate(connection: sqlite3.Connection, *, by_command: bool = False) -> None
 
 
 def ensure_schema(connection: sqlite3.Connection) -> None:
-    """Compares the schema with the one that the database's own migrations make.
+    """Compares the schema with the result of the migrations that the database has.
 
-    Raises StartupError for a schema that a newer frostgate made, and sqlite3.DatabaseError, which names the object, for
-    one that no frostgate made.
+    Raises StartupError for the schema of a newer frostgate version. Raises sqlite3.DatabaseError, which names the first
+    different object, for a schema of no frostgate version.
     """
     applied = _applied(connection)
     if newer := sorted(applied - _known()):
@@ -86,12 +87,12 @@ def ensure_schema(connection: sqlite3.Connection) -> None:
 
 
 def expected_schema() -> ExpectedSchema:
-    """What all migrations make."""
+    """The schema after all migrations."""
     return _expected_schema(_known())
 
 
 def _migrations() -> "Migrations":
-    """The migrations as sqlite-utils takes them."""
+    """The migrations as a sqlite-utils object."""
     migrations = new_migrations(_NAME)
     for migration in MIGRATIONS:
         migrations()(migration)
@@ -111,7 +112,7 @@ def _applied(connection: sqlite3.Connection) -> frozenset[str]:
 
 @cache
 def _expected_schema(applied: frozenset[str]) -> ExpectedSchema:
-    """What these migrations make, in memory. They are the first ones: the next one is never reached."""
+    """The schema after these migrations, made in memory. They are the first ones of all: it stops before the next."""
     if not applied:
         return ExpectedSchema((), frozenset())
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
@@ -125,7 +126,7 @@ def _run_script(db: "Database", name: str) -> None:
 
 
 def _statements(script: str) -> list[str]:
-    """The script's statements: sqlite3's own executescript would commit the transaction around it."""
+    """The statements of a script. `executescript` cannot be used, because it commits the current transaction."""
     statements, lines = [], ""
     for line in script.splitlines(keepends=True):
         lines += line

@@ -1,7 +1,7 @@
-"""Changes of the schema while a database is served: no read and no change uses a schema that was not compared.
+"""Detects changes of the schema while a database is served, so that no read or change uses an unverified schema.
 
-SQLite compiles the statements of a connection again once the schema has changed, and asks the connection's authorizer
-meanwhile. So a watch costs nothing while statements run that were compiled before.
+When the schema has changed, SQLite compiles the statements of a connection again, and calls the authorizer of the
+connection. So a watch costs nothing while statements run that are already compiled.
 """
 
 import logging
@@ -19,26 +19,26 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 _WITHOUT_SCHEMA = frozenset({sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT})
-"""What is compiled without a look at the schema."""
+"""Actions that do not depend on the schema."""
 
 
 class SchemaAlarm:
-    """Logs once in a process that the schema was changed, and once that it is right again."""
+    """Logs once in a process that the schema was changed, and once that it is correct again."""
 
     def __init__(self) -> None:
-        """No change is known."""
+        """No change is known yet."""
         self._lock = Lock()
         self._said = ""
 
     def begin(self, difference: str) -> None:
-        """The schema differs: `difference` names the object."""
+        """Logs that the schema differs. `difference` names the object."""
         with self._lock:
             if difference != self._said:
                 self._said = difference
                 _log.critical("%s: checks, reads and changes are refused until it is right again", difference)
 
     def end(self) -> None:
-        """The schema is as it must be."""
+        """Logs that the schema is correct again, if it differed before."""
         with self._lock:
             if self._said:
                 self._said = ""
@@ -46,14 +46,16 @@ class SchemaAlarm:
 
 
 class SchemaWatch:
-    """Tells whether statements of a connection may have seen a schema that was not compared.
+    """Tells whether statements of a connection may have used an unverified schema.
 
     `in_doubt` is set when a statement is compiled. It is a plain attribute, since every check looks at it.
     """
 
     def __init__(self, connection: sqlite3.Connection, expected: ExpectedSchema, alarm: SchemaAlarm) -> None:
-        """Compares the schema of a connection that has no transaction. Raises sqlite3.DatabaseError, which names what
-        differs."""
+        """Compares the schema of a connection without a transaction.
+
+        Raises sqlite3.DatabaseError, which names the first difference.
+        """
         self.in_doubt = True
         self._expected = expected
         self._alarm = alarm
@@ -63,7 +65,7 @@ class SchemaWatch:
             self.compare(connection)
 
     def confirm(self, connection: sqlite3.Connection, read: Callable[[], _Result]) -> _Result:
-        """Reads again, from a state of the database whose schema is compared. Raises as `compare`."""
+        """Compares the schema, and repeats a read in the same transaction. Raises the same errors as `compare`."""
         with _one_state(connection):
             self.compare(connection)
             result = read()
@@ -71,14 +73,14 @@ class SchemaWatch:
         return result
 
     def compare(self, connection: sqlite3.Connection) -> None:
-        """Compares the schema, within a transaction, which sees no other one until its end.
+        """Compares the schema within a transaction. The result is valid until the transaction ends.
 
-        Raises sqlite3.DatabaseError, which names what differs.
+        Raises sqlite3.DatabaseError, which names the first difference.
         """
         ((version,),) = connection.execute("PRAGMA schema_version").fetchall()
         if version != self._version:
-            # Has SQLite read the schema again, from the state that is compared. The text differs for each version:
-            # this pragma takes effect when it is compiled.
+            # Makes SQLite read the schema again, from the compared state. The pragma takes effect when it is compiled,
+            # so its text must differ for each version.
             connection.execute(f"PRAGMA writable_schema = RESET -- {version}")
         try:
             ensure_same(self._expected, read_schema(connection))
@@ -92,7 +94,7 @@ class SchemaWatch:
         self.in_doubt = False
 
     def _note(self, action: int, *_: str | None) -> int:
-        """The authorizer: allows everything."""
+        """The authorizer. It allows everything."""
         if action not in _WITHOUT_SCHEMA:
             self.in_doubt = True
         return int(sqlite3.SQLITE_OK)
