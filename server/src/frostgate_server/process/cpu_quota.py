@@ -1,6 +1,6 @@
-"""The CPU time that control groups grant this process: of version 1 and 2, wherever they are mounted.
+"""The CPU quota of this process, from control groups (cgroups) of version 1 and 2, at any mount point.
 
-A quota holds for a group and all groups below it, so the smallest one on the way up counts.
+A quota applies to a group and all groups below it. So the smallest quota of a group and its parents counts.
 """
 
 import logging
@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 _log = logging.getLogger(__name__)
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
-"""A character in a path of mountinfo, such as \\040 for a space."""
+"""An escaped character in a path of mountinfo, such as \\040 for a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class _Hierarchy:
 
 
 def count_cores(proc: Path = Path("/proc/self"), root: Path = Path("/")) -> int:
-    """The cores that this process may use, at least 1: those of its affinity, or fewer by its CPU quota.
+    """The number of cores that this process may use, by its affinity and its CPU quota. At least 1.
 
     `proc` and `root` are the directories of the process and of the file system.
     """
@@ -36,9 +36,9 @@ def count_cores(proc: Path = Path("/proc/self"), root: Path = Path("/")) -> int:
 
 
 def read_cpu_quota(proc: Path, root: Path) -> int | None:
-    """The smallest quota that holds for the process, in whole cores, rounded down; None if there is none.
+    """The smallest quota that applies to the process, in whole cores, rounded down; None if there is none.
 
-    Never raises: a file that is missing is passed over, and one that cannot be understood with a line in the log.
+    Never raises. A missing file is ignored. An invalid file is ignored too, with a warning in the log.
     """
     groups = dict(_groups(proc))
     quotas = [
@@ -52,7 +52,7 @@ def read_cpu_quota(proc: Path, root: Path) -> int | None:
 
 
 def _groups(proc: Path) -> Iterator[tuple[int, PurePosixPath]]:
-    """The group of the process, by the version of the hierarchy. Of version 1 only the one for CPU time."""
+    """The group of the process, by the version of the hierarchy. For version 1, the group of the cpu controller."""
     for line in _read(proc / "cgroup").splitlines():
         number, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")
@@ -63,7 +63,7 @@ def _groups(proc: Path) -> Iterator[tuple[int, PurePosixPath]]:
 
 
 def _hierarchies(proc: Path, root: Path) -> Iterator[_Hierarchy]:
-    """Those that can grant CPU time, as /proc/self/mountinfo names them."""
+    """The hierarchies in /proc/self/mountinfo that can have a CPU quota."""
     for line in _read(proc / "mountinfo").splitlines():
         mount, _, kind = line.partition(" - ")
         match mount.split(" "), kind.split(" "):
@@ -74,9 +74,9 @@ def _hierarchies(proc: Path, root: Path) -> Iterator[_Hierarchy]:
 
 
 def _directories(hierarchy: _Hierarchy, group: PurePosixPath) -> list[Path]:
-    """The directories of a group and of those above it, as far as they are mounted.
+    """The mounted directories of a group and of its parents.
 
-    A container may see a name of its group that is not below the mounted one. Then only the mounted one is looked at.
+    In a container, the name of the group may not be below the mounted group. Then only the mounted group is used.
     """
     if not group.is_relative_to(hierarchy.root) or ".." in group.parts:
         return [hierarchy.directory]

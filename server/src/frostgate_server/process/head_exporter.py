@@ -1,4 +1,4 @@
-"""The head of the history, exported now and then to a place where whoever can write to the database cannot."""
+"""Exports the head of the history periodically, to a place where an attacker with the database cannot write."""
 
 import json
 import logging
@@ -15,14 +15,14 @@ from frostgate_server.storage.head import Head
 _log = logging.getLogger(__name__)
 
 LAST_EXPORT = 5.0
-"""Seconds that the last export is waited for."""
+"""Seconds that a shutdown waits for the last export."""
 
 
 class HeadExporter:
-    """Writes the head as a line of JSON, in a thread of its own: a place that blocks must not stop anything else."""
+    """Writes the head as a line of JSON. It uses its own thread, so that a blocked write stops nothing else."""
 
     def __init__(self, get_head: Callable[[], Head], write: Callable[[str], None], period: timedelta) -> None:
-        """Exports at once, then once in a period, and a last time when it is ended."""
+        """Exports at once, then once in each period, and a last time in `end`."""
         self._get_head = get_head
         self._write = write
         self._period = period.total_seconds()
@@ -31,7 +31,7 @@ class HeadExporter:
         self._thread.start()
 
     def end(self) -> None:
-        """Exports a last time, and waits for that, but not for ever."""
+        """Exports a last time, and waits at most LAST_EXPORT for it."""
         self._ended.set()
         self._thread.join(LAST_EXPORT)
         if self._thread.is_alive():
@@ -44,7 +44,7 @@ class HeadExporter:
         self._export()
 
     def _export(self) -> None:
-        """What fails is logged, and tried again with the next period."""
+        """Exports the head. Logs an error; the next period retries."""
         try:
             head = self._get_head()
             self._write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), **head.fields()}))
@@ -53,7 +53,7 @@ class HeadExporter:
 
 
 def append_line(file: Path, line: str) -> None:
-    """Adds a line to a file, on disk when this returns. What an earlier write left unfinished stays a line of its own.
+    """Appends a line to a file, and syncs it to disk. An incomplete line of an earlier write becomes a line of its own.
 
     Raises OSError.
     """

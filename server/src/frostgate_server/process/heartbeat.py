@@ -1,4 +1,4 @@
-"""The heartbeat of a worker: it tells the supervisor that the process lives, and that its server answers."""
+"""The heartbeat of a worker. It tells the supervisor that the process is alive, and that its server answers calls."""
 
 import threading
 from collections.abc import Callable
@@ -10,28 +10,27 @@ HEARTBEAT_SECONDS = 0.2
 
 
 class Probe(Protocol):
-    """Tells whether a server answers."""
+    """Tests whether a server answers calls."""
 
     def is_alive(self) -> bool:
-        """Whether the server answers calls. It returns within a bounded time, which is short beside the patience of
-        the supervisor, and it raises no error."""
+        """Whether the server answers calls. Raises no error, and returns long before the supervisor's patience ends."""
 
 
 class Heartbeat:
-    """Calls `beat` from a thread of its own. While it follows a probe, it does so only if the probe is alive."""
+    """Calls `beat` periodically in its own thread. While it follows a probe, it calls it only if the probe is alive."""
 
     def __init__(self, beat: Callable[[], object]) -> None:
-        """Beats from now on. A beat shows that the threads of the process get the interpreter."""
+        """Starts to beat. A beat shows that threads of this process can run Python code."""
         self._beat = beat
         self._probe: Probe | None = None
         threading.Thread(target=self._run, name="heartbeat", daemon=True).start()
 
     def follow(self, probe: Probe) -> None:
-        """Beats only if the probe is alive, while the server serves."""
+        """From now on beats only if the probe is alive. For the time while the server serves."""
         self._probe = probe
 
     def beat_plainly(self) -> None:
-        """Beats without a probe, while the server drains."""
+        """From now on beats without a probe. For the time while the server drains."""
         self._probe = None
 
     def _run(self) -> None:

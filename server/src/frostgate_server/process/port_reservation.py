@@ -1,7 +1,7 @@
-"""Where the server listens: looked at and reserved before any worker listens there.
+"""Reserves the addresses of the server before any worker listens there.
 
-Workers share a port by SO_REUSEPORT, which lets any process of this user join them, silently. So the supervisor
-reserves the port in a way that only its own workers know of.
+Workers share a port with SO_REUSEPORT. This option lets any other process of the same user listen on the port too,
+without an error. So the supervisor first ensures that no other process listens, and then keeps the port bound.
 """
 
 import errno
@@ -20,20 +20,20 @@ from frostgate_server.domain.errors import StartupError
 from .system.address_users import processes_at
 
 DYING_SECONDS = 1.0
-"""Seconds in which the processes of a server that was killed must have let go of its address."""
+"""Seconds that a start waits for the processes of a killed server to release the address."""
 
 STARTING_SECONDS = 10.0
-"""The same, where nobody listens there: a process that was killed as it started may hold the address."""
+"""The same if no process listens there: a process that was killed during its start may still have the address."""
 
 _POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class PortReservation:
-    """An address that this server alone may listen on, with the port that was really taken.
+    """An address that is reserved for this server, with the actual port.
 
-    `listeners` are the addresses behind it, for gRPC. `descriptors` keep them; a process that inherits those keeps them
-    too.
+    `listeners` are the resolved addresses, for gRPC. `descriptors` keep them reserved, also in a process that inherits
+    them.
     """
 
     address: str
@@ -43,9 +43,9 @@ class PortReservation:
 
 @contextmanager
 def reserve_port(listen: str) -> Iterator[PortReservation]:
-    """Reserves an address for as long as the block lasts; nothing for an empty one.
+    """Reserves an address during the block. An empty address reserves nothing.
 
-    Waits for the processes of a server that was killed. Raises StartupError if another process listens there.
+    Waits for the processes of a killed server to end. Raises StartupError if another process listens there.
     """
     if not listen:
         yield PortReservation("", (), ())
@@ -72,7 +72,7 @@ def _reserved_in_time(listen: str, held: ExitStack) -> PortReservation:
 
 
 def _by_whom(listen: str, error: Exception) -> str:
-    """Names the processes that use an address, as far as this user may know them."""
+    """Names the processes that use an address, as far as this user can see them."""
     if getattr(error, "errno", None) != errno.EADDRINUSE:
         return ""
     found = [str(pid) for pid in processes_at(listen)]
@@ -80,9 +80,9 @@ def _by_whom(listen: str, error: Exception) -> str:
 
 
 def find_port_problems(addresses: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """Why addresses cannot be reserved now, all at once, and whether that is because they are in use.
+    """The reasons why these addresses cannot be reserved together now. The bool tells whether the address is in use.
 
-    Changes nothing on disk. Serves nobody.
+    Changes nothing on disk, and answers no calls.
     """
     with ExitStack() as held:
         for address in filter(None, addresses):
@@ -112,7 +112,7 @@ def _ensure_path_is_free(listen: str) -> None:
 
 
 def _reserved_port(listen: str, held: ExitStack) -> PortReservation:
-    """Every address that the host has here: a name such as localhost has several."""
+    """Reserves every address of the host. A name such as localhost may have several."""
     host, _, text = listen.rpartition(":")
     port = int(text)
     found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -133,13 +133,13 @@ def _reserved_port(listen: str, held: ExitStack) -> PortReservation:
 
 
 def _reserve(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    """A socket that is bound, listens to nobody, and lets only those bind beside it that set SO_REUSEPORT.
+    """A bound socket that does not listen. Other sockets can bind to its address only with SO_REUSEPORT.
 
-    Whether anybody else is there is decided by listening without SO_REUSEPORT, which one process alone can do. Only
-    then is the option set, so that the reservation can be bound before the first socket is let go.
+    A first socket listens without SO_REUSEPORT, which fails if another socket uses the address. Then it sets the
+    option, so that the reservation can be bound before the first socket is closed.
     """
     if host == "0.0.0.0" and socket.has_dualstack_ipv6():  # noqa: S104 - told to
-        # gRPC listens on all addresses of both kinds then.
+        # Then gRPC listens on all IPv4 and IPv6 addresses.
         family, host = socket.AF_INET6, "::"
     with _socket(family) as alone:
         alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -160,7 +160,7 @@ def _socket(family: socket.AddressFamily) -> socket.socket:
 
 
 def _reserved_path(listen: str, held: ExitStack) -> PortReservation:
-    """By a lock beside the socket: the socket itself is replaced whenever a worker is."""
+    """Reserves a unix socket with a lock file beside it, because each new worker replaces the socket itself."""
     path = listen.removeprefix("unix:")
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -181,7 +181,7 @@ def _lock(lock: int) -> None:
 
 
 def _ensure_nobody_answers(listen: str) -> None:
-    """A unix socket that nobody listens on is left over, and is replaced."""
+    """Raises OSError if a process listens on the unix socket. Otherwise a worker replaces the stale socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(listen.removeprefix("unix:"))

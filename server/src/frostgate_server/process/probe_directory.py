@@ -1,4 +1,4 @@
-"""The private directory of a server, in which each worker has a unix socket for its own probe."""
+"""The private directory of a server. It contains a unix socket for the probe of each worker."""
 
 import os
 import shutil
@@ -13,31 +13,31 @@ from frostgate_server.domain.errors import StartupError
 _NO_PLACE = "the sockets of workers have no place: set TMPDIR to a directory with a short path"
 
 _RANDOM_LETTERS = 8
-"""Letters that `mkdtemp` puts behind the prefix of the directory."""
+"""The number of characters that `mkdtemp` appends to the prefix of the directory."""
 
 _LONGEST_NAME = len("/64-4194304")
-"""Characters of the longest name of a socket: the largest numbers of a worker and a process."""
+"""The length of the longest name of a socket, with the largest worker number and process id."""
 
 
 def probe_socket(directory: Path, number: int, pid: int) -> Path:
-    """The socket of the worker `number` that is the process `pid`."""
+    """The path of the socket of the worker `number` with the process id `pid`."""
     return directory / f"{number}-{pid}"
 
 
 class ProbeDirectory:
-    """A new directory that only this user may enter. `path` is short enough for sockets in it."""
+    """A new directory that only this user can access. `path` is short enough for sockets in it."""
 
     def __init__(self, fallback: Path) -> None:
-        """Makes it among the temporary files, or in `fallback` if there is no place. Raises StartupError."""
+        """Creates it in a directory for temporary files, or else in `fallback`. Raises StartupError."""
         self.path = _make_directory(fallback)
 
     def remove_socket(self, pid: int) -> None:
-        """Removes what a process has left."""
+        """Removes the socket of an ended process."""
         for socket in self.path.glob(f"*-{pid}"):
             socket.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Removes it with all that it holds. It may be gone already."""
+        """Removes the directory and its contents. It may be removed already."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -52,7 +52,7 @@ def _make_directory(fallback: Path) -> Path:
 
 
 def ensure_place(fallback: Path) -> None:
-    """Raises StartupError if the directory could not be made now. Makes nothing."""
+    """Raises StartupError if the directory cannot be created now. Creates nothing."""
     for parent in _parents(fallback):
         longest = len(os.fsencode(parent)) + len("/frostgate-") + _RANDOM_LETTERS + _LONGEST_NAME
         if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK) and longest <= MOST_SOCKET_PATH:

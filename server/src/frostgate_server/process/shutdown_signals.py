@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: the first asks for a shutdown, the second skips its delay, or ends the process."""
+"""SIGTERM and SIGINT. The first requests a shutdown. The second skips the shutdown delay, or ends the process."""
 
 import os
 import signal
@@ -8,16 +8,16 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class ShutdownSignals:
-    """Notices the signals from now on. `asked` tells whether the first has come.
+    """Handles the signals. `asked` is True after the first one.
 
-    `delay_ahead` is set by the process while a shutdown delay is under way, or comes before the drain: the second
-    signal then ends the delay, by clearing it. Any other second signal calls `at_once` and ends the process.
+    The process sets `delay_ahead` while a shutdown delay runs or will run before the drain. Then the second signal
+    clears `delay_ahead`, which ends the delay. Otherwise the second signal calls `at_once` and ends the process.
 
-    To be looked up now and then: a lock, such as that of an event to wait for, must not be taken by a signal handler.
+    The process must poll these attributes. A signal handler must not take a lock, so there is no event to wait for.
     """
 
     def __init__(self) -> None:
-        """Nobody has asked yet."""
+        """Installs the signal handlers."""
         self.asked = False
         self.delay_ahead = False
         self.at_once: Callable[[], object] = lambda: None
@@ -30,7 +30,7 @@ class ShutdownSignals:
         self.asked = True
 
     def _later(self, number: int, _: object) -> None:
-        """Skips the delay, or calls `at_once` and dies of the signal."""
+        """Skips the delay, or calls `at_once` and ends the process by the signal."""
         if self.delay_ahead:
             self.delay_ahead = False
             return

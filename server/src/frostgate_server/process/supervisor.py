@@ -1,6 +1,6 @@
 """The supervisor: starts the workers of a server, replaces those that die or hang, and drains them all.
 
-It never loads gRPC, and every worker is a new program, never a fork of a running one.
+It never loads gRPC. Every worker is a new program, never a fork of a running one.
 """
 
 import logging
@@ -22,34 +22,34 @@ from .worker_slot import LONGEST_PAUSE, EndingWorker, WorkerSlot
 _log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
-"""Seconds between two looks at the workers."""
+"""Seconds between two checks of the workers."""
 
 LOADING_PATIENCE = timedelta(seconds=30)
-"""How long a worker may load before it says that it is loaded, where the patience of the settings is shorter."""
+"""How long a worker may take to load, if the setting `worker_patience` is shorter."""
 
 DRAIN_GRACE = timedelta(seconds=15)
-"""Beyond the drain period, for a worker to end: longer than it grants itself."""
+"""Time for a worker to end after the drain period. It is longer than the worker's own limit."""
 
 LAST_WAIT = 1.0
-"""Seconds that killed workers are waited for in the end."""
+"""Seconds that `end` waits for killed workers."""
 
 RESERVE_DELAY = 5.0
-"""Seconds from the start until a worker in reserve is loaded: the first calls have the processors to themselves."""
+"""Seconds from the start until a worker in reserve is loaded, so that it takes no CPU time from the first calls."""
 
 _HANGS = "hangs"
 
 
 class Supervisor:
-    """The workers of a server, and one in reserve that is loaded and waits for its config. Used in `with`.
+    """The workers of a server, and a loaded worker in reserve that waits for its config. A context manager.
 
-    `probe_directory` is for the sockets of the workers. It is there until `end`.
+    `probe_directory` is for the sockets of the workers. It exists until `end`.
     """
 
     def __init__(self, workers: int, inherited: Sequence[int], settings: Settings) -> None:
-        """Starts `workers` processes, which wait for their config. They keep the `inherited` files open.
+        """Starts `workers` processes, which wait for their config. They inherit the `inherited` descriptors.
 
-        A worker without a heartbeat for the `worker_patience` is replaced. Silence is counted in the supervisor's own
-        turns: one that did not run itself, as in a suspended machine, does not take its workers for hung.
+        A worker without a heartbeat for the `worker_patience` is replaced. The time without a heartbeat is counted in
+        turns of the supervisor. So after a pause of the whole machine, the workers do not count as hanging.
 
         Raises StartupError.
         """
@@ -60,7 +60,7 @@ class Supervisor:
         self._most_silent_turns = patience.total_seconds() / POLL_SECONDS
         self._most_loading_turns = max(patience, LOADING_PATIENCE).total_seconds() / POLL_SECONDS
         self._replaced: WorkerSlot | None = None
-        """The place of a worker that served and hung, until another one serves or fails there."""
+        """The place of a serving worker that hung, until its replacement serves or fails."""
         self._reserve = WorkerSlot(0)
         self._places = [WorkerSlot(number) for number in range(1, workers + 1)]
         self._leaving: list[EndingWorker] = []
@@ -82,9 +82,9 @@ class Supervisor:
         self.end()
 
     def start(self, config: Callable[[int], WorkerConfig], stop: ShutdownSignals) -> None:
-        """Gives each worker the config for its number, and waits until all serve or a stop is requested.
+        """Sends each worker the config for its number, and waits until all serve or a stop is requested.
 
-        Raises StartupError if one cannot.
+        Raises StartupError if a worker cannot serve.
         """
         self._config = config
         for place in self._places:
@@ -101,7 +101,7 @@ class Supervisor:
         self._reserve.next_try = monotonic() + RESERVE_DELAY
 
     def supervise(self) -> None:
-        """One turn: takes note of the workers' signs of life, and replaces those that died or hang."""
+        """One turn: reads the heartbeats of the workers, and replaces those that died or hang."""
         self._reap_ending_workers()
         for place in [*self._places, self._reserve]:
             if place.worker is not None:
@@ -110,9 +110,9 @@ class Supervisor:
                 self._fill(place)
 
     def announce_shutdown(self, stop: ShutdownSignals) -> None:
-        """Has the workers say NOT_SERVING, and lets them go on for the shutdown delay, while there are any.
+        """Makes the workers report NOT_SERVING, and waits for the shutdown delay while they continue to answer calls.
 
-        Workers that end are not replaced. The delay is skipped once `stop` has no delay ahead any more.
+        Workers that end are not replaced. The wait ends early if no worker is left or `stop.delay_ahead` is cleared.
         """
         end = monotonic() + self._shutdown_delay.total_seconds()
         while stop.delay_ahead and monotonic() < end and (self._leaving or any(one.worker for one in self._places)):
@@ -125,7 +125,7 @@ class Supervisor:
         stop.delay_ahead = False
 
     def drain(self) -> None:
-        """Asks all workers to drain, and waits for their ends. Those that do not end, or hang, are killed."""
+        """Makes all workers drain, and waits until they end. Kills workers that do not end in time, or hang."""
         for one in self._leaving:
             one.worker.drain()
         for place in [*self._places, self._reserve]:
@@ -138,7 +138,7 @@ class Supervisor:
             self._reap_ending_workers()
 
     def end(self) -> None:
-        """Ends all workers at once."""
+        """Kills all workers, and removes the probe directory."""
         workers = self._workers() + [one.worker for one in self._leaving]
         for worker in workers:
             worker.kill()
@@ -175,17 +175,17 @@ class Supervisor:
             place.vacate()
 
     def _may_replace(self, worker: WorkerHandle, trouble: str) -> bool:
-        """One worker that serves is replaced at a time because it hangs: if a slow disk makes all of them hang, they
-        must not all be killed. Those that ended or do not serve yet are replaced at once."""
+        """Whether the worker may be replaced now. Only one hanging worker that served is replaced at a time: if a slow
+        disk makes all workers hang, they must not all be killed. Others are replaced at once."""
         return trouble != _HANGS or worker.serving_since is None or self._replaced is None
 
     def _note_outcome(self, place: WorkerSlot) -> None:
-        """The next worker that hangs may be replaced, if the one in this place was the replacement of the last one."""
+        """Allows the next replacement of a hanging worker, if the last one was in this place."""
         if self._replaced is place:
             self._replaced = None
 
     def _fill(self, place: WorkerSlot) -> None:
-        """With the worker in reserve, if there is one, or with a new one."""
+        """Fills a place with the worker in reserve, if it is ready, or with a new one."""
         assert self._config is not None
         try:
             if place is self._reserve:
@@ -199,7 +199,7 @@ class Supervisor:
             _log.error("%s: %s", place.name, error)
 
     def _taken_from_reserve(self) -> WorkerHandle | None:
-        """The worker in reserve, if it was loaded and shows signs of life."""
+        """The worker in reserve, if it is loaded and has no trouble."""
         worker = self._reserve.worker
         if worker is None or not worker.loaded or self._trouble(worker):
             return None
@@ -207,7 +207,7 @@ class Supervisor:
         return worker
 
     def _reap_ending_workers(self) -> None:
-        """Lets go of workers that have ended, and kills those that hang or do not end."""
+        """Releases workers that have ended, and kills those that hang or do not end in time."""
         for one in list(self._leaving):
             one.worker.listen()
             if one.worker.status is not None:
@@ -222,7 +222,7 @@ class Supervisor:
         return monotonic() + (self._drain_period + DRAIN_GRACE).total_seconds()
 
     def _trouble(self, worker: WorkerHandle) -> str:
-        """What is wrong with a worker; nothing if nothing is."""
+        """The problem of a worker; empty if there is none."""
         if worker.failure:
             return f"cannot serve: {worker.failure}"
         if worker.status is not None:

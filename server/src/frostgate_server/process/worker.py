@@ -1,7 +1,7 @@
-"""A worker: the process that answers. Started by its supervisor, which writes the config to stdin.
+"""A worker: a process that answers calls. The supervisor starts it and writes the config to its stdin.
 
-Everything is loaded before the config comes, so that a worker in reserve serves as soon as it is needed. stdin stays
-open for as long as the supervisor wants the worker. If the supervisor dies, the system kills the worker.
+A worker loads all modules before it gets the config, so that a worker in reserve can serve without delay. It drains
+when the supervisor closes its stdin. If the supervisor dies, the system kills the worker.
 """
 
 import gc
@@ -31,18 +31,18 @@ from .worker_server import WorkerServer, start_server
 _log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
-"""Seconds between two looks at whether a signal has come."""
+"""Seconds between two checks for a signal."""
 
 SWITCH_INTERVAL = 0.001
-"""Seconds that a thread may keep the interpreter while others want it: a check that waits for a batch to be computed
-waits this long each time it gets back from SQLite."""
+"""Seconds that a thread may keep the GIL while other threads wait for it. While a batch is computed, a check waits this
+long each time it returns from SQLite."""
 
 END_GRACE = timedelta(seconds=12)
-"""Beyond the drain period, until a worker that does not come to an end leaves all as it is, as in a crash."""
+"""Time after the drain period. A worker that has not ended by then exits without cleanup, as in a crash."""
 
 
 def main() -> int:
-    """Serves until told otherwise. Gives the exit status. Its argument is the id of the supervisor."""
+    """Serves until the worker must end. Returns the exit status. The program's argument is the supervisor's id."""
     end_with_parent(int(sys.argv[1]))
     sys.setswitchinterval(SWITCH_INTERVAL)
     os.set_blocking(sys.stdout.fileno(), False)
@@ -52,7 +52,7 @@ def main() -> int:
     try:
         config: WorkerConfig = pickle.load(sys.stdin.buffer)  # noqa: S301 - the supervisor's own
     except (EOFError, pickle.UnpicklingError):
-        # The supervisor has let go before the config was complete.
+        # The supervisor closed stdin before the config was complete.
         return 0
     stop = ShutdownSignals()
     log_to_stderr(config.settings.log_level, f"worker {config.number}")
@@ -77,13 +77,13 @@ def main() -> int:
 
 
 def _keep_what_is_loaded() -> None:
-    """Spares the garbage collector all that stays: to look through it stops every call for tens of milliseconds."""
+    """Excludes objects loaded at startup from garbage collection, which would stop calls for tens of milliseconds."""
     gc.collect()
     gc.freeze()
 
 
 def _serve(server: WorkerServer, stop: ShutdownSignals, delay: timedelta) -> None:
-    """Serves until the server is to drain: when the supervisor lets go, or `delay` after a signal to this process."""
+    """Serves until the drain: when the supervisor closes stdin, or `delay` after a signal to this process."""
     stop.delay_ahead = delay > timedelta()
     while not stop.asked and _hear_supervisor(server):
         pass
@@ -96,7 +96,7 @@ def _serve(server: WorkerServer, stop: ShutdownSignals, delay: timedelta) -> Non
 
 
 def _hear_supervisor(server: WorkerServer) -> bool:
-    """Waits for the supervisor, but not long. Gives whether it still holds this worker."""
+    """Waits at most POLL_SECONDS for the supervisor. Returns False if it has closed stdin."""
     descriptor = sys.stdin.fileno()
     readable, _, _ = select.select([descriptor], [], [], POLL_SECONDS)
     if not readable:
@@ -113,24 +113,24 @@ def _end_at_once() -> None:
 
 
 def _end_with_the_thread(died: threading.ExceptHookArgs) -> None:
-    """A thread that died of an exception does its work no more: another worker shall do it."""
+    """Ends the process after an exception in a thread. The supervisor then replaces the worker."""
     name = died.thread.name if died.thread else "a thread"
     _log.critical("%s died, and the process with it", name, exc_info=died.exc_value)
     _exit_at_once(1)
 
 
 def _exit_at_once(status: int) -> NoReturn:
-    """Ends the process without any clean-up, but for the lines of the log."""
+    """Ends the process without cleanup. Only the log is flushed."""
     logging.shutdown()
     os._exit(status)
 
 
 def _report(line: bytes) -> None:
-    """Tells the supervisor, if it listens: one that is gone or hangs must not stop a worker."""
+    """Sends a line to the supervisor. Does not block or fail if the supervisor has ended or hangs."""
     with suppress(BrokenPipeError, BlockingIOError):
         os.write(sys.stdout.fileno(), line + b"\n")
 
 
 if __name__ == "__main__":
-    # A thread of gRPC may still wait for connections whose callers are silent, for as long as the drain period.
+    # A thread of gRPC may still wait for connections of silent clients, for as long as the drain period.
     _exit_at_once(main())

@@ -1,7 +1,7 @@
-"""Who may call a worker, and what its addresses show callers.
+"""The authentication of callers of a worker, and the TLS credentials of its addresses.
 
-All that needs cryptography is imported here, and only where there is TLS: a worker without it starts faster, and takes
-10 MB less.
+All modules that need cryptography are imported here, and only with TLS. A worker without TLS starts faster, and uses
+10 MB less memory.
 """
 
 import logging
@@ -29,7 +29,7 @@ class WorkerAccess:
     _files: "CredentialFiles | None"
 
     def credentials(self, *, asks_callers: bool) -> grpc.ServerCredentials | None:
-        """For one address. None without TLS. `asks_callers`: callers must show a certificate."""
+        """The credentials of one address. None without TLS. With `asks_callers`, callers must present a certificate."""
         if self._files is None:
             return None
         from frostgate_server.rpc.tls import server_credentials  # noqa: PLC0415 - see the head of this module
@@ -40,7 +40,7 @@ class WorkerAccess:
 
 
 def open_access(config: WorkerConfig, parts: ExitStack) -> WorkerAccess:
-    """Reads the credential files, and follows their changes until `parts` end. Raises StartupError."""
+    """Reads the credential files, and watches them for changes until `parts` is closed. Raises StartupError."""
     if not config.settings.tls_certificate:
         return WorkerAccess(AnonymousAuthenticator(), None)
     from frostgate_server.auth.authenticator import CredentialAuthenticator  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What a worker is told to do by its supervisor."""
+"""The configuration that the supervisor sends to a worker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from frostgate_server.storage.backend import PreparedDatabase
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """All that decides how a worker answers, settled once for all workers.
+    """The configuration of one worker. Most of it is the same for all workers.
 
-    `number` names the worker, from 1. `listeners` are the addresses where it listens, together with the others;
-    `mtls_listeners` those where it asks for client certificates. `callers_file` names the callers, if there are any.
-    `core` is the one that the worker keeps to; None leaves that to the system. `last_good` is what stood in the access
-    files when they were good: a worker goes on from there. `probe_directory` is a private directory for a socket of the
-    worker: see `probe_directory.probe_socket`.
+    `number` is the number of the worker, from 1. `listeners` are the addresses where it listens, shared with the other
+    workers. `mtls_listeners` are those where it requires client certificates. `callers_file` defines the callers, if
+    there are any. `core` is the only core that the worker uses; None leaves the choice to the system. `last_good` has
+    the last valid contents of the access files, which a worker uses at its start. `probe_directory` is a private
+    directory for a socket of the worker: see `probe_directory.probe_socket`.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""One worker process, as its supervisor holds it: started, given its config, listened to, ended."""
+"""The supervisor's handle of one worker process: it starts the worker, sends its config, reads its reports, ends it."""
 
 import os
 import pickle
@@ -13,26 +13,26 @@ from frostgate_server.domain.errors import StartupError
 from .worker_config import WorkerConfig
 
 ANNOUNCE_SHUTDOWN = b"n"
-"""The byte that a worker reads from its stdin, behind its config, when it is to say NOT_SERVING."""
+"""The byte that tells a worker to report NOT_SERVING. It follows the config on the worker's stdin."""
 
 LOADED = b"loaded"
 SERVING = b"serving"
 ALIVE = b"alive"
 DRAINING = b"draining"
 FAILED = b"failed: "
-"""Lines that a worker says on its stdout. A failure goes on with its reason."""
+"""Lines that a worker writes to its stdout. The reason of a failure follows on the same line."""
 
 
 class WorkerHandle:
     """A worker. It drains when its stdin is closed, and is killed when the thread that started it ends.
 
-    What is known of it is as of the last `listen`. `status` is how it ended: its exit status, or the number of a
-    signal, negative; None while it runs. `serving_since` is a moment of the monotonic clock, None until it serves;
-    `failure` says why it cannot.
+    `listen` updates the attributes. `status` is the exit status, or the negative number of the signal that ended the
+    worker; None while it runs. `serving_since` is a time of the monotonic clock; None until it serves. `failure` is the
+    reason why it cannot serve.
     """
 
     def __init__(self, inherited: Sequence[int]) -> None:
-        """Starts a process that loads all it needs and waits for its config. It keeps the `inherited` files open.
+        """Starts a process that loads its modules and waits for its config. It inherits the `inherited` descriptors.
 
         Raises StartupError.
         """
@@ -47,15 +47,15 @@ class WorkerHandle:
         self._announced = False
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
-                # -P: nothing is loaded from the directory in which the server happens to be started.
+                # -P: load no modules from the current directory.
                 [sys.executable, "-P", "-m", f"{__package__}.worker", str(os.getpid())],
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 pass_fds=inherited,
-                # Ctrl-C in a terminal is the supervisor's business.
+                # Only the supervisor handles Ctrl-C in a terminal.
                 process_group=0,
-                # What gRPC itself says of calls that go wrong is no help to an operator, and hides our own lines.
+                # gRPC's own log lines about failed calls do not help an operator, and hide the lines of the server.
                 env={"GRPC_VERBOSITY": "NONE", **os.environ},
             )
         except OSError as error:
@@ -69,24 +69,24 @@ class WorkerHandle:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     def begin(self, config: WorkerConfig) -> None:
-        """Lets it serve. `serving_since` tells when it does."""
+        """Sends the config, so that the worker serves. Then `listen` sets `serving_since`."""
         self.silent_turns = 0
         self._unsent = pickle.dumps(config)
         self._send()
 
     def announce_shutdown(self) -> None:
-        """Has it say NOT_SERVING and go on serving, once it serves. To be repeated until it does."""
+        """Makes a serving worker report NOT_SERVING and continue to serve. Does nothing before it serves: repeat it."""
         if self.serving_since is not None and not self._announced:
             self._announced = True
             self._unsent += ANNOUNCE_SHUTDOWN
             self._send()
 
     def listen(self) -> None:
-        """Takes note of what it said since the last turn, of nothing too, and of its end once all is heard."""
+        """Reads the reports since the last turn, counts a turn without a report, and notes the end of the process."""
         self._send()
         self.status = self._process.poll()
         said = self._reports.read() or b""
@@ -101,20 +101,20 @@ class WorkerHandle:
                 self.failure = line.removeprefix(FAILED).decode()
 
     def drain(self) -> None:
-        """Asks it to take no new calls, and to end once those under way have."""
+        """Tells the worker to accept no new calls, and to end after the current ones."""
         self._orders.close()
 
     def _send(self) -> None:
-        """Writes as much as the pipe takes: a worker that does not read must not stop its supervisor."""
+        """Writes as much as the pipe accepts, so that a worker that does not read does not block the supervisor."""
         with suppress(BrokenPipeError, BlockingIOError):
             while self._unsent and not self._orders.closed:
                 self._unsent = self._unsent[os.write(self._orders.fileno(), self._unsent) :]
 
     def kill(self) -> None:
-        """Ends it at once, also if it hangs, and with it every lock that it held."""
+        """Kills the worker, also if it hangs. This releases its locks."""
         self._process.kill()
 
     def release(self) -> None:
-        """Lets go of what was held for a process that has ended."""
+        """Closes the pipes of an ended process."""
         self.drain()
         self._reports.close()

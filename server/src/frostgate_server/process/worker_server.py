@@ -1,4 +1,4 @@
-"""The composition root: puts the server of one worker together from its parts."""
+"""The composition root: builds the server of one worker from its parts."""
 
 import logging
 import os
@@ -48,10 +48,10 @@ from .worker_config import WorkerConfig
 _log = logging.getLogger(__name__)
 
 DRAIN_GRACE = timedelta(seconds=5)
-"""Beyond the drain period, for calls that are being ended."""
+"""Time after the drain period, for calls that are being cancelled."""
 
 GOAWAY_TIMEOUT = 1.0
-"""Seconds in which a client must have taken note that a connection ends. gRPC itself waits 20 s for a silent one."""
+"""Seconds that clients have to react to the end of a connection. gRPC itself waits 20 s for a silent client."""
 
 _POLL_SECONDS = 0.05
 
@@ -61,7 +61,7 @@ _FREEZES = customer_freeze_service_pb2.DESCRIPTOR.services_by_name["CustomerFree
 
 @dataclass(frozen=True, slots=True)
 class WorkerServer:
-    """A server that listens."""
+    """A listening server."""
 
     _server: grpc.Server
     _dispatch: Dispatch
@@ -70,15 +70,15 @@ class WorkerServer:
     _parts: ExitStack
 
     def is_alive(self) -> bool:
-        """Whether the server answers calls: the probe of the heartbeat."""
+        """Whether the server answers calls. The heartbeat calls it."""
         return self._probe.is_alive()
 
     def announce_shutdown(self) -> None:
-        """Says NOT_SERVING from now on, and goes on taking calls."""
+        """Reports NOT_SERVING from now on, and continues to accept calls."""
         self._health.shut_down()
 
     def drain(self, period: timedelta) -> None:
-        """Stops: says NOT_SERVING, takes no new calls, lets those under way end within `period`, lets go of all."""
+        """Reports NOT_SERVING, accepts no new calls, waits up to `period` for current calls, and closes all parts."""
         self.announce_shutdown()
         stopped = self._server.stop(period.total_seconds())
         self._dispatch.drain()
@@ -87,7 +87,7 @@ class WorkerServer:
         self._parts.close()
 
     def _wait_for_end_of_calls(self, stopped: Event, seconds: float) -> None:
-        """Waits until the server has stopped. Without calls it does not wait for clients that are silent."""
+        """Waits until the server has stopped. If no call is left, it does not wait for silent clients."""
         start = monotonic()
         while not stopped.wait(_POLL_SECONDS) and monotonic() - start < seconds:
             if monotonic() - start > GOAWAY_TIMEOUT and self._dispatch.is_idle():
@@ -96,7 +96,7 @@ class WorkerServer:
 
 
 def start_server(config: WorkerConfig) -> WorkerServer:
-    """Builds the server, joins its database and listens. Raises StartupError with one line that says why not."""
+    """Joins the database, builds the server, and listens. Raises StartupError with one line that says why it failed."""
     with ExitStack() as parts:
         throttle = Throttle()
         store = find_backend(config.settings.database).join(config.database, throttle.throttled)
@@ -124,7 +124,7 @@ def start_server(config: WorkerConfig) -> WorkerServer:
 
 
 def _connections(config: WorkerConfig) -> int:
-    """The limit of connections at each address. It is logged if it is lower than the settings say."""
+    """The limit of connections for each address. Logs a warning if it is lower than the setting."""
     addresses = len(config.listeners) + len(config.mtls_listeners)
     allowed = allowed_connections(config.settings, addresses)
     if allowed < config.settings.max_connections:
@@ -133,7 +133,7 @@ def _connections(config: WorkerConfig) -> int:
 
 
 def _dispatch(server: grpc.Server, served: ServedMethods, settings: Settings, store: Store) -> Dispatch:
-    """What takes the calls: the loop, or grpcio itself."""
+    """Selects how calls are received: by the server loop, or by grpcio itself."""
     if settings.call_dispatch == "grpcio":
         _log.warning("call_dispatch = grpcio: there is no protection against overload and slow readers")
         return GrpcioDispatch(server, served, store.withdraw_overdue)
@@ -144,7 +144,7 @@ def _dispatch(server: grpc.Server, served: ServedMethods, settings: Settings, st
 def _served(
     config: WorkerConfig, store: Store, shared: HandlerContext, pools: ThreadPools, throttle: Throttle
 ) -> ServedMethods:
-    """All methods, with their use cases."""
+    """Builds all methods, with their use cases."""
     decisions = PolicyDecisionServicer(DecisionService(store), config.policy)
     settings = config.settings
     code_verifier = CodeVerifier(store, config.code_key, _limits(settings))
@@ -182,7 +182,7 @@ def _limits(settings: Settings) -> CodeLimits:
 
 
 def _listen(server: grpc.Server, config: WorkerConfig, access: WorkerAccess) -> None:
-    """Listens beside the other workers. Raises StartupError."""
+    """Listens at the addresses that the workers share. Raises StartupError."""
     for address in config.listeners:
         _listen_on(server, address, access.credentials(asks_callers=False))
     for address in config.mtls_listeners:

@@ -1,4 +1,4 @@
-"""The places of workers, and workers that are leaving theirs."""
+"""The places of workers, and workers that leave their places."""
 
 from dataclasses import dataclass
 from time import monotonic
@@ -6,18 +6,18 @@ from time import monotonic
 from .worker_handle import WorkerHandle
 
 SETTLED = 5.0
-"""A worker that served for so many seconds was no failure, whatever became of it."""
+"""Seconds. A worker that served longer than this does not count as failed, however it ends."""
 
 SHORTEST_PAUSE = 0.1
-"""Seconds, doubled with each failure, between two tries to fill a place in which workers fail."""
+"""The base of the pause between starts of workers that fail, in seconds. The pause doubles with each failure."""
 
 LONGEST_PAUSE = 5.0
-"""Seconds at most between two such tries."""
+"""The longest such pause, in seconds."""
 
 
 @dataclass(slots=True)
 class WorkerSlot:
-    """A place for a worker. Its number is that of the worker; 0 is that of the reserve."""
+    """A place for a worker. `number` is the number of the worker; 0 is the worker in reserve."""
 
     number: int
     worker: WorkerHandle | None = None
@@ -26,11 +26,11 @@ class WorkerSlot:
 
     @property
     def name(self) -> str:
-        """As the log calls it."""
+        """The name in log lines."""
         return f"worker {self.number}" if self.number else "the worker in reserve"
 
     def vacate(self) -> None:
-        """The worker is gone: the next may come at once, or after a pause if several failed one after the other."""
+        """Removes the worker. The next one may start at once, or after a pause if several failed in a row."""
         assert self.worker is not None
         since = self.worker.serving_since
         self.failures = 0 if since is not None and monotonic() - since > SETTLED else self.failures + 1
@@ -41,13 +41,13 @@ class WorkerSlot:
 
 @dataclass(slots=True)
 class EndingWorker:
-    """A worker that is to end by itself until some moment, and then is killed."""
+    """A worker that ends by itself until `last_moment`, or is killed then."""
 
     worker: WorkerHandle
     last_moment: float
     killed: bool = False
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kills the worker."""
         self.worker.kill()
         self.killed = True

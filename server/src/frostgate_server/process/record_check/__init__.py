@@ -1,2 +1,2 @@
-"""The process of the background check of the record, and its side in the supervisor; what is checked is decided in
-storage, and no call is handled here."""
+"""The process of the background check, and its handle in the supervisor; the checks themselves are in storage, and this
+package handles no calls."""

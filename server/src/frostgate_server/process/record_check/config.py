@@ -1,4 +1,4 @@
-"""What the process of the background check is told by the supervisor."""
+"""The configuration that the supervisor sends to the process of the background check."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from frostgate_server.storage.backend import PreparedDatabase
 
 @dataclass(frozen=True, slots=True)
 class RecordCheckConfig:
-    """`database` is the setting that names the database. At most `rows` are read in a second, all kinds together."""
+    """`database` is the setting `database`. The check reads at most `rows` rows and index entries in a second."""
 
     database: Path
     prepared: PreparedDatabase

@@ -1,4 +1,4 @@
-"""The process of the background check, as the supervisor holds it: started, started again if it ends, ended."""
+"""The supervisor's handle of the background check process: it starts the process, restarts it, and ends it."""
 
 import logging
 import pickle
@@ -12,26 +12,26 @@ from .config import RecordCheckConfig
 _log = logging.getLogger(__name__)
 
 START_DELAY = 5.0
-"""Seconds from the start of the server until the check begins: the first calls have the processors to themselves."""
+"""Seconds from the start of the server until the check begins, so that it takes no CPU time from the first calls."""
 
 RESTART_PAUSE = 30.0
 """Seconds from one start to the next, if the process ends by itself."""
 
 LAST_WAIT = 2.0
-"""Seconds that the process is waited for in the end."""
+"""Seconds that `close` waits for the process to end."""
 
 
 class RecordCheckHandle:
-    """Nothing in it waits, but for `close`."""
+    """The process of the background check. Only `close` blocks."""
 
     def __init__(self, config: RecordCheckConfig) -> None:
-        """The process starts after a while. With 0 rows in a second it never does."""
+        """The process starts after START_DELAY. With 0 rows in a second it never starts."""
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None
         self._next_start = monotonic() + START_DELAY
 
     def supervise(self) -> None:
-        """One turn: starts the process when it is time to, and takes note of its end."""
+        """One turn: starts the process when it is due, and logs its end."""
         if not self._config.rows:
             return
         if self._process is not None and (status := self._process.poll()) is not None:
@@ -55,24 +55,24 @@ class RecordCheckHandle:
     def _start(self) -> None:
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
-                # -P: nothing is loaded from the directory in which the server happens to be started.
+                # -P: load no modules from the current directory.
                 [sys.executable, "-P", "-m", f"{__package__}.program"],
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                # Ctrl-C in a terminal is the supervisor's business.
+                # Only the supervisor handles Ctrl-C in a terminal.
                 process_group=0,
             )
         except OSError as error:
             _log.error("the check of the record cannot be started: %s", error)
             return
         assert self._process.stdin is not None
-        # A few kilobytes: a pipe takes them at once.
+        # The config has a few kilobytes, so the write does not block.
         with suppress(BrokenPipeError):
             self._process.stdin.write(pickle.dumps(self._config))
 
     def _release(self) -> None:
-        """Closes its stdin, at which it ends."""
+        """Closes the stdin of the process, which makes it end."""
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
             process.stdin.close()

@@ -1,6 +1,6 @@
-"""The process of the background check. Started by the supervisor, which writes the config to stdin.
+"""The process of the background check. The supervisor starts it and writes the config to its stdin.
 
-stdin stays open for as long as the supervisor wants the process, and lives.
+It ends when its stdin is closed, by the supervisor or by the end of the supervisor.
 """
 
 import logging
@@ -23,18 +23,18 @@ PASS_PAUSE = 1.0
 """Seconds between two passes."""
 
 RETRY_PAUSE = 5.0
-"""Seconds after a pass that could not go on."""
+"""Seconds until the next pass after one that failed."""
 
 _LARGEST_LAG = 1.0
-"""Seconds of lost time that later reads catch up at most."""
+"""The maximum delay in seconds that later reads make up for."""
 
 
 def main() -> int:
-    """Makes pass after pass until the supervisor lets go. Gives the exit status."""
+    """Runs one pass after the other until stdin is closed. Returns the exit status."""
     try:
         config: RecordCheckConfig = pickle.load(sys.stdin.buffer)  # noqa: S301 - the supervisor's own
     except (EOFError, pickle.UnpicklingError):
-        # The supervisor has let go before the config was complete.
+        # The supervisor closed stdin before the config was complete.
         return 0
     log_to_stderr(config.log_level, "record check")
     try:
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def _run_pass(check: RecordCheck, rows_per_second: int) -> bool:
-    """Makes one pass, at most so fast. Gives whether it came to its end: False once the supervisor has let go."""
+    """Runs one pass at a limited speed. Returns False if stdin was closed before its end."""
     due = monotonic()
     for rows in check.run_pass():
         due = max(due + rows / rows_per_second, monotonic() - _LARGEST_LAG)
@@ -68,7 +68,7 @@ def _run_pass(check: RecordCheck, rows_per_second: int) -> bool:
 
 
 def _is_wanted(seconds: float) -> bool:
-    """Waits, and gives whether the supervisor still holds this process."""
+    """Waits for some seconds. Returns False once the supervisor has closed stdin."""
     readable, _, _ = select.select([sys.stdin.fileno()], [], [], max(0.0, seconds))
     return not readable
 

@@ -1,1 +1,1 @@
-"""Linux: what it says of other processes, and what it does when one ends; nothing here starts or serves anything."""
+"""Functions of Linux: to find the processes at an address, and to end with the parent process."""

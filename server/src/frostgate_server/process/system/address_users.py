@@ -1,6 +1,6 @@
-"""Which processes listen on an address: for the message to an operator who cannot start a server there.
+"""Finds the processes that listen on an address, for the message to an operator who cannot start a server there.
 
-Only Linux tells, and each user only of the user's own processes.
+This works only on Linux, and only for processes of the same user.
 """
 
 import os
@@ -17,7 +17,7 @@ _LISTENING = "0A"
 
 
 def processes_at(listen: str) -> list[int]:
-    """The ids of the processes that listen on an address, in ascending order. Empty if they are not known."""
+    """The ids of the processes that listen on an address, in ascending order. Empty if they cannot be found."""
     sockets = set(_unix_sockets(listen.removeprefix("unix:")) if is_unix(listen) else _sockets(listen))
     return sorted(pid for pid in _process_ids() if sockets and not sockets.isdisjoint(_sockets_of(pid)))
 

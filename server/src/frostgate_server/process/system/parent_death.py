@@ -1,6 +1,6 @@
-"""A worker ends with its supervisor, also while it hangs or is stopped.
+"""Ends a worker when its supervisor ends, even if the worker hangs or is stopped.
 
-Else it would keep the port and the database, and no other server could start.
+Otherwise it would keep the port and the database, and no other server could start.
 """
 
 import ctypes
@@ -12,10 +12,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(parent: int) -> None:
-    """Has the system kill this process when its parent ends, the process with this id. Also if it has ended already.
+    """Makes the system kill this process when its parent ends, or at once if `parent` has ended already.
 
-    The parent is the thread that started this process. Other systems than Linux have no such signal: there a worker
-    ends when its stdin does.
+    `parent` is the process id of the parent. The signal comes when the thread that started this process ends. Other
+    systems than Linux have no such signal: there a worker ends when its stdin is closed.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
