@@ -17,7 +17,7 @@ from .observability.one_line import on_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command. Gives the exit status: 0, or 1 with one line on stderr that says why."""
+    """Runs a command and returns the exit status: 0, or 1 with one line on stderr that says why."""
     _ensure_standard_files()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     words = sys.argv[1:] if arguments is None else arguments
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _ensure_encodable(words: Sequence[str]) -> None:
-    """Raises StartupError for an argument that is not in UTF-8: it can be written to no file and no log."""
+    """Raises StartupError for an argument that is not in UTF-8: files and logs cannot hold it."""
     for word in words:
         try:
             word.encode()
@@ -42,7 +42,7 @@ def _ensure_encodable(words: Sequence[str]) -> None:
 
 
 def _ensure_standard_files() -> None:
-    """Opens stdin, stdout and stderr where they were closed.
+    """Opens stdin, stdout and stderr on /dev/null if they are closed.
 
     Otherwise the next opened files get their descriptors, and a child process with its own standard files loses them.
     """
@@ -53,7 +53,9 @@ def _ensure_standard_files() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="frostgate-server", description="What may a frozen customer still do?", allow_abbrev=False
+        prog="frostgate-server",
+        description="Decides what a frozen customer may still do, over gRPC.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"frostgate-server {version('frostgate-server')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -1,2 +1,2 @@
-"""gRPC: servicers, field checks, conversion to and from protobuf, thread pools and statuses; no business rule and no
-SQL belongs here."""
+"""gRPC: servicers, field validation, conversion to and from protobuf, thread pools and statuses. Business rules and SQL
+do not belong here."""

@@ -30,9 +30,10 @@ _UNFROZEN_MESSAGES = {
 
 
 class CustomerFreezeServicer:
-    """Changes customers and reads them. Each method has the name of its RPC, and may raise FrostgateError.
+    """Changes and reads customers and partners. Each method has the name of its RPC and may raise FrostgateError.
 
-    The methods that change return futures of their responses, and do not wait. The futures may end with FrostgateError.
+    The methods that change something return a future of the response and do not wait. The future may fail with
+    FrostgateError.
     """
 
     def __init__(self, service: CustomerService, queries: CustomerQueries, partners: PartnerService) -> None:

@@ -1,5 +1,5 @@
-"""The interface of a dispatch: what takes the calls of a server and gives them to handlers. `loop.dispatch` is the
-usual one, `grpcio_dispatch` the plain way back."""
+"""The interface of a dispatch, which takes the calls of a server and gives them to handlers. `loop.dispatch` is the
+default. `grpcio_dispatch` is the fallback."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +16,11 @@ from .thread_pools import ThreadPools, Throttle
 
 @dataclass(frozen=True, slots=True)
 class ServedMethods:
-    """All that a server serves.
+    """The methods of a server, and the objects that they need.
 
-    `handlers` are by path. `reflection` is None where it is off; `reflection_for` permits its callers, None: anyone.
-    `probe_path` is the method at which the worker checks itself: nobody else knows it.
+    `handlers` maps paths to handlers. `reflection` is None if reflection is off. `reflection_for` permits the callers
+    of reflection; None permits all. `probe_path` is the method at which the worker checks itself: only the worker knows
+    it.
     """
 
     worker: int
@@ -34,19 +35,19 @@ class ServedMethods:
 
 
 class Dispatch(Protocol):
-    """Takes the calls of one `grpc.server`. Made before the server starts."""
+    """Takes the calls of one `grpc.server`. Create it before the server starts."""
 
     def start(self) -> None:
-        """Takes calls. The server has started."""
+        """Starts to take calls. The server must have started."""
 
     def count_turns(self) -> int:
-        """The turns of its thread so far: one that is stuck makes none."""
+        """The number of turns of its thread so far. A thread that is stuck makes none."""
 
     def drain(self) -> None:
-        """Ends streams and calls of which nothing was begun. Those under way go on."""
+        """Ends streams, and unary calls whose request has not arrived. Other calls go on."""
 
     def is_idle(self) -> bool:
-        """Whether it knows that no call is under way."""
+        """True only if the dispatch knows that no call is in progress."""
 
     def end(self, seconds: float) -> bool:
-        """Ends once no call is left. The server has stopped. False if some calls do not end in time."""
+        """Waits until no call is left. The server must have stopped. Returns False if some calls do not end in time."""

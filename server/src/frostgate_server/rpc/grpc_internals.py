@@ -1,8 +1,8 @@
-"""All use of private parts of grpcio: a completion queue of our own beside that of a `grpc.server`.
+"""All use of private parts of grpcio: a second completion queue beside the one of a `grpc.server`.
 
-`grpc.server` gives each call a thread, several Python objects and five events. A queue of our own takes the calls of
-the methods that are registered for it, on the same server: the same addresses, TLS, sizes and connections. These parts
-of grpcio are not public, so the range of its versions in pyproject.toml is the one that was tested.
+`grpc.server` gives each call a thread, several Python objects and five events. The second queue takes the calls of the
+methods that are registered for it. It works on the same server, with the same addresses, TLS, sizes and connections.
+These parts of grpcio are not public, so pyproject.toml allows only the versions of grpcio that were tested.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _PARTS = (
 
 
 def ensure_supported(server: grpc.Server) -> None:
-    """Raises StartupError with the names of the parts that the installed grpcio does not have."""
+    """Raises StartupError with the names of the parts that the installed grpcio lacks."""
     missing = [] if hasattr(getattr(server, "_state", None), "server") else ["grpc.server()._state.server"]
     for name, attributes in _PARTS:
         part = getattr(cygrpc, name, None)
@@ -46,14 +46,14 @@ def ensure_supported(server: grpc.Server) -> None:
 
 
 class CallQueue:
-    """A completion queue that takes the calls of its methods, all at once, in one thread.
+    """A completion queue that takes the calls of all its methods in one thread.
 
-    An event has a `tag`, which is called with it. A batch must not be started once the queue is shut down: that ends
-    the process. So `shut_down` comes after the server has stopped and the last batch has ended.
+    An event has a `tag`: a function that is to be called with the event. Starting a batch after the queue is shut down
+    ends the process. So call `shut_down` only after the server has stopped and the last batch has ended.
     """
 
     def __init__(self, server: grpc.Server) -> None:
-        """Joins a server that has not started."""
+        """Registers the queue with a server that has not started."""
         self._queue = cygrpc.CompletionQueue()
         self._server: Any = server._state.server  # type: ignore[attr-defined] # see the head of this module
         self._server.register_completion_queue(self._queue)
@@ -63,7 +63,7 @@ class CallQueue:
         self._server.register_method(path)
 
     def request(self, path: str, tag: Any) -> bool:
-        """Asks for one more call of the method. False if the server has stopped."""
+        """Asks gRPC for one more call of the method. Returns False if the server has stopped."""
         try:
             self._server.request_registered_call(self._queue, self._queue, path, tag)
         except ValueError:
@@ -71,12 +71,12 @@ class CallQueue:
         return True
 
     def poll(self, until: float) -> Any:
-        """The next event. None if there is none until then, in seconds since the epoch, or if the queue is shut."""
+        """The next event. None if none comes before `until`, in seconds since the epoch, or if the queue is shut down."""
         event = self._queue.poll(until)
         return event if event.tag is not None else None
 
     def shut_down(self) -> None:
-        """Ends the queue. No batch may be under way."""
+        """Shuts the queue down. No batch may be in progress."""
         self._queue.shutdown()
         while self._queue.poll().completion_type != cygrpc.CompletionType.queue_shutdown:
             pass
@@ -84,27 +84,27 @@ class CallQueue:
 
 _SEND_INITIAL_METADATA = cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS)
 _IGNORE_CLOSE = cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS)
-"""Both hold nothing of a call, so that all calls share them."""
+"""Neither of the two keeps data of a call, so all calls share them."""
 
 
 def receive_message(call: Any, tag: Any) -> None:
-    """Starts to receive a message. The event's `message_of` has it, None if there is none."""
+    """Starts to receive a message. Read it with `message_of(event)`."""
     _start(call, (cygrpc.ReceiveMessageOperation(_NO_FLAGS),), tag)
 
 
 def message_of(event: Any) -> bytes | None:
-    """The message that came with the event of `receive_message`."""
+    """The message that came with the event of `receive_message`. None if there is none."""
     message: bytes | None = event.batch_operations[0].message()
     return message
 
 
 def receive_close(call: Any, tag: Any) -> None:
-    """Starts to wait for the end of the call, by its caller or by its answer."""
+    """Starts to wait for the end of the call: the caller cancels it, or its answer is sent."""
     _start(call, (cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),), tag)
 
 
 def was_cancelled(event: Any) -> bool:
-    """Whether the event of `receive_close` tells of a caller who is gone."""
+    """Whether the event of `receive_close` says that the caller is gone."""
     cancelled: bool = event.batch_operations[0].cancelled()
     return cancelled
 
@@ -131,7 +131,10 @@ def send_status(
     headers: bool,
     close: bool,
 ) -> None:
-    """Ends a call, with a message or without. `headers`: none were sent yet; `close`: waits for the call's end too."""
+    """Ends a call, with or without a message.
+
+    `headers`: also sends the headers, as none were sent yet. `close`: also waits for the end of the call.
+    """
     operations = [cygrpc.SendStatusFromServerOperation(trailers, code, details.encode(), _NO_FLAGS)]
     if headers:
         operations.append(_SEND_INITIAL_METADATA)
@@ -151,7 +154,7 @@ def send_message(call: Any, message: bytes, tag: Any, *, headers: bool) -> None:
 
 
 def _start(call: Any, operations: tuple[Any, ...], tag: Any) -> None:
-    """Starts a batch. Raises RuntimeError if gRPC does not take it: then the tag would never be called."""
+    """Starts a batch. Raises RuntimeError if gRPC refuses it, because the tag would never be called."""
     error = call.start_server_batch(operations, tag)
     if error:
         raise RuntimeError(f"gRPC refused operations of a call: error {error}")

@@ -1,6 +1,6 @@
-"""Serves by grpcio's own dispatch, a thread for each call: the plain way back, should the loop fail with some grpcio.
+"""Serves with grpcio's own dispatch, a thread for each call. It is the fallback if the loop fails with some grpcio.
 
-It uses nothing private of grpcio. It is not protected against overload and slow readers as the loop is.
+It uses no private part of grpcio. It does not protect against overload and slow readers as the loop does.
 """
 
 import threading
@@ -22,14 +22,14 @@ from .reply import DETAILS_KEY, Reply, health_reply, probe_reply, refusal
 from .thread_pools import ThreadPool
 
 TICK_SECONDS = 0.1
-"""Seconds between two looks at what is due by time."""
+"""Seconds between two ticks."""
 
 _RpcHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class GrpcioDispatch:
-    """Serves all methods by handlers of grpcio."""
+    """Serves all methods with handlers of grpcio."""
 
     def __init__(self, server: grpc.Server, served: ServedMethods, tick: Callable[[], None]) -> None:
         """`tick` is called several times a second."""
@@ -73,7 +73,7 @@ class GrpcioDispatch:
 
 
 class _Handlers(grpc.GenericRpcHandler):
-    """The handlers by path."""
+    """Finds the handler of a path."""
 
     def __init__(self, handlers: "dict[str, _RpcHandler]") -> None:
         self._handlers = handlers
@@ -100,7 +100,7 @@ class _WaitingCall:
 
 
 class _UnaryHandler:
-    """The calls of one method, each in a thread of the method's pool."""
+    """Answers the calls of one method, each in a thread of the method's pool."""
 
     def __init__(self, handler: MethodHandler, trailer: tuple[str, str], pool: ThreadPool) -> None:
         self._handler = handler
@@ -117,7 +117,7 @@ class _UnaryHandler:
 
 
 class _HealthHandlers:
-    """Check and Watch. A watch keeps a thread for as long as it is open."""
+    """Answers Check and Watch. An open watch occupies a thread."""
 
     def __init__(self, health: Health, draining: threading.Event) -> None:
         self._health = health
@@ -153,7 +153,7 @@ class _ProbeHandler:
 
 
 class _ReflectionHandler:
-    """Streams of reflection. Each keeps a thread for as long as it is open."""
+    """Answers reflection. An open stream occupies a thread."""
 
     def __init__(self, served: ServedMethods, reflection: Reflection) -> None:
         self._reflection = reflection
@@ -170,7 +170,7 @@ class _ReflectionHandler:
 
 
 def _finish(context: grpc.ServicerContext, reply: Reply, *trailers: tuple[str, str]) -> bytes:
-    """Ends the call of this thread with a reply. Raises for a refusal, as grpcio wants it."""
+    """Ends the call of this thread with a reply. Raises an exception for a refusal, as grpcio requires."""
     details = ((DETAILS_KEY, reply.status),) if reply.status else ()
     context.set_trailing_metadata((*details, *trailers))
     if reply.message is None:

@@ -1,7 +1,7 @@
 """The health of a server by the gRPC health protocol, and the monitor that derives it from the answers to real checks.
 
-This module knows no transport. A call of Check is a serialized request and a serialized response. A call of Watch is a
-`HealthWatch`: the server asks it again and again whether a message is due.
+This module does not depend on a transport. Check takes a serialized request and returns a serialized response. A call
+of Watch is a `HealthWatch`: the server asks it repeatedly whether a message is due.
 """
 
 import logging
@@ -22,18 +22,18 @@ SERVICE = cast(ServiceDescriptor, DESCRIPTOR.services_by_name["Health"])
 """The descriptor of the health service."""
 
 LARGEST_REQUEST = 1024
-"""Bytes of a request: names of services take far less."""
+"""The largest request, in bytes. The names of services are far shorter."""
 
 SILENCE_SECONDS = 1.5
-"""Seconds without an answered check after which a worker is NOT_SERVING. The next tick and the message to the watchers
-come within the half second that is left of two."""
+"""Seconds without an answered check after which a worker is NOT_SERVING. Watchers must be told within two seconds: the
+next tick and the message to them take at most the remaining half second."""
 
 LONGEST_STEP_SECONDS = 0.4
-"""Seconds that count at most between two ticks. Where ticks come later than every 0.2 s, the machine did not run the
-whole process for a while, and that time says nothing about checks."""
+"""The most seconds that count between two ticks, which come every 0.2 s. If a tick is later, the machine did not run
+the process for a while, and that time says nothing about checks."""
 
 ANSWERS_IN_A_ROW = 2
-"""Equal answers that change the status. A single answer that differs from the others does not."""
+"""The number of equal answers in a row that changes the status. A single different answer does not change it."""
 
 SERVING = HealthCheckResponse.SERVING
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
@@ -45,16 +45,16 @@ _RESPONSES: dict[int, bytes] = {
 
 
 class UnknownService(Exception):
-    """Check asks for a service that has no health. The answer is NOT_FOUND without a message and without details."""
+    """Check asks for an unknown service. The answer is NOT_FOUND without a message and without details."""
 
 
 class Health:
     """The status of each service. Threads may share it."""
 
     def __init__(self, services: Iterable[str]) -> None:
-        """All services are SERVING: a server does not start without its storage and its policy.
+        """Sets all services to SERVING: a server does not start without its storage and its policy.
 
-        "" is the name of the server as a whole.
+        The server as a whole has the name "".
         """
         self.services = tuple(services)
         self._statuses: dict[str, int] = dict.fromkeys(self.services, SERVING)
@@ -63,9 +63,9 @@ class Health:
         self._lock = Lock()
 
     def set(self, service: str, status: int, source: str = "") -> None:
-        """Sets the status of a service, as one source sees it. Does nothing after the shutdown.
+        """Sets the status of a service according to one source. Does nothing after `shut_down`.
 
-        A service is SERVING if all sources say so.
+        A service is SERVING if all sources report it as SERVING.
         """
         with self._lock:
             if self.is_shut_down:
@@ -78,38 +78,41 @@ class Health:
             self._statuses[service] = NOT_SERVING if failing else SERVING
 
     def shut_down(self) -> None:
-        """All services are NOT_SERVING from now on."""
+        """Sets all services to NOT_SERVING for good."""
         with self._lock:
             self.is_shut_down = True
             self._statuses = dict.fromkeys(self.services, NOT_SERVING)
 
     def status_of(self, service: str) -> int:
-        """The status of a service: SERVICE_UNKNOWN if it has none."""
+        """The status of a service. SERVICE_UNKNOWN if the service is unknown."""
         return self._statuses.get(service, SERVICE_UNKNOWN)
 
     def check(self, serialized: bytes) -> bytes:
-        """The response to a request of Check. Raises UnknownService, or InvalidFields for bytes that are no request."""
+        """The response to a request of Check. Raises UnknownService, or InvalidFields for a malformed request."""
         status = self.status_of(_parse_service(serialized))
         if status == SERVICE_UNKNOWN:
             raise UnknownService
         return _RESPONSES[status]
 
     def watch(self, serialized: bytes) -> "HealthWatch":
-        """The call of Watch with this request. Raises InvalidFields for bytes that are no request."""
+        """Starts a watch for a request of Watch. Raises InvalidFields for a malformed request."""
         return HealthWatch(self, _parse_service(serialized))
 
 
 class HealthWatch:
-    """A call of Watch: its messages, each when it is due. For one thread at a time."""
+    """A call of Watch: gives each message when it is due. Only one thread at a time may use it."""
 
     def __init__(self, health: Health, service: str) -> None:
-        """Watches a service. One that has no health is told as SERVICE_UNKNOWN."""
+        """Watches a service. An unknown service is reported as SERVICE_UNKNOWN."""
         self._health = health
         self._service = service
         self._told: int | None = None
 
     def next_message(self) -> bytes | None:
-        """A serialized response if the status differs from the one told last; else None. The first time a response."""
+        """A serialized response if the status has changed since the last response, else None.
+
+        The first call always gives a response.
+        """
         status = self._health.status_of(self._service)
         if status == self._told:
             return None
@@ -118,18 +121,18 @@ class HealthWatch:
 
 
 class HealthMonitor:
-    """Sets the health of services by the answers to a check that the server makes on itself.
+    """Sets the health of services according to the answers to the server's checks of itself.
 
     A service is NOT_SERVING after two failed answers in a row, or after 1.5 s without a good one. It is SERVING again
-    after two good answers in a row. So neither one slow answer nor one failed answer changes the status, and a check
-    every 0.2 s makes each change known within two seconds. Threads may share a monitor.
+    after two good answers in a row. So one slow or failed answer does not change the status. With a check every 0.2 s,
+    a change is known within two seconds. Threads may share a monitor.
     """
 
     def __init__(self, health: Health, clock: Callable[[], float] = monotonic, *, service: str | None = None) -> None:
-        """Begins with a server that serves. `clock` gives seconds.
+        """Starts with a server that is SERVING. `clock` gives seconds.
 
-        With a `service`, the answers are to the question whether changes can be made, and only its health follows
-        them. Else they are to checks.
+        Without a `service`, the monitor takes the answers to checks and sets the health of all services. With a
+        `service`, it takes the answers of the write probe and sets the health of that service only.
         """
         self._health = health
         self._clock = clock
@@ -144,7 +147,7 @@ class HealthMonitor:
         self._last_tick = clock()
 
     def note_answer(self, *, good: bool, cause: str = "") -> None:
-        """A check was answered: `good` is false for a status other than OK, and `cause` is for the log."""
+        """Records the answer to a check: `good` is false for a status other than OK, and `cause` is for the log."""
         with self._lock:
             self._in_a_row = self._in_a_row + 1 if good == self._last_answer else 1
             self._last_answer = good
@@ -155,7 +158,10 @@ class HealthMonitor:
                 self._set(good, f"{self._asked} are answered" if good else fail)
 
     def tick(self) -> None:
-        """Looks for silence. To be called every 0.2 s, by a thread that does not wait for the checks."""
+        """Sets NOT_SERVING if no check was answered for too long.
+
+        Call it every 0.2 s, from a thread that does not wait for the checks.
+        """
         with self._lock:
             now = self._clock()
             self._silence += min(now - self._last_tick, LONGEST_STEP_SECONDS)

@@ -1,7 +1,7 @@
-"""A servicer's method as the server calls it: identity and role, then the request, then the servicer, then the reply.
+"""Handlers of methods: authenticate the caller, parse the request, call the servicer, reply.
 
 A caller without identity or role learns nothing about its request, not even that it is malformed. Every error becomes
-a status. Nothing here knows how calls arrive: the loop and grpcio's own dispatch use the same handlers.
+a status. This module does not depend on how calls arrive: the loop and grpcio's own dispatch use the same handlers.
 """
 
 import logging
@@ -28,18 +28,18 @@ from .reply import Reply, refusal
 _log = logging.getLogger(__name__)
 
 WORKER_METADATA_KEY = "frostgate-worker"
-"""Names the worker that answered, in the trailing metadata of every answer."""
+"""The key of the trailing metadata that names the worker. Every answer has it."""
 
 Answer = Message | bytes | Future[Message]
 ServicerMethod = Callable[[Caller, Any], Answer]
-"""Answers a request of a caller who may call the method, now or by a future. Raises FrostgateError."""
+"""Answers a request of a caller who may call the method, at once or with a future. Raises FrostgateError."""
 
 
 class UnaryCall(Call, Protocol):
     """A call that waits for its reply."""
 
     def reply(self, reply: Reply) -> None:
-        """Answers the call. To be called once, in any thread."""
+        """Answers the call. Must be called once, in any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +67,30 @@ class MethodHandler:
         self._refusals = shared.refusals
 
     def find_caller(self, call: Call) -> Caller | None:
-        """The caller, if that is known without verification and it may call the method. Never waits."""
+        """The caller, if it is known without verifying a credential and may call the method. Never waits."""
         return self._authenticator.find_known(call, self.row.roles)
 
     def find_principal(self, call: Call) -> str:
-        """The caller's principal, if it is known without verification; else an empty string."""
+        """The caller's principal, if it is known without verifying a credential; else an empty string."""
         caller = self.find_caller(call)
         return caller.principal if caller is not None and caller.principal != ANONYMOUS else ""
 
     def identify(self, call: UnaryCall) -> Caller | None:
-        """The caller, verified if need be. None if the call was refused."""
+        """Authenticates the caller. Returns None if the call was refused."""
         try:
             return self._authenticator.authenticate(call, self.name, self.row.roles)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the call must not wait for ever
+        except Exception as error:  # noqa: BLE001 - any error must end the call, which otherwise waits for ever
             call.reply(self.refuse(None, error))
             return None
 
     def run(self, call: UnaryCall, caller: Caller, serialized: bytes) -> None:
-        """Answers the call, now or once its change is committed."""
+        """Answers the call at once, or when its change is committed."""
         request: Message | None = None
         try:
             caller.ensure_waits()
             request = self._parse(serialized)
             answer = self._method(caller, request)
-        except Exception as error:  # noqa: BLE001 - the caller must not see any other exception, and the log must
+        except Exception as error:  # noqa: BLE001 - other exceptions go to the log, not to the caller
             call.reply(self.refuse(caller, error, request))
             return
         if isinstance(answer, Future):
@@ -99,7 +99,7 @@ class MethodHandler:
             call.reply(_reply(answer))
 
     def refuse(self, caller: Caller | None, error: BaseException, request: Message | None = None) -> Reply:
-        """The reply to a call that failed. Refusals that the audit log keeps are recorded, bugs are logged."""
+        """The reply to a call that failed. Records a refusal for the audit log, and logs a bug."""
         if isinstance(error, FrostgateError):
             if error.detail:
                 _log.error("%s: %s", error.reason, error.detail)
@@ -133,9 +133,9 @@ class MethodHandler:
 def method_handlers(
     service: ServiceDescriptor, servicer: object, shared: HandlerContext
 ) -> Iterator[tuple[str, MethodHandler]]:
-    """The path and the handler of each RPC of a service: the servicer's method of its name.
+    """The path and the handler of each RPC of a service. The handler calls the servicer's method of the same name.
 
-    Raises StartupError if one has no row in the method table.
+    Raises StartupError if an RPC has no row in the method table.
     """
     for method in service.methods:
         request_class = GetMessageClass(method.input_type)

@@ -1,7 +1,7 @@
 """The method table: a method that is not in it is not served.
 
-A row tells all that the server needs to know of a method besides its servicer: the thread pool that answers it, the
-roles that may call it, and the largest request that it takes, in bytes and in items.
+A row has the thread pool that answers the method, the roles that may call it, and its largest request, in bytes and in
+items.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from .messages.request_limits import MOST_ITEMS_COUNTED
 PoolName = Literal["checks", "changes", "bulk", "lists", "mail", "reflection", "health", "authentication"]
 
 LARGEST_REQUEST = 512 * 1024
-"""Bytes of any request message: gRPC itself refuses more, with RESOURCE_EXHAUSTED."""
+"""The largest request message of any method, in bytes. gRPC itself refuses larger ones with RESOURCE_EXHAUSTED."""
 
 _LARGEST_SINGLE_REQUEST = 64 * 1024
-"""Bytes of a request about one customer or partner: its fields take far less."""
+"""The largest request about one customer or partner, in bytes. Its fields take far less."""
 
 _DECIDE = frozenset({Role.CONTROL_PLANE, Role.AUDITOR, Role.OPERATOR})
 _CHANGE = frozenset({Role.PARTNER_CENTER, Role.OPERATOR})

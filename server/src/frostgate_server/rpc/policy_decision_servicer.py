@@ -1,4 +1,4 @@
-"""PolicyDecisionService on the wire: each method checks its request, reads the state and answers."""
+"""PolicyDecisionService on the wire: each method validates its request, reads the state and answers."""
 
 import logging
 from collections.abc import Sequence
@@ -28,10 +28,10 @@ _log = logging.getLogger(__name__)
 
 
 class PolicyDecisionServicer:
-    """Answers checks. An answer is serialized already, so these methods give bytes where there is one ready."""
+    """Answers checks. The answers to checks are serialized in advance, so these methods return bytes."""
 
     def __init__(self, decisions: DecisionService, policy: Policy) -> None:
-        """Makes an answer ready for every cell of the policy."""
+        """Serializes an answer for every cell of the policy."""
         self._decisions = decisions
         self._responses = precompute_responses(policy)
         self._applicable = {(mode, operation) for _, mode, operation in self._responses}
@@ -42,7 +42,7 @@ class PolicyDecisionServicer:
         )
 
     def CheckOperation(self, _: Caller, request: CheckOperationRequest) -> bytes:
-        """One check: the state as it is now, and the cell's answer. Raises FrostgateError."""
+        """Answers one check from the current state. Raises FrostgateError."""
         (answer,) = self.check_group([request])
         if isinstance(answer, FrostgateError):
             raise answer
@@ -51,9 +51,10 @@ class PolicyDecisionServicer:
     def check_group(
         self, requests: Sequence[CheckOperationRequest], *, logged: bool = True
     ) -> list[bytes | FrostgateError]:
-        """Single checks that came at the same time: the answer of each, or its error, from one read of the store.
+        """Answers single checks that came at the same time from one read of the store. Gives an answer or error each.
 
-        Checks are `logged` at level debug. Raises StorageUnavailable if the read failed, perhaps for one of them alone.
+        `logged`: logs the checks at level debug. Raises StorageUnavailable if the read failed, even if only one check
+        caused it.
         """
         errors = [None if self._is_plain(request) else _find_shape_error(request) for request in requests]
         well_formed = [request for request, error in zip(requests, errors, strict=True) if error is None]
@@ -70,9 +71,10 @@ class PolicyDecisionServicer:
         ]
 
     def BatchCheckOperations(self, caller: Caller, request: BatchCheckOperationsRequest) -> bytes:
-        """Many checks from one state. A malformed one is its own result.
+        """Answers many checks from one state. A malformed check gets an error as its result.
 
-        Raises CallerCancelled if the caller no longer waits for the reading or the answering, which take the time.
+        Raises CallerCancelled if the caller no longer waits before the read or before the answers are built: both take
+        time.
         """
         _ensure_batch_shape(request)
         caller.ensure_waits()
@@ -88,7 +90,7 @@ class PolicyDecisionServicer:
         return encode_batch(results, revision)
 
     def ListRules(self, _: Caller, __: ListRulesRequest) -> ListRulesResponse:
-        """The whole policy."""
+        """Returns the whole policy."""
         return self._rules
 
     def _answer(
@@ -100,7 +102,7 @@ class PolicyDecisionServicer:
         return self._responses[state, request.billing_mode, request.operation] + encoded_revision
 
     def _is_plain(self, check: CheckOperationRequest) -> bool:
-        """Whether a check is well formed and names no resource, as nearly all are: the short way to see it."""
+        """Whether a check is well formed and names no resource. This fast test is enough for nearly all checks."""
         return (
             (check.billing_mode, check.operation) in self._applicable
             and is_id(check.customer_id) is not None

@@ -1,4 +1,4 @@
-"""A worker's check of itself: a real CheckOperation, through a real connection, every fifth of a second."""
+"""A worker's check of itself: a real CheckOperation, through a real connection, every 0.2 s."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,18 +14,18 @@ from .messages.converters import wire
 from .method_handlers import WORKER_METADATA_KEY
 
 ANSWER_TIMEOUT = 5.0
-"""Seconds after which an unanswered check is given up, and the next one is made."""
+"""Seconds after which an unanswered check is cancelled, and the next one is made."""
 
 
 class Probe:
-    """Makes one check at a time. The health of the server follows the answers.
+    """Makes one check at a time. The monitor sets the health of the server according to the answers.
 
-    The check passes no limit and no queue: an unanswered one means that the loop is stuck or that the process gets no
-    processor time. A finished turn of the loop tells the two apart.
+    No limit and no queue applies to the check. If it is not answered, either the loop is stuck or the process gets no
+    processor time. In the second case the loop still finishes turns.
     """
 
     def __init__(self, socket: Path, method: str, turns: Callable[[], int], monitor: HealthMonitor) -> None:
-        """Checks at `method` of the server that listens on the unix socket. `turns` counts the turns of its loop."""
+        """Calls `method` of the server that listens on the unix socket. `turns` counts the turns of its loop."""
         self._channel = grpc.insecure_channel(f"unix:{socket}", options=[("grpc.enable_http_proxy", 0)])
         self._check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method)
         self._turns = turns
@@ -34,7 +34,7 @@ class Probe:
         self._seen_turns = 0
 
     def is_alive(self) -> bool:
-        """Whether the last check was answered, with any status, or the loop finished a turn since the last look."""
+        """Whether the last check was answered, with any status, or the loop finished a turn since the last call."""
         answered = self._take_answer()
         if self._call is None:
             self._call = self._check.future(_make_request(), timeout=ANSWER_TIMEOUT)
@@ -47,7 +47,7 @@ class Probe:
         self._channel.close()
 
     def _take_answer(self) -> bool:
-        """Whether the check under way was answered. Then there is none under way."""
+        """Whether the check in progress was answered. If so, none is in progress afterwards."""
         if self._call is None or not self._call.done():
             return False
         error, self._call = self._call.exception(), None
@@ -59,13 +59,13 @@ class Probe:
 
 
 def _make_request() -> bytes:
-    """A check of a customer that does not exist, another one each time: it reads other pages of the database."""
+    """A check of a random customer that does not exist, so that each check reads different pages of the database."""
     return CheckOperationRequest(
         customer_id=str(uuid4()), operation=wire(Operation.VIEW), billing_mode=wire(BillingMode.PAY_PER_USE)
     ).SerializeToString()
 
 
 def _is_answer(error: object) -> bool:
-    """Whether an error came from the server's own methods. They name their worker; gRPC itself does not."""
+    """Whether an error came from the server's own methods. They name their worker, but gRPC itself does not."""
     trailers = error.trailing_metadata() if isinstance(error, grpc.Call) else None
     return any(key == WORKER_METADATA_KEY for key, _ in trailers or ())

@@ -1,7 +1,7 @@
-"""Server reflection for people with grpcurl, under its present name and its earlier one.
+"""Server reflection, for tools such as grpcurl, under its current name (v1) and its earlier one (v1alpha).
 
-`Reflection` knows no transport: it answers one serialized request with one serialized response. What grpcio-reflection
-finds, it answers with the same bytes. It also finds methods, and the present name of reflection itself.
+`Reflection` does not depend on a transport: it answers one serialized request with one serialized response. It returns
+the same bytes as grpcio-reflection for all that grpcio-reflection finds. It also finds methods and the v1 service.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import reflection_pb2 as pb
 from .methods import METHODS
 
 V1 = "grpc.reflection.v1.ServerReflection"
-"""Its messages have the same bytes as those of v1alpha; only the package has another name."""
+"""Its messages have the same bytes as those of v1alpha. Only the name of the package differs."""
 
 V1ALPHA = "grpc.reflection.v1alpha.ServerReflection"
 
@@ -29,7 +29,7 @@ class Reflection:
     """Answers reflection requests about the services of a server. Threads may share it."""
 
     def __init__(self, services: Iterable[ServiceDescriptor]) -> None:
-        """Lists the services and reflection itself. Describes their files, and the details of errors."""
+        """Lists the services and reflection itself. Describes their files and the file of error details."""
         described = list(services)
         names = sorted([*(service.full_name for service in described), V1, V1ALPHA])
         listed = pb.ListServiceResponse(service=[pb.ServiceResponse(name=name) for name in names])
@@ -41,17 +41,17 @@ class Reflection:
         self._files: dict[str, bytes] = {}
 
     def respond(self, serialized: bytes) -> bytes:
-        """The response to a request. Bytes that are no request, or too many, are answered with an error."""
+        """The response to a request. A malformed or too large request gets an error as its response."""
         request = _parse(serialized)
         try:
             response = self._respond(request)
         except KeyError:
             response = _error(grpc.StatusCode.NOT_FOUND)
-        # Serialized messages that are joined are one message with the fields of both.
+        # Two concatenated serialized messages are one message with the fields of both.
         return pb.ServerReflectionResponse(original_request=request).SerializeToString() + response
 
     def _respond(self, request: pb.ServerReflectionRequest) -> bytes:
-        """The response without its request. Raises KeyError if the server does not have what is asked for."""
+        """The response without its request. Raises KeyError if the name or number is not found."""
         match request.WhichOneof("message_request"):
             case "list_services":
                 return self._services
@@ -70,7 +70,7 @@ class Reflection:
         try:
             return self._pool.FindFileContainingSymbol(name)
         except KeyError:
-            # The pool does not take a method for a symbol.
+            # The pool does not accept the name of a method as a symbol.
             return self._pool.FindMethodByName(name).containing_service.file
 
     def _find_extension(self, wanted: pb.ExtensionRequest) -> FileDescriptor:
@@ -85,7 +85,7 @@ class Reflection:
         return pb.ServerReflectionResponse(all_extension_numbers_response=found).SerializeToString()
 
     def _describe(self, file: FileDescriptor) -> bytes:
-        """A file and all files that it needs. Each is serialized once: the pool has about a dozen."""
+        """A file and all its dependencies. Each response is serialized once and kept: the pool has about 12 files."""
         if file.name not in self._files:
             needed: dict[str, bytes] = {}
             _collect(file, needed)
@@ -95,7 +95,7 @@ class Reflection:
 
 
 def _parse(serialized: bytes) -> pb.ServerReflectionRequest:
-    """A request. An empty one, which is invalid, stands for bytes that are no request or are too many."""
+    """Parses a request. A malformed or too large one gives an empty request, which is invalid."""
     try:
         if len(serialized) <= METHODS[METHOD].largest_request:
             return pb.ServerReflectionRequest.FromString(serialized)
@@ -111,21 +111,21 @@ def _error(code: grpc.StatusCode) -> bytes:
 
 
 def _add_with_dependencies(pool: DescriptorPool, file: FileDescriptor) -> None:
-    """Adds a file that other ones may have added before."""
+    """Adds a file and its dependencies. Some of them may be in the pool already."""
     for dependency in file.dependencies:
         _add_with_dependencies(pool, dependency)
     pool.AddSerializedFile(file.serialized_pb)
 
 
 def _collect(file: FileDescriptor, needed: dict[str, bytes]) -> None:
-    """Adds a file and then all files that it needs, serialized."""
+    """Adds a file and then all its dependencies, serialized."""
     needed[file.name] = file.serialized_pb
     for dependency in file.dependencies:
         _collect(dependency, needed)
 
 
 def _v1_file() -> FileDescriptorProto:
-    """The file of the present reflection, which grpcio-reflection does not have, made from that of v1alpha."""
+    """The file of reflection v1, made from the file of v1alpha. grpcio-reflection has only v1alpha."""
     v1alpha = FileDescriptorProto()
     pb.DESCRIPTOR.CopyToProto(v1alpha)
     v1 = text_format.Parse(text_format.MessageToString(v1alpha).replace("v1alpha", "v1"), FileDescriptorProto())

@@ -15,12 +15,12 @@ from .status_mapping import to_status
 DETAILS_KEY = "grpc-status-details-bin"
 
 RETRY_AFTER_SECONDS = 1
-"""For callers who are turned away."""
+"""The retry delay in the answer OVERLOADED."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`message` is serialized; None for a refusal. `status` is the serialized google.rpc.Status of a refusal."""
+    """`message` is serialized, or None for a refusal. `status` is the serialized google.rpc.Status of a refusal."""
 
     message: bytes | None = None
     code: int = 0
@@ -34,12 +34,12 @@ def refusal(error: FrostgateError) -> Reply:
 
 
 def refusal_of_status(status: Status) -> Reply:
-    """The reply with a status that is ready."""
+    """The reply to a call that failed with the status."""
     return Reply(None, status.code, status.message, status.SerializeToString())
 
 
 def health_reply(health: Health, serialized: bytes) -> Reply:
-    """The reply to a request of Health/Check. An unknown service has NOT_FOUND without a message, as in grpcio."""
+    """The reply to a request of Health/Check. An unknown service gets NOT_FOUND without a message, as in grpcio."""
     try:
         return Reply(health.check(serialized))
     except UnknownService:

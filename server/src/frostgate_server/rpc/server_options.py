@@ -1,4 +1,4 @@
-"""The options of the gRPC server: sizes, connections and pings. Their names are those of gRPC's channel arguments."""
+"""The options of the gRPC server: sizes, connections and pings. The names are gRPC's channel arguments."""
 
 import resource
 from datetime import timedelta
@@ -8,18 +8,19 @@ from frostgate_server.config.limit_settings import LimitSettings
 from .methods import LARGEST_REQUEST
 
 LARGEST_HEADERS = 16 * 1024
-"""Bytes of a call's metadata: room for the longest token. By default gRPC refuses some beyond 8 KiB, by chance."""
+"""The largest metadata of a call, in bytes: the longest token fits. By default gRPC refuses metadata of more than 8 KiB
+at random."""
 
 LEAST_PING_INTERVAL_MS = 5000
-"""Milliseconds between two pings of a client that are taken. gRPC's default, 5 minutes, ends the connections of clients
-that ping every 10 seconds."""
+"""The least time between two pings of a client that the server accepts, in milliseconds. gRPC's default, 5 minutes,
+ends the connections of clients that ping every 10 seconds."""
 
 HANDSHAKE_TIMEOUT_MS = 10_000
-"""Milliseconds in which a new connection must have finished its handshakes, of TLS and of HTTP/2. Until then it counts
-against the limit of connections, by gRPC's default for 2 minutes."""
+"""The time in which a new connection must finish its TLS and HTTP/2 handshakes, in milliseconds. Until then it counts
+against the limit of connections. gRPC's default is 2 minutes."""
 
 RESERVED_FILES = 200
-"""Open files of a worker besides its connections: database, log, listeners and credential files."""
+"""Open files of a worker other than connections: database, log, listeners and credential files."""
 
 _NO_LIMIT = 2**31 - 1
 
@@ -31,7 +32,7 @@ def server_options(settings: LimitSettings, connections: int) -> list[tuple[str,
         ("grpc.max_receive_message_length", LARGEST_REQUEST),
         ("grpc.max_metadata_size", LARGEST_HEADERS),
         ("grpc.max_concurrent_streams", settings.max_calls_per_connection),
-        # Calls that were answered, but are not freed yet, do not count against those that may be in progress.
+        # Calls that were answered but are not freed yet do not count against the calls that may be in progress.
         ("grpc.http2.max_deallocating_streams", settings.max_calls_per_connection),
         ("grpc.max_allowed_incoming_connections", connections),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_TIMEOUT_MS),
@@ -50,9 +51,9 @@ def server_options(settings: LimitSettings, connections: int) -> list[tuple[str,
 
 
 def allowed_connections(settings: LimitSettings, addresses: int) -> int:
-    """The connections at each of so many addresses that the limit of open files allows, at most those of the settings.
+    """The limit of connections for each address: that of the settings, or less if the limit of open files requires it.
 
-    gRPC counts the connections of each address apart.
+    gRPC counts the connections of each address separately.
     """
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:

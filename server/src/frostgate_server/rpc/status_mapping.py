@@ -1,4 +1,4 @@
-"""Errors of the domain to statuses of gRPC: the one table, with one row for each level of errors."""
+"""Maps errors of the domain to gRPC statuses: one table, with one row for each level of errors."""
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -31,7 +31,7 @@ def status_code(kind: type[FrostgateError]) -> grpc.StatusCode:
 
 
 def to_status(error: FrostgateError) -> Status:
-    """The status: one ErrorInfo always, BadRequest for fields, RetryInfo where another try makes sense later."""
+    """The status of an error: always an ErrorInfo, a BadRequest for fields, and a RetryInfo for RESOURCE_EXHAUSTED."""
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.variables)
     return Status(
         code=status_code(type(error)).value[0],

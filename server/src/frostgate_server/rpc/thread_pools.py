@@ -1,4 +1,4 @@
-"""Threads by purpose, so that nothing slow takes the threads that others need."""
+"""Thread pools, one for each purpose, so that slow calls do not take the threads of other calls."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -18,25 +18,25 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 PAUSE_PER_CHECK_SECONDS = 0.006
-"""Seconds that throttled work rests afterwards, for each check that came meanwhile."""
+"""Seconds of pause after throttled work, for each check that came while it ran."""
 
 MAX_PAUSE_RATIO = 3.0
-"""The same at most, as a multiple of the time that the work took."""
+"""The longest pause, as a multiple of the time that the work took."""
 
 MAX_PAUSE_SECONDS = 0.2
-"""The same at most, in seconds."""
+"""The longest pause, in seconds."""
 
 
 class Throttle:
-    """Work that computes rests in favour of checks: all share one interpreter, and no check goes on meanwhile."""
+    """Pauses after work that computes, so that checks can run. All threads share one interpreter: work delays checks."""
 
     def __init__(self) -> None:
-        """Counts no checks yet: `count` is to be set to the number of checks that were taken so far."""
+        """Counts no checks. Set `count` to a function that returns the number of checks that were taken so far."""
         self.count: Callable[[], int] = int
 
     @contextmanager
     def throttled(self) -> Iterator[None]:
-        """Around work: it rests afterwards, the longer the more checks came meanwhile."""
+        """Pauses after the block. The more checks came while it ran, the longer is the pause."""
         start, before = monotonic(), self.count()
         yield
         came = self.count() - before
@@ -45,10 +45,10 @@ class Throttle:
 
 
 class ThreadPool(ThreadPoolExecutor):
-    """The threads of one purpose, all started at once: what they need is there before the first call."""
+    """The threads of one purpose. All are started and prepared before the first call."""
 
     def __init__(self, name: str, threads: int, prepare: Callable[[], object] = int) -> None:
-        """Each thread calls `prepare` first. Raises RuntimeError if the system gives no more threads."""
+        """Each thread calls `prepare` first. Raises RuntimeError if the system refuses to start a thread."""
         super().__init__(max_workers=threads, thread_name_prefix=name)
         self._prepare = prepare
         self._all_started = Barrier(threads)
@@ -56,7 +56,7 @@ class ThreadPool(ThreadPoolExecutor):
             started.result()
 
     def run(self, work: Callable[..., None], *arguments: object) -> None:
-        """Runs `work` in a thread of the pool, once one is free. An exception is logged."""
+        """Runs `work` in a thread of the pool as soon as one is free. Logs an exception."""
         self.submit(work, *arguments).add_done_callback(_log_failure)
 
     def _start(self) -> None:
@@ -65,7 +65,7 @@ class ThreadPool(ThreadPoolExecutor):
 
 
 class ThrottledThreadPool(ThreadPool):
-    """Threads for work that rests in favour of checks."""
+    """Threads that pause after work, so that checks can run."""
 
     def __init__(self, name: str, threads: int, prepare: Callable[[], object], throttle: Throttle) -> None:
         """As in ThreadPool."""
@@ -96,16 +96,16 @@ _THREADS: dict[PoolName, int] = {
     "health": 1,
     "authentication": 2,
 }
-"""Threads of each pool, but for that of checks."""
+"""Threads of each pool, except the pool of checks."""
 
 _THREADS_THAT_WAIT: dict[PoolName, int] = {"changes": 12, "reflection": 16, "health": 4}
-"""Where a call keeps its thread until it ends."""
+"""Threads of the pools in which a call keeps its thread until it ends: only with grpcio's own dispatch."""
 
 _THROTTLED = {"bulk", "lists", "authentication"}
 
 
 def open_thread_pools(settings: Settings, prepare: Callable[[], object], throttle: Throttle) -> ThreadPools:
-    """The pools of a server. Raises StartupError if the system gives no more threads."""
+    """The pools of a server. Raises StartupError if the system refuses to start a thread."""
     threads: dict[PoolName, int] = {"checks": settings.check_threads, **_THREADS}
     if settings.call_dispatch == "grpcio":
         threads.update(_THREADS_THAT_WAIT)

@@ -1,4 +1,4 @@
-"""TLS for the server's addresses, with the certificates that count at each handshake."""
+"""TLS for the server's addresses. Each handshake uses the certificates that were loaded last."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from frostgate_server.auth.reloadable_file import ReloadableFile
 def server_credentials(
     certificate: ReloadableFile[ServerCertificate], authorities: ReloadableFile[bytes] | None
 ) -> grpc.ServerCredentials:
-    """Shows the certificate, and asks callers for one of the authorities, if any are given.
+    """Presents the certificate, and requires client certificates of the authorities, if any are given.
 
-    A handshake reads no file: it takes what was last found good. Open connections go on with what they began with.
+    A handshake reads no file: it uses the last files that were valid. Open connections keep what they started with.
     """
     shown = _material(certificate, authorities)
 
     def replaced() -> grpc.ServerCertificateConfiguration | None:
-        """What to show from now on; None for the same as before, so that gRPC does not take it up anew."""
+        """The new configuration. None if nothing has changed, so that gRPC does not load it again."""
         nonlocal shown
         now = _material(certificate, authorities)
         if now == shown:

@@ -1,4 +1,4 @@
-"""A worker's question to its storage whether changes can be made, every 0.4 s, whether there are any or not."""
+"""A worker's check of its storage: every 0.4 s it asks whether the storage can commit changes."""
 
 from collections.abc import Callable
 from threading import Event, Thread
@@ -8,17 +8,17 @@ from frostgate_server.domain.errors import OutcomeUnknown, StorageUnavailable
 from .health import HealthMonitor
 
 PERIOD_SECONDS = 0.4
-"""Seconds between two questions. Two equal answers in a row change the health: they come within two seconds."""
+"""Seconds between two checks. Two equal answers in a row change the health, and come within two seconds."""
 
 LAST_WAIT_SECONDS = 1.0
-"""Seconds that the last answer is waited for."""
+"""Seconds to wait for the last answer."""
 
 
 class WriteProbe:
-    """Asks from a thread of its own, since an answer may take as long as the disk takes. Health follows the answers."""
+    """Asks from its own thread, because a slow disk delays the answer. The monitor sets the health by the answers."""
 
     def __init__(self, ensure_writable: Callable[[], None], monitor: HealthMonitor) -> None:
-        """Asks from now on. `ensure_writable` raises StorageUnavailable or OutcomeUnknown if no change can be made."""
+        """Starts the thread. `ensure_writable` raises StorageUnavailable or OutcomeUnknown if no change can be made."""
         self._ensure_writable = ensure_writable
         self._monitor = monitor
         self._ended = Event()
@@ -26,7 +26,7 @@ class WriteProbe:
         self._thread.start()
 
     def close(self) -> None:
-        """Asks no more. Waits for an answer that is under way, but not for ever: the disk may hang."""
+        """Stops the thread. Waits for an answer in progress, but not for ever: the disk may hang."""
         self._ended.set()
         self._thread.join(LAST_WAIT_SECONDS)
 
