@@ -71,7 +71,7 @@ class CallQueue:
         return True
 
     def poll(self, until: float) -> Any:
-        """The next event. None if none comes before `until`, in seconds since the epoch, or if the queue is shut down."""
+        """The next event. None if none comes before `until` (seconds since the epoch), or if the queue is shut down."""
         event = self._queue.poll(until)
         return event if event.tag is not None else None
 

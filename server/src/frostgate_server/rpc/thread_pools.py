@@ -28,7 +28,7 @@ MAX_PAUSE_SECONDS = 0.2
 
 
 class Throttle:
-    """Pauses after work that computes, so that checks can run. All threads share one interpreter: work delays checks."""
+    """Pauses after work that computes, because it delays checks: all threads share one interpreter."""
 
     def __init__(self) -> None:
         """Counts no checks. Set `count` to a function that returns the number of checks that were taken so far."""

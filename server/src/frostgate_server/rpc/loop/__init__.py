@@ -1,2 +1,2 @@
-"""The server loop: one thread that takes all calls, answers checks in groups and gives all else to pools. Knows calls
-and turns; what a method does is its handler's."""
+"""The server loop: one thread that takes all calls, answers checks in groups and gives other calls to thread pools. The
+work of a method does not belong here: it is in the method's handler."""

@@ -1,4 +1,4 @@
-"""Checks on the loop's own thread: those that wait are answered a group in each turn, from one read."""
+"""Checks on the loop's own thread: each turn answers a group of waiting checks from one read."""
 
 from collections.abc import Callable
 from time import monotonic, time
@@ -16,19 +16,19 @@ from .limits import owner_of
 from .unary_call import UnaryCall
 
 LARGEST_GROUP = 64
-"""Checks that are answered in one turn: more would keep new calls waiting, and gain nothing."""
+"""The most checks that are answered in one turn. Larger groups would delay new calls and bring no gain."""
 
 LARGEST_ON_LOOP = 1024
-"""Bytes of a request that the loop parses itself. A well-formed one has a few hundred."""
+"""The largest request that the loop parses itself, in bytes. A well-formed one has a few hundred."""
 
 _COST_WEIGHT = 0.1
-"""The part of the last turn in the average time of a check."""
+"""The weight of the last turn in the moving average of the time of a check."""
 
 _Ready = tuple[UnaryCall, Caller, CheckOperationRequest]
 
 
 class CheckGroups:
-    """The checks that wait. Only the loop's thread uses it, but for `count_answered`."""
+    """The checks that wait. Only the loop's thread uses it, except `count_answered`."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class CheckGroups:
         hand_over: Callable[[UnaryCall, Caller | None], None],
         most_waiting: int,
     ) -> None:
-        """Gives to `hand_over` what takes longer than a check may: it is then answered in another thread."""
+        """Gives calls that would delay the loop to `hand_over`: another thread answers them."""
         self._handler = handler
         self._servicer = servicer
         self._hand_over = hand_over
@@ -55,11 +55,11 @@ class CheckGroups:
         return len(self._arrived) + len(self._probes) + len(self._waiting)
 
     def count_answered(self) -> int:
-        """The number of checks that were taken for an answer so far. May be called in any thread."""
+        """The number of checks that were taken from the queue so far. May be called in any thread."""
         return self._answered
 
     def has_room(self, call: UnaryCall) -> bool:
-        """Whether one more check may wait. Beyond the limit only callers with few waiting checks may add to them."""
+        """Whether one more check may wait. Beyond the limit only callers with few waiting checks may add more."""
         waiting = len(self._waiting) + len(self._arrived)
         if waiting < LARGEST_GROUP:
             return True
@@ -68,7 +68,7 @@ class CheckGroups:
         return waiting < 2 * self._most_waiting and self._has_room_for_owner(call, waiting)
 
     def _has_room_for_owner(self, call: UnaryCall, waiting: int) -> bool:
-        """The same by the check's own turn, which comes before those of callers with more waiting checks."""
+        """The same for one caller, whose check comes before those of callers with more waiting checks."""
         self._queue_arrived()
         owner, counts = owner_of(call, self._handler), self._waiting.counts
         if waiting >= self._most_waiting and not counts.has_share(owner, self._most_waiting):
@@ -81,18 +81,18 @@ class CheckGroups:
         self._arrived.clear()
 
     def add(self, call: UnaryCall) -> None:
-        """Takes a check that has its message. It is answered in this turn, or waits for its own."""
+        """Takes a check whose message has arrived. It is answered in this turn or in a later one."""
         if self.has_room(call):
             self._arrived.append(call)
         else:
             call.reply(OVERLOADED)
 
     def add_probe(self, call: UnaryCall) -> None:
-        """Takes the worker's check of itself. It passes no limit, and is answered in this turn."""
+        """Takes the worker's check of itself. No limit applies to it, and it is answered in this turn."""
         self._probes.append(call)
 
     def answer_group(self) -> None:
-        """Answers the probes and at most a group of those that wait, each owner's in turn."""
+        """Answers the probes and at most one group of waiting checks, taken from the owners in turn."""
         probes, self._probes = self._probes, []
         for probe in probes:
             self._answer_probe(probe)
@@ -109,7 +109,7 @@ class CheckGroups:
         self._measure(len(calls), is_busy=is_busy)
 
     def _measure(self, checks: int, *, is_busy: bool) -> None:
-        """Takes the time of a turn into the average time of a check, if checks waited all the while."""
+        """Adds the time of a turn to the average time of a check, if checks waited during the whole turn."""
         ended, self._group_ended = self._group_ended, monotonic()
         if is_busy:
             seconds = (self._group_ended - ended) / checks
@@ -118,7 +118,7 @@ class CheckGroups:
     def _answer_probe(self, probe: UnaryCall) -> None:
         try:
             probe.reply(probe_reply(self._servicer, probe.message))
-        except Exception as error:  # noqa: BLE001 - whatever it is, calls go on
+        except Exception as error:  # noqa: BLE001 - an error must not stop the loop
             probe.fail(error)
 
     def _answer(self, calls: list[UnaryCall]) -> None:
@@ -129,7 +129,7 @@ class CheckGroups:
             return
         try:
             answers = self._servicer.check_group([request for _, _, request in ready])
-        except Exception:  # noqa: BLE001 - each is answered by itself elsewhere: there a bug is logged and fails its call
+        except Exception:  # noqa: BLE001 - the pool answers each alone, logs a bug and fails only the call that has it
             for call, caller, _ in ready:
                 self._hand_over(call, caller)
             return
@@ -140,7 +140,7 @@ class CheckGroups:
                 call.reply(self._handler.refuse(caller, answer))
 
     def _parse(self, call: UnaryCall, now: float) -> _Ready | None:
-        """The call with its caller and request. None if it is to be answered elsewhere, or not at all."""
+        """The call with its caller and request. None if the call was handed over or dropped."""
         if call.deadline <= now:
             call.drop()
             return None

@@ -1,4 +1,4 @@
-"""Serves by the loop: checks on its own thread, all else in pools, streams without threads."""
+"""Serves with the loop: checks on its own thread, other unary calls in thread pools, streams without threads."""
 
 import grpc
 
@@ -22,20 +22,20 @@ HEALTH_CHECK_PATH = f"/{HEALTH.full_name}/Check"
 HEALTH_WATCH_PATH = f"/{HEALTH.full_name}/Watch"
 
 MOST_WATCHES = 1000
-"""Streams of health at once."""
+"""The most streams of health at once."""
 
 MOST_REFLECTIONS = 100
-"""Streams of reflection at once, of each of its names."""
+"""The most streams of reflection at once, for each of its two names."""
 
 _MOST_WAITING: dict[PoolName, int] = {"bulk": 200, "lists": 200, "mail": 100, "authentication": 500, "health": 200}
-"""Calls in a pool, for those that no setting limits."""
+"""The most calls in a pool, for the pools whose limit is not a setting."""
 
 
 class LoopDispatch:
-    """Serves all methods by a ServerLoop."""
+    """Serves all methods with a ServerLoop."""
 
     def __init__(self, server: grpc.Server, served: ServedMethods, limits: LimitSettings, store: Store) -> None:
-        """Reads the store in the loop's thread without waiting, and withdraws its overdue changes."""
+        """Calls the store in the loop's thread: reads it without waiting, and withdraws its overdue changes."""
         most = {**_MOST_WAITING, "checks": limits.max_waiting_checks, "changes": limits.max_waiting_changes}
         self._queues = {name: PoolQueue(served.pools[name], most[name]) for name in most}
         self._limits = CallerLimits(limits)

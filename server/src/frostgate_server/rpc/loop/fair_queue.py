@@ -1,14 +1,14 @@
-"""Owners share what is limited, and take turns: one with many items does not keep those with few waiting.
+"""Owners share a limit and take turns: an owner with many items does not delay owners with few items.
 
-An owner has two names: that of a caller, and that of one of its connections. All callers have equal parts, and so have
-the connections of one caller.
+An owner is one connection of one caller. All callers have equal shares. All connections of one caller have equal parts
+of its share.
 """
 
 from collections import deque
 from typing import Generic, TypeVar
 
 Owner = tuple[str, str]
-"""The name of a caller, and of a connection."""
+"""The name of a caller, and the name of its connection."""
 
 _Item = TypeVar("_Item")
 
@@ -17,7 +17,7 @@ class OwnerCounts:
     """The number of items of each owner."""
 
     def __init__(self) -> None:
-        """No items."""
+        """Starts without items."""
         self._counts: dict[str, dict[str, int]] = {}
         self._totals: dict[str, int] = {}
         self._size = 0
@@ -34,7 +34,7 @@ class OwnerCounts:
         self._size += 1
 
     def remove(self, owner: Owner) -> None:
-        """Counts one item less. The owner must have one."""
+        """Counts one item less. The owner must have an item."""
         name, connection = owner
         counts = self._counts[name]
         counts[connection] -= 1
@@ -46,7 +46,7 @@ class OwnerCounts:
             del self._counts[name], self._totals[name]
 
     def has_share(self, owner: Owner, most: int) -> bool:
-        """Whether an owner has less than its part of so many items."""
+        """Whether an owner has less than its share of `most` items."""
         name, connection = owner
         part = most / self._callers_with(name)
         if self._totals.get(name, 0) < part:
@@ -55,25 +55,25 @@ class OwnerCounts:
         return counts.get(connection, 0) < part / (len(counts) + (connection not in counts))
 
     def turn_of(self, owner: Owner) -> int:
-        """The most items that are taken in turn before one that the owner adds now."""
+        """The place of an item that the owner adds now: at most so many items are taken up to and including it."""
         name, connection = owner
         counts = self._counts.get(name, {})
         turn = (counts.get(connection, 0) + 1) * (len(counts) + (connection not in counts))
         return min(self._size, min(self._totals.get(name, 0) + 1, turn) * self._callers_with(name))
 
     def _callers_with(self, name: str) -> int:
-        """The number of callers with items, if this one has items too."""
+        """The number of callers with items, this one included."""
         return len(self._counts) + (name not in self._counts)
 
 
 class FairQueue(Generic[_Item]):
-    """Items of owners: turns go round the callers, and within one of them round its connections.
+    """Items of owners: the callers take turns, and so do the connections of each caller.
 
-    Items of one owner keep their order. For one thread.
+    Items of one owner keep their order. Only one thread may use it.
     """
 
     def __init__(self) -> None:
-        """Empty."""
+        """Starts empty."""
         self._rounds: dict[str, dict[str, deque[_Item]]] = {}
         self.counts = OwnerCounts()
 
@@ -87,7 +87,7 @@ class FairQueue(Generic[_Item]):
         self.counts.add(owner)
 
     def take(self, most: int) -> list[_Item]:
-        """At most so many items, one of each owner in turn. The next call goes on with the owner whose turn is next."""
+        """Takes at most `most` items, one of each owner in turn. The next call continues with the next owner."""
         return [self._take_next() for _ in range(min(most, len(self)))]
 
     def _take_next(self) -> _Item:

@@ -1,4 +1,4 @@
-"""Limits on the calls of each caller: at once, and in a second."""
+"""Limits on the calls of each caller: calls at once and calls per second."""
 
 from time import monotonic
 
@@ -9,14 +9,17 @@ from .fair_queue import Owner
 from .unary_call import UnaryCall
 
 _MOST_IDLE = 10_000
-"""Callers whose rates are remembered, until those without recent calls are forgotten."""
+"""The number of callers with a stored rate above which the rates of callers without recent calls are deleted."""
 
 
 class CallerLimits:
-    """Counts the calls of each caller, by principal or, for anonymous ones, by address. For the loop's thread."""
+    """Counts the calls of each caller, by principal or, for anonymous callers, by address.
+
+    Only the loop's thread uses it.
+    """
 
     def __init__(self, limits: LimitSettings) -> None:
-        """No calls yet."""
+        """Starts without calls."""
         self._most_in_flight = limits.caller_calls_in_flight
         self._per_second = limits.caller_calls_per_second
         self._in_flight: dict[str, int] = {}
@@ -24,11 +27,11 @@ class CallerLimits:
         self._allowances: dict[str, tuple[float, float]] = {}
 
     def __bool__(self) -> bool:
-        """Whether there is a limit at all."""
+        """Whether any limit is set."""
         return bool(self._most_in_flight or self._per_second)
 
     def admit(self, owner: str, call: UnaryCall) -> bool:
-        """Counts a call if its caller may make one more."""
+        """Counts a call and returns True if its caller may make one more. Else returns False."""
         in_flight = self._in_flight.get(owner, 0)
         if self._most_in_flight and in_flight >= self._most_in_flight:
             return False
@@ -48,7 +51,7 @@ class CallerLimits:
             del self._in_flight[owner]
 
     def _take_allowance(self, owner: str) -> bool:
-        """Takes one of the calls that the caller may make now. They grow with time, up to those of one second."""
+        """Takes one call from the caller's allowance. It grows with time, up to the calls of one second."""
         now = monotonic()
         if len(self._allowances) > _MOST_IDLE:
             self._allowances = {name: kept for name, kept in self._allowances.items() if now - kept[1] < 1}
@@ -62,12 +65,12 @@ class CallerLimits:
 
 
 def owner_of(call: UnaryCall, handler: MethodHandler) -> Owner:
-    """Whose call it is: by principal, or by address while that is not known, and by connection."""
+    """The owner of a call: the principal, or the address if the principal is not known, and the connection."""
     principal = handler.find_principal(call)
     return (principal, call.peer()) if principal else address_of(call)
 
 
 def address_of(call: UnaryCall) -> Owner:
-    """Whose call it is, by address and connection."""
+    """The owner of a call by address and connection."""
     peer = call.peer()
     return peer.rpartition(":")[0], peer

@@ -1,4 +1,4 @@
-"""The methods that the loop serves: the way of a call from its headers to the thread that answers it."""
+"""The methods that the loop serves. Each admits calls and gives them to the thread that answers them."""
 
 from threading import Lock
 
@@ -15,15 +15,16 @@ from .unary_call import UnaryCall
 
 
 class PoolQueue:
-    """The calls that wait for one pool, are in it, or were given to another thread by it, up to a limit.
+    """The calls that one pool has taken and that are not answered yet, up to a limit.
 
-    Beyond the limit only callers with few calls may add to them. Answers that their callers have not read yet are
-    limited apart, to as many: beyond that the oldest is cut. So neither a caller with very many calls nor one who does
-    not read keeps anybody else from being served.
+    Calls that wait for the pool count, and so do calls that the pool gave to another thread. Beyond the limit only
+    callers with few calls may add more. Answers that their callers have not read yet have a separate limit of the same
+    size: beyond it the call with the oldest answer is cut. So a caller with very many calls or a caller that does not
+    read cannot keep other callers from being served.
     """
 
     def __init__(self, pool: ThreadPool, most: int) -> None:
-        """Holds no call."""
+        """Starts without calls."""
         self.pool = pool
         self._most = most
         self._lock = Lock()
@@ -32,7 +33,7 @@ class PoolQueue:
         self._unread: dict[UnaryCall, None] = {}
 
     def has_room(self, owner: Owner) -> bool:
-        """Whether one more call of an owner may come. May be called in any thread, as all methods here."""
+        """Whether one more call of an owner may come. All methods of this class may be called in any thread."""
         calls = len(self._calls)
         if calls < self._most:
             return True
@@ -46,12 +47,12 @@ class PoolQueue:
             self._counts.add(owner)
 
     def remove(self, call: UnaryCall) -> None:
-        """Counts a call no more."""
+        """Stops counting a call."""
         with self._lock:
             self._remove(call)
 
     def on_reply(self, call: UnaryCall) -> None:
-        """Takes the answer of a call for unread, if the call was counted."""
+        """Marks the answer of a call as unread, if the call was counted."""
         with self._lock:
             if not self._remove(call):
                 return
@@ -61,13 +62,13 @@ class PoolQueue:
             oldest.cut()
 
     def on_end(self, call: UnaryCall) -> None:
-        """Forgets a call."""
+        """Removes a call and its unread answer."""
         with self._lock:
             self._remove(call)
             self._unread.pop(call, None)
 
     def _remove(self, call: UnaryCall) -> bool:
-        """Whether the call was counted."""
+        """Removes a call. Returns whether it was counted."""
         owner = self._calls.pop(call, None)
         if owner is not None:
             self._counts.remove(owner)
@@ -75,7 +76,7 @@ class PoolQueue:
 
 
 class PooledMethod:
-    """A method whose calls are answered in a pool, those with an unverified credential after another one."""
+    """A method whose calls are answered in a pool. Another pool first verifies credentials that are not known yet."""
 
     def __init__(
         self, handler: MethodHandler, queue: PoolQueue, authentication: PoolQueue, limits: CallerLimits
@@ -96,9 +97,9 @@ class PooledMethod:
         self.give(call, self._handler.find_caller(call))
 
     def give(self, call: UnaryCall, caller: Caller | None) -> None:
-        """Gives a call to the pool; first to the one that verifies, if its caller is not known yet.
+        """Gives a call to the pool, or first to the pool that verifies credentials if its caller is not known yet.
 
-        Until then the call takes no room of those whose callers are known.
+        Until then, the call does not count against the limit of the method's pool.
         """
         owner = owner_of(call, self._handler)
         if not (self._authentication if caller is None else self._queue).has_room(owner):
@@ -137,10 +138,10 @@ class PooledMethod:
 
 
 class CheckMethod:
-    """CheckOperation: answered by the loop, in groups, or by the pool what takes longer."""
+    """CheckOperation: the loop answers the calls in groups. Calls that would delay the loop go to the pool."""
 
     def __init__(self, handler: MethodHandler, groups: CheckGroups, pooled: PooledMethod, limits: CallerLimits) -> None:
-        """Takes the groups, and the method for calls that are handed over."""
+        """`pooled` answers the calls that are handed over."""
         self._handler = handler
         self._groups = groups
         self._pooled = pooled
@@ -166,7 +167,7 @@ class CheckMethod:
 
 
 class HealthMethod:
-    """Health/Check: open to everybody, answered in a pool."""
+    """Health/Check: open to all callers, answered in a pool."""
 
     def __init__(self, health: Health, queue: PoolQueue) -> None:
         """Takes the queue of the pool that answers."""
@@ -196,7 +197,7 @@ class HealthMethod:
 
 
 class ProbeMethod:
-    """The worker's check of itself: a CheckOperation that passes no limit and no queue."""
+    """The worker's check of itself: a CheckOperation to which no limit and no queue applies."""
 
     def __init__(self, groups: CheckGroups) -> None:
         """Takes the groups of checks."""
@@ -209,12 +210,12 @@ class ProbeMethod:
         self._groups.add_probe(call)
 
     def on_reply(self, _: UnaryCall) -> None:
-        """Nothing was counted."""
+        """Does nothing: the call was not counted."""
 
     def on_end(self, _: UnaryCall) -> None:
-        """The same."""
+        """Does nothing: the call was not counted."""
 
 
 def within_limits(limits: CallerLimits, handler: MethodHandler, call: UnaryCall) -> bool:
-    """Whether the call's caller, by principal or address, may make one more call. Then it is counted."""
+    """Counts a call and returns True if its caller, by principal or address, may make one more. Else returns False."""
     return not limits or limits.admit(owner_of(call, handler)[0], call)

@@ -1,7 +1,7 @@
-"""The loop: one thread a worker takes all calls, and answers checks.
+"""The loop: one thread of each worker takes all calls and answers checks.
 
-In each turn it takes the events that are there, up to a bound, and answers a group of the checks that wait. Nothing in
-it waits for anything but the next event: what may wait is given to pools, which answer from their own threads.
+In each turn it takes the events that are ready, up to a limit, and answers a group of waiting checks. The loop waits
+only for the next event. Calls that may have to wait go to thread pools, which answer from their own threads.
 """
 
 import threading
@@ -20,25 +20,25 @@ from .stream_call import StreamCall, StreamHandler
 from .unary_call import UnaryCall, UnaryMethod
 
 TICK_SECONDS = 0.1
-"""Seconds between two looks at what is due by time, at most."""
+"""The most seconds that the loop waits for an event. A tick comes in the first turn after this time."""
 
 MOST_EVENTS = 256
-"""Events that are taken in one turn: more wait for the next, after a group of checks was answered."""
+"""The most events that are taken in one turn. More events wait until a group of checks was answered."""
 
 REQUESTED_CALLS = 64
-"""Calls of each method that gRPC may give to the loop at once. More wait in gRPC until the next turn."""
+"""The most calls of each method that gRPC may give to the loop at once. More calls wait in gRPC until the next turn."""
 
 IDLE_SECONDS = 1.0
 """Seconds without a new call after which a loop without calls is idle."""
 
 MESSAGE_TIMEOUT = 30.0
-"""Seconds in which the message of a unary call must come."""
+"""Seconds in which the message of a unary call must arrive."""
 
 DRAIN_MESSAGE_TIMEOUT = 0.5
 """The same while the server drains."""
 
 ANSWER_TIMEOUT = 10.0
-"""Seconds in which a caller must have read the answer of a unary call."""
+"""Seconds in which a caller must read the answer of a unary call."""
 
 DRAIN_ANSWER_TIMEOUT = 1.0
 """The same while the server drains."""
@@ -51,7 +51,7 @@ _NO_MESSAGE_IN_TIME = Reply(None, _UNAVAILABLE, f"the request did not arrive wit
 class ServerLoop:
     """Serves the methods that are added to it, on a `grpc.server` that has not started yet.
 
-    `turns` counts the turns: a loop that is stuck makes none.
+    `turns` counts the turns. A loop that is stuck makes none.
     """
 
     def __init__(
@@ -86,22 +86,25 @@ class ServerLoop:
         self._ticks.append(tick)
 
     def start(self) -> None:
-        """Takes calls. The server must have started."""
+        """Starts to take calls. The server must have started."""
         for path, tag in self._methods.items():
             for _ in range(REQUESTED_CALLS):
                 self._queue.request(path, tag)
         self._thread.start()
 
     def drain(self) -> None:
-        """Ends all streams, and unary calls without a message. Those under way go on."""
+        """Ends all streams, and unary calls whose message has not arrived. Other calls go on."""
         self._draining = True
 
     def is_idle(self) -> bool:
-        """Whether no call and no stream is under way, and none came for a while. May be called in any thread."""
+        """Whether no call and no stream is open, and no call came for IDLE_SECONDS. May be called in any thread."""
         return not self._calls and not self._streams and monotonic() - self._last_call > IDLE_SECONDS
 
     def end(self, seconds: float) -> bool:
-        """Ends the loop once its last call has ended, the server having stopped. False if some do not end in time."""
+        """Waits until the last call has ended, and ends the loop. The server must have stopped.
+
+        Returns False if some calls do not end in time.
+        """
         self._ending = True
         self._thread.join(seconds)
         return not self._thread.is_alive()
@@ -117,12 +120,12 @@ class ServerLoop:
         self._queue.shut_down()
 
     def _turn(self) -> None:
-        """One turn. gRPC takes 0.1 ms to say that there is no event: it is not asked while all calls wait here."""
+        """Makes one turn. gRPC needs 0.1 ms to report that it has no event: it is not asked if all calls wait here."""
         event = self._queue.poll(0.0 if self._checks else time() + TICK_SECONDS)
         taken = 0
         while event is not None:
             event.tag(event)
-            # A call that is still referred to counts against the limit of its connection.
+            # An event keeps a reference to its call, and a referenced call counts against the limit of its connection.
             event = None
             taken += 1
             if taken < MOST_EVENTS and len(self._calls) > len(self._checks):
@@ -143,7 +146,7 @@ class ServerLoop:
                 call.receive()
             else:
                 call.reply(OVERLOADED)
-        except Exception as error:  # noqa: BLE001 - whatever it is, other calls go on
+        except Exception as error:  # noqa: BLE001 - an error of one call must not stop the loop
             call.fail(error)
 
     def _on_call_end(self, call: UnaryCall) -> None:
@@ -172,7 +175,7 @@ class ServerLoop:
         self._end_late_calls(monotonic())
 
     def _end_late_calls(self, now: float) -> None:
-        """Ends unary calls whose message does not come or whose answer is not read. The calls are in order of age."""
+        """Ends unary calls whose message does not arrive or whose answer is not read. The oldest calls come first."""
         late = now - (DRAIN_MESSAGE_TIMEOUT if self._draining else MESSAGE_TIMEOUT)
         unread = now - (DRAIN_ANSWER_TIMEOUT if self._draining else ANSWER_TIMEOUT)
         for call, since in self._calls.items():

@@ -1,4 +1,4 @@
-"""One stream: messages in and out, one at a time, and no thread that waits for either."""
+"""One stream: it receives and sends one message at a time. No thread waits for either."""
 
 import threading
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from frostgate_server.rpc import grpc_internals as internals
 from frostgate_server.rpc.reply import DETAILS_KEY, Reply
 
 READ_TIMEOUT = 5.0
-"""Seconds after which a stream is cut whose caller does not read."""
+"""Seconds after which a stream is cut if its caller does not read."""
 
 _DONE = Reply()
 
 
 class StreamHandler(Protocol):
-    """Serves one kind of stream. The loop calls all of it, so that all must return at once."""
+    """Serves one kind of stream. The loop calls all methods, so they must return at once."""
 
     def on_open(self, stream: "StreamCall") -> None:
         """Takes a new stream. Its first message comes after `stream.receive()`."""
@@ -24,20 +24,20 @@ class StreamHandler(Protocol):
         """Takes a message. The next one comes after `stream.receive()`."""
 
     def on_sent(self, stream: "StreamCall") -> None:
-        """Goes on after a message was sent."""
+        """Called after a message was sent."""
 
     def on_tick(self, stream: "StreamCall") -> None:
-        """Looks at an open stream, several times a second."""
+        """Called for an open stream several times a second."""
 
 
 class StreamCall:
     """A stream that the loop has taken. `send`, `finish` and `receive` may be called in any thread.
 
-    A send never waits. While one is under way the next message is kept, and a newer one takes its place.
+    `send` never waits. While a message is being sent, the next message is kept. A newer message replaces it.
     """
 
     def __init__(self, event: Any, handler: StreamHandler, ended: Callable[["StreamCall"], None]) -> None:
-        """Takes the event of a call, and waits for its end."""
+        """Takes the event of a call, and starts to wait for the end of the call."""
         self._call = event.call
         self.metadata: internals.Metadata = event.invocation_metadata
         self.state: Any = None
@@ -54,32 +54,32 @@ class StreamCall:
         self._start(internals.receive_close, self._on_close)
 
     def receive(self) -> None:
-        """Waits for the next message."""
+        """Starts to wait for the next message."""
         with self._lock:
             if not self._closed and self._last is None:
                 self._start(internals.receive_message, self._on_message)
 
     def send(self, message: bytes) -> None:
-        """Sends a message, at once or after the one under way."""
+        """Sends a message, at once or after the message that is being sent."""
         with self._lock:
             self._kept = message
             self._go_on()
 
     def finish(self, reply: Reply = _DONE) -> None:
-        """Ends the stream, after the message under way. `reply` has its status and no message."""
+        """Ends the stream, after the message that is being sent. `reply` has the status and no message."""
         with self._lock:
             if self._last is None:
                 self._last = reply
                 self._go_on()
 
     def cut(self) -> None:
-        """Ends the stream at once, whatever its caller reads."""
+        """Ends the stream at once, even if its caller does not read."""
         with self._lock:
             if not self._closed:
                 self._call.cancel()
 
     def tick(self) -> None:
-        """Cuts the stream if its caller does not read, else lets its handler look at it."""
+        """Cuts the stream if its caller does not read. Else calls the handler's `on_tick`."""
         since = self._sending_since
         if since is not None and monotonic() - since > READ_TIMEOUT:
             self.cut()
@@ -107,7 +107,7 @@ class StreamCall:
         batch(self._call, *arguments, **more)
 
     def _go_on(self) -> bool:
-        """Sends what is kept, or the last status, unless a send is under way. Gives whether it sent."""
+        """Sends the kept message or the last status, unless a send is in progress. Returns whether it sent one."""
         if self._sending_since is not None or self._closed or self._finished:
             return False
         if self._kept is not None:

@@ -1,4 +1,4 @@
-"""The streams that the loop serves: watches of health, and reflection. No thread waits for either."""
+"""The streams that the loop serves: health watches and reflection. No thread waits for either."""
 
 from frostgate_server.auth.interface import Authenticator
 from frostgate_server.domain.errors import FrostgateError
@@ -12,7 +12,7 @@ from .stream_call import StreamCall
 
 
 class HealthWatches:
-    """Health/Watch: the status of a service, at once and whenever it changes."""
+    """Health/Watch: sends the status of a service at once and after each change."""
 
     def __init__(self, health: Health, pool: ThreadPool) -> None:
         """Parses requests in the pool."""
@@ -26,7 +26,7 @@ class HealthWatches:
         self._pool.run(self._begin, stream, message)
 
     def on_sent(self, stream: StreamCall) -> None:
-        """Goes on with the next change."""
+        """Does nothing: the next message comes with the next change."""
 
     def on_tick(self, stream: StreamCall) -> None:
         watch = stream.state
@@ -45,10 +45,10 @@ class HealthWatches:
 
 
 class ReflectionStreams:
-    """ServerReflectionInfo: one answer for each request, the next request after the answer was sent."""
+    """ServerReflectionInfo: one answer for each request. Receives the next request after the answer was sent."""
 
     def __init__(self, reflection: Reflection, pool: ThreadPool, authenticator: Authenticator | None) -> None:
-        """Answers in the pool. Callers must be permitted by the authenticator; None: anyone may call."""
+        """Answers in the pool. The authenticator must permit the callers; None permits all."""
         self._reflection = reflection
         self._pool = pool
         self._authenticator = authenticator
@@ -66,7 +66,7 @@ class ReflectionStreams:
         stream.receive()
 
     def on_tick(self, stream: StreamCall) -> None:
-        """Ends the stream once its caller's credential has expired, or its role is gone."""
+        """Ends the stream if its caller's credential has expired or its caller has lost the role."""
         if stream.state is None:
             return
         try:

@@ -14,26 +14,27 @@ _log = logging.getLogger(__name__)
 
 
 class UnaryMethod(Protocol):
-    """Decides about the calls of one unary method. All of it runs in the loop's thread, and returns at once."""
+    """Serves the calls of one unary method. All methods run in the loop's thread and return at once."""
 
     def admit(self, call: "UnaryCall") -> bool:
-        """Whether to receive the call's message. A call that is not admitted is overload."""
+        """Whether to receive the call's message. A call that is not admitted is answered with OVERLOADED."""
 
     def on_message(self, call: "UnaryCall") -> None:
-        """Takes a call that has its message."""
+        """Takes a call whose message has arrived."""
 
     def on_reply(self, call: "UnaryCall") -> None:
-        """Takes note that the call was answered with `reply`, in any thread. The caller may not have read it yet."""
+        """Called in any thread when the call is answered with `reply`. The caller may not have read the answer yet."""
 
     def on_end(self, call: "UnaryCall") -> None:
-        """Takes note that nothing of the call is left."""
+        """Called after the last batch of the call has ended."""
 
 
 class UnaryCall:
     """A call that the loop has taken.
 
-    `reply` may be called in any thread, once, and `cut` too. All else runs in the loop's thread. The loop holds the
-    call until its last batch has ended, and not longer: a call that is held counts against the calls of its connection.
+    `reply` may be called once, in any thread. `cut` may be called in any thread. The other methods run in the loop's
+    thread. The loop keeps the call until its last batch has ended, and not longer: a call that is kept counts against
+    the limit of its connection.
     """
 
     __slots__ = (
@@ -48,7 +49,7 @@ class UnaryCall:
         trailers: internals.Metadata,
         ended: Callable[["UnaryCall"], None],
     ) -> None:
-        """Takes the event of a call. Its method gets the message. `ended` is called when nothing of it is left."""
+        """Takes the event of a call. `ended` is called after the last batch of the call has ended."""
         self._call = event.call
         self.method = method
         self.deadline: float = event.call_details.deadline
@@ -63,11 +64,11 @@ class UnaryCall:
         self._replied = False
 
     def receive(self) -> None:
-        """Waits for the message."""
+        """Starts to wait for the message."""
         internals.receive_message(self._call, self._on_message)
 
     def watch(self) -> None:
-        """Notices from now on when the caller is gone. To be called before the call goes to another thread."""
+        """Starts to watch whether the caller is gone. Must be called before the call goes to another thread."""
         self.is_watched = True
         internals.receive_close(self._call, self._on_close)
 
@@ -95,16 +96,16 @@ class UnaryCall:
         )
 
     def drop(self) -> None:
-        """Gives up a call that is not watched: its caller no longer waits."""
+        """Ends a call that is not watched without an answer: its caller no longer waits."""
         self._end()
 
     def give_up(self, reply: Reply) -> None:
-        """Answers a call whose message has not come, whatever comes later."""
+        """Answers a call whose message has not arrived. A message that arrives later is ignored."""
         self.has_message = True
         self.reply(reply)
 
     def fail(self, error: Exception) -> None:
-        """Answers a call that the loop failed to handle: it must not wait for ever, and the loop must go on."""
+        """Answers a call that the loop failed to handle, so that the call ends and the loop goes on."""
         bug = InternalError(call_id=str(uuid4()))
         _log.error("call_id %s failed in the loop", bug.variables["call_id"], exc_info=error)
         if not self.answered_at:
@@ -143,7 +144,7 @@ class UnaryCall:
         self.message = message
         try:
             self.method.on_message(self)
-        except Exception as error:  # noqa: BLE001 - whatever it is, other calls go on
+        except Exception as error:  # noqa: BLE001 - an error of one call must not stop the loop
             self.fail(error)
 
     def _on_close(self, event: Any) -> None:

@@ -1,1 +1,2 @@
-"""Messages on the wire: limits, validation and parsing of requests, and conversion of answers. Knows no calls."""
+"""Messages on the wire: limits, validation and parsing of requests, and conversion of answers. The handling of calls
+does not belong here."""

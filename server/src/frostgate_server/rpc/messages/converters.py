@@ -1,4 +1,4 @@
-"""Domain to proto."""
+"""Converts objects of the domain to protobuf messages."""
 
 from datetime import datetime
 from enum import IntEnum
@@ -13,7 +13,7 @@ from frostgate_server.policy.rules import Rule
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
-    """A time on the wire; None stays absent."""
+    """A time on the wire. None stays absent."""
     if time is None:
         return None
     message = Timestamp()
@@ -78,5 +78,5 @@ def rule_message(rule: Rule) -> policy_pb2.Rule:
 
 
 def wire(word: IntEnum | None) -> Any:
-    """An enum on the wire: vocabulary gives each word the number it has there. None stays absent."""
+    """An enum value on the wire. The enums of the domain have the numbers of the proto. None stays absent."""
     return word

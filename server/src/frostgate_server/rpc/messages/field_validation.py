@@ -1,4 +1,4 @@
-"""The shape of requests: every field is checked here, and all that is wrong is said at once."""
+"""Validation of requests: every field is checked, and one error names all invalid fields."""
 
 import re
 import unicodedata
@@ -31,13 +31,13 @@ is_id = _ID.fullmatch
 
 
 class FieldValidator:
-    """Checks the fields of one request, in `with`. Each method gives the field's value.
+    """Checks the fields of one request, in a `with` block. Each method returns the field's value.
 
-    The end of the block raises InvalidFields with all that was wrong, if anything was.
+    The end of the block raises InvalidFields with all violations, if there are any.
     """
 
     def __init__(self) -> None:
-        """Nothing is wrong yet."""
+        """Starts without violations."""
         self._wrong: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -48,7 +48,7 @@ class FieldValidator:
             raise InvalidFields([FieldViolation(field, description) for field, description in self._wrong.items()])
 
     def wrong(self, field: str, description: str) -> None:
-        """Notes what is wrong with a field, perhaps more than one thing."""
+        """Records a violation of a field. A field may have more than one."""
         before = self._wrong.get(field)
         self._wrong[field] = f"{before}; {description}" if before else description
 
@@ -104,13 +104,13 @@ class FieldValidator:
         return folded
 
     def code(self, field: str, value: str) -> str:
-        """A verification code as it was typed, trimmed: at most 64 characters, so that no novel is hashed."""
+        """A verification code as it was typed, trimmed: at most 64 characters, so that no long text is hashed."""
         if len(value) > LONGEST_CODE:
             self.wrong(field, f"must have at most {LONGEST_CODE} characters but has {len(value)}")
         return value.strip()
 
     def contact(self, field: str, value: str) -> str:
-        """An e-mail address, or an empty string for none. One that was masked for an answer is none."""
+        """An e-mail address, or an empty string for none. An address that was masked for an answer is invalid."""
         if MASK in value:
             self.wrong(field, "must be a whole e-mail address but is a masked one")
         elif value and (len(value) > LONGEST_CONTACT or not is_address(value)):
@@ -120,7 +120,7 @@ class FieldValidator:
         return value
 
     def mask(self, field: str, paths: Sequence[str], known: Sequence[str]) -> set[str]:
-        """The paths of a field mask: at least one, of those known; * for all."""
+        """The paths of a field mask: at least one of the known paths, or * for all."""
         for path in paths:
             if path not in {*known, "*"}:
                 self.wrong(field, f"must name fields of {', '.join(known)}, or *, but names {path[:64]!r}")
@@ -149,13 +149,13 @@ class FieldValidator:
         return value
 
     def page_size(self, field: str, value: int) -> int:
-        """How many items to give: 50 if 0, 1,000 if more."""
+        """The size of a page: 50 if it is 0, and at most 1,000."""
         if value < 0:
             self.wrong(field, f"must not be negative but is {value}")
         return min(value or DEFAULT_PAGE_SIZE, LARGEST_PAGE)
 
     def time(self, field: str, value: Timestamp) -> datetime | None:
-        """A time, UTC. A part of a microsecond makes it the next: nothing happens in between, as times are kept."""
+        """A time, UTC, rounded up to microseconds. Stored times have whole microseconds, so comparisons stay exact."""
         try:
             return value.ToDatetime(tzinfo=UTC) + timedelta(microseconds=value.nanos % 1000 > 0)
         except (ValueError, OverflowError):
@@ -163,19 +163,19 @@ class FieldValidator:
             return None
 
     def ordered(self, first: str, start: datetime | None, second: str, end: datetime | None) -> None:
-        """Of two times, the first comes before the second."""
+        """Checks that the first of two times is before the second."""
         if start is not None and end is not None and start >= end:
             self.wrong(second, f"must be later than {first} but is {end:%Y-%m-%dT%H:%M:%S.%fZ}")
 
 
 def describe_batch_size(most: int, has: int | str) -> str:
-    """What is wrong with a batch of 1 to `most` items that `has` fewer or more."""
+    """Describes the violation of a batch of 1 to `most` items that `has` fewer or more."""
     items = "1 item" if most == 1 else f"1 to {most} items"
     return f"must have {items} but has {has}"
 
 
 @cache
 def _proto_names(words: type[_Word]) -> str:
-    """The words as the protos write them, and grpcurl takes them: such as FREEZE_SCOPE_ACCOUNT."""
+    """The names of the values in the proto, as grpcurl accepts them: such as FREEZE_SCOPE_ACCOUNT."""
     prefix = re.sub(r"(?<=.)(?=[A-Z])", "_", words.__name__).upper()
     return ", ".join(f"{prefix}_{word.name}" for word in words)

@@ -1,7 +1,7 @@
 """Responses to checks, serialized when the server starts.
 
-All checks of a cell have the same response but for the revision. So a call appends the revision to the cell's bytes:
-its field has the highest number in CheckOperationResponse.
+All checks of a cell have the same response except the revision. So a call appends the revision to the cell's bytes. The
+field of the revision has the highest number in CheckOperationResponse.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,10 +30,10 @@ def precompute_responses(policy: Policy) -> dict[Key, bytes]:
 
 
 class BatchResults(dict[Key, bytes]):
-    """The results of one batch, as they stand in its response: each is put together when it is first looked up."""
+    """The results of one batch, encoded as in its response. Each is built when it is first looked up."""
 
     def __init__(self, responses: Mapping[Key, bytes], revision: int) -> None:
-        """All results of a batch are of one revision."""
+        """All results of a batch have the same revision."""
         self._responses = responses
         self._revision = CheckOperationResponse(revision=revision).SerializeToString()
 
@@ -44,12 +44,12 @@ class BatchResults(dict[Key, bytes]):
 
 
 def encode_result(result: bytes) -> bytes:
-    """A BatchCheckResult, as it stands in a BatchCheckOperationsResponse."""
+    """A BatchCheckResult, encoded as in a BatchCheckOperationsResponse."""
     return _RESULTS_TAG + _varint(len(result)) + result
 
 
 def encode_batch(results: Iterable[bytes], revision: int) -> bytes:
-    """A BatchCheckOperationsResponse with results as they stand in it."""
+    """A BatchCheckOperationsResponse with results that `encode_result` encoded."""
     return b"".join(results) + BatchCheckOperationsResponse(revision=revision).SerializeToString()
 
 
@@ -78,7 +78,7 @@ def _responses_on_unknown_customers(policy: Policy) -> dict[Key, bytes]:
 
 
 def _varint(number: int) -> bytes:
-    """A number of at least 0 as protobuf writes it: seven bits a byte, the lowest first."""
+    """A number of at least 0 as a protobuf varint: seven bits a byte, the lowest first."""
     groups = bytearray()
     while number > 0x7F:
         groups.append(number & 0x7F | 0x80)

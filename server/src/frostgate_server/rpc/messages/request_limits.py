@@ -1,7 +1,7 @@
-"""Limits on the fields of a request, which are counted in its bytes, before a message is built from them.
+"""Limits on the number of fields in a request. They are counted in its bytes, before the message is parsed.
 
-A message costs memory and time by the objects that it is made of, and two bytes of a repeated field become one of them.
-All other fields are cheap: the parser takes 2 ns for one, whose value replaces the one before or is not known.
+Each object of a parsed message costs memory and time, and two bytes of a repeated field become one object. Other fields
+are cheap: the parser takes 2 ns for a field whose value replaces an earlier one or is not known.
 """
 
 from google.protobuf.descriptor import Descriptor
@@ -11,38 +11,38 @@ from frostgate_server.domain.errors import FieldViolation, InvalidFields
 from .field_validation import LARGEST_BATCH, describe_batch_size
 
 MOST_FIELDS = 64
-"""How many fields a request has at most beside its items, those in the lists of messages within it included. No request
+"""The most fields that a request may have besides its items. Fields in the lists of its messages count too. No request
 needs more than ten."""
 
 MOST_ITEMS_COUNTED = 2 * LARGEST_BATCH
-"""How far items are counted."""
+"""The largest number of items up to which items are counted."""
 
 _SMALLEST_FIELD = 2
-"""Bytes of a field at least: one for the tag, one for the value."""
+"""The smallest size of a field, in bytes: one for the tag, one for the value."""
 
 _LONGEST_VARINT = 10
-"""Bytes of a number in protobuf's coding at most."""
+"""The largest size of a varint, in bytes."""
 
 _NO_TAG = -1
 
 _VARINT, _FIXED_64, _DELIMITED, _GROUP_START, _GROUP_END, _FIXED_32 = range(6)
-"""The last three bits of a tag: how the value is coded."""
+"""The last three bits of a tag: how the value is encoded."""
 
 _FIXED_SIZES = {_FIXED_64: 8, _FIXED_32: 4, _GROUP_START: 0, _GROUP_END: 0}
-"""Bytes of values. The fields of a group follow its start as others do."""
+"""The sizes of values, in bytes. The fields of a group follow its start like other fields."""
 
 _GROUP_DEPTHS = {_GROUP_START: 1, _GROUP_END: -1}
 
 
 class _Malformed(Exception):
-    """The bytes are no message: the parser refuses them, too, and says so."""
+    """The bytes are not a message. The parser refuses them too, with its own error."""
 
 
 class RequestLimits:
     """The limits of one kind of request. Items are the values of its repeated field, if it has one."""
 
     def __init__(self, request: Descriptor, most_items: int = 0) -> None:
-        """Takes how many items a request may have: up to MOST_ITEMS_COUNTED.
+        """A request may have up to `most_items` items, which is at most MOST_ITEMS_COUNTED.
 
         Raises ValueError for a kind of request with repeated fields that are not counted.
         """
@@ -61,7 +61,7 @@ class RequestLimits:
         self._list_tags = {_delimited_tag(number) for number in lists}
 
     def ensure_met(self, serialized: bytes) -> None:
-        """Raises InvalidFields for more items or other fields than a request may have. Malformed bytes pass."""
+        """Raises InvalidFields if a request has too many items or too many other fields. Malformed bytes pass."""
         if len(serialized) <= _SMALLEST_FIELD * MOST_FIELDS:
             return
         try:
@@ -73,7 +73,7 @@ class RequestLimits:
             raise InvalidFields([FieldViolation(self._item_name, describe_batch_size(LARGEST_BATCH, has))])
 
     def _count_items(self, serialized: bytes) -> int:
-        """The number of items, or one more than are counted. Raises InvalidFields for too many other fields."""
+        """The number of items, at most MOST_ITEMS_COUNTED + 1. Raises InvalidFields for too many other fields."""
         items = others = depth = at = 0
         while True:
             if not depth:
@@ -95,9 +95,9 @@ class RequestLimits:
         return items
 
     def _skip_items(self, serialized: bytes, at: int, items: int) -> tuple[int, int]:
-        """Skips the items that begin here, as far as their sizes take one or two bytes, and counts them.
+        """Skips and counts the items that begin here, as long as their sizes take one or two bytes.
 
-        The ordinary case of the loop above, for its speed.
+        It is a faster way for the usual case of the loop above.
         """
         tag, end, most = self._item_tag, len(serialized), MOST_ITEMS_COUNTED
         while at < end and serialized[at] == tag and items <= most:
@@ -117,7 +117,7 @@ def _delimited_tag(number: int) -> int:
 
 
 def _count_fields(serialized: bytes, at: int, end: int) -> int:
-    """The number of fields between two places, or one more than a request may have."""
+    """The number of fields between two places, at most MOST_FIELDS + 1."""
     count = 0
     while at < end and count <= MOST_FIELDS:
         _, _, at = _read_field(serialized, at)

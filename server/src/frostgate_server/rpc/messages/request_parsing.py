@@ -1,4 +1,4 @@
-"""Requests to commands and queries: one function for each request message. Each raises InvalidFields."""
+"""Parses requests into commands and queries: one function for each request message. Each raises InvalidFields."""
 
 from typing import TypeVar
 
@@ -116,7 +116,7 @@ def parse_update_partner(request: pb.UpdatePartnerRequest) -> tuple[PartnerUpdat
 
 
 def parse_send_code(request: pb.SendVerificationCodeRequest) -> Purpose:
-    """The purpose of the code, with customers and a scope as far as the action has them."""
+    """The purpose of the code, with customers and a scope if the action has them."""
     with FieldValidator() as fields:
         partner_id = fields.id("partner_id", request.partner_id)
         action = fields.word("action", request.action, VerificationAction)
