@@ -83,7 +83,7 @@ def test_the_version_changes_with_any_cell_and_with_the_setting() -> None:
     ("old", "new", "named"),
     [
         ('operation = "RENEW"\nbilling_modes = ["YEARLY_MONTHLY"]', None, "NORMAL / YEARLY_MONTHLY / RENEW is missing"),
-        ('operation = "RENEW"', 'operation = "PURCHASE"', "NORMAL / YEARLY_MONTHLY / PURCHASE stands there twice"),
+        ('operation = "RENEW"', 'operation = "PURCHASE"', "NORMAL / YEARLY_MONTHLY / PURCHASE is listed twice"),
         ('operation = "RENEW"', 'operation = "RENEWAL"', "operation must be one of PURCHASE, RENEW,"),
         (
             'operation = "RENEW"\nbilling_modes = ["YEARLY_MONTHLY"]',
@@ -98,7 +98,7 @@ def test_the_version_changes_with_any_cell_and_with_the_setting() -> None:
         ('billing_modes = ["YEARLY_MONTHLY"]', "billing_modes = []", "billing_modes must be a list of at least one"),
         ('message = "The customer is not frozen."', 'message = ""', "message must be 1 to 80 printable characters"),
         ('message = "The customer is not frozen."', "message = 1", "message must be a string, is 1"),
-        ("\n[[rules]]", "\n[rules", "is no TOML"),
+        ("\n[[rules]]", "\n[rules", "is not valid TOML"),
         ("\n[[rules]]", "\n[[rule]]", "must hold [[rules]] tables and nothing else"),
     ],
 )
@@ -208,7 +208,7 @@ def test_an_operators_file_that_cannot_be_read_is_refused(tmp_path: Path) -> Non
 
 def test_an_operators_file_cannot_name_a_cell_twice_or_a_basis() -> None:
     view = Cell(FreezeState.ACCOUNT_FROZEN, BillingMode.YEARLY_MONTHLY, Operation.VIEW)
-    with pytest.raises(PolicyFileError, match="VIEW stands there twice"):
+    with pytest.raises(PolicyFileError, match="VIEW is listed twice"):
         apply_override("ours.toml", override(view, Decision.ALLOW) * 2, BUILT_IN)
     with pytest.raises(PolicyFileError, match="basis cannot be set here"):
         apply_override("ours.toml", override(view, Decision.ALLOW) + 'basis = "LISTED"\n', BUILT_IN)

@@ -130,7 +130,7 @@ MALFORMED: dict[str, tuple[str, bytes | None, str]] = {
     "malformed authority": ("ca.pem", b"junk", "there is no certificate, or one that cannot be read"),
     "empty JWKS": ("jwks.json", b'{"keys": []}', "is no JWKS"),
     "nested JWKS": ("jwks.json", b"[" * 10_000, "is no JWKS"),
-    "malformed TOML": ("frostgate.toml", b"[[callers]", "is no TOML"),
+    "malformed TOML": ("frostgate.toml", b"[[callers]", "is not valid TOML"),
     "no callers": ("frostgate.toml", b"", "callers must be [[callers]] tables, at least one"),
     "nested TOML": ("frostgate.toml", b"a = " + b"[" * 10_000, "callers ("),
     "unknown role": (

@@ -64,11 +64,11 @@ def test_a_server_starts_with_files_that_have_a_byte_order_mark(tmp_path: Path) 
 BAD_FILES: dict[str, tuple[bytes, str]] = {
     "UTF-16": (codecs.BOM_UTF16_LE + "create = true\n".encode("utf-16-le"), "is not in UTF-8, at byte 1: save it in"),
     "Latin-1": ("token_issuer = 'ä'\n".encode("latin-1"), "is not in UTF-8, at byte 17: save it in UTF-8"),
-    "nested": (b"a = " + b"[" * 50_000, "is no TOML that can be read: it is nested too deeply"),
-    "a number of many digits": (b"workers = " + b"9" * 5_000, "is no TOML: Exceeds the limit"),
-    "binary": (b"\0\1\2", "is no TOML: "),
-    "two byte order marks": (codecs.BOM_UTF8 * 2, "is no TOML: "),
-    "a key twice": (b"create = true\ncreate = true\n", "is no TOML: Cannot overwrite a value"),
+    "nested": (b"a = " + b"[" * 50_000, "is not valid TOML: it is nested too deeply"),
+    "a number of many digits": (b"workers = " + b"9" * 5_000, "is not valid TOML: Exceeds the limit"),
+    "binary": (b"\0\1\2", "is not valid TOML: "),
+    "two byte order marks": (codecs.BOM_UTF8 * 2, "is not valid TOML: "),
+    "a key twice": (b"create = true\ncreate = true\n", "is not valid TOML: Cannot overwrite a value"),
 }
 
 

@@ -1,2 +1,2 @@
-"""The domain: customers, partners, verification codes, roles and errors as plain values and functions; it imports only
+"""The domain: customers, partners, verification codes, roles and errors as plain values and functions. It imports only
 the standard library."""

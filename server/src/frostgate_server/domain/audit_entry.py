@@ -1,6 +1,6 @@
-"""The audit log: what was refused to callers that are known, and what was done to partners. Pure.
+"""The audit log: refused calls of known callers, and changes of partners. Pure.
 
-Its entries have an order of their own, and a chain of hashes of their own. No code and no token ever stands in one.
+Its entries have their own order and their own hash chain. They never contain codes or tokens.
 """
 
 import json
@@ -12,11 +12,11 @@ from .partner import Partner
 
 @dataclass(frozen=True, slots=True)
 class AuditNote:
-    """What is to be written down: who called what, when, about whom, and with what outcome.
+    """The content of an entry: the caller, the method, the time, the subject and the outcome.
 
-    `reason` names the error of a call that was refused, and is empty for one that was done. `subject` is a customer or
-    a partner. `omitted` tells how many refusals of this caller were left out before this one. `partner` is what an
-    update made of the partner.
+    `reason` names the error of a refused call, and is empty for a call that was carried out. `subject` is a customer or
+    a partner. `omitted` is the number of refusals of this caller that were left out before this one. `partner` is the
+    partner after an update.
     """
 
     principal: str
@@ -30,7 +30,7 @@ class AuditNote:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A note in its place: numbered from 1; only recovery leaves a gap."""
+    """A note with its number in the log. Numbers start at 1, and only recovery leaves a gap."""
 
     sequence: int
     note: AuditNote

@@ -1,4 +1,4 @@
-"""Who calls, and whose customers they may see."""
+"""The caller of a method, and the partners whose customers it may see."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from .customer import Customer
 from .errors import CallerCancelled, PartnerMismatch
 
 ANONYMOUS = "anonymous"
-"""The principal where nobody had to say who they are."""
+"""The principal of all callers if the server does not authenticate callers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and whether they still wait for the answer.
+    """The caller of a method. `waits` tells whether it still waits for the answer.
 
-    `partners` are those whose customers the caller may see and change; None: all of them.
+    The caller may see and change only the customers of `partners`. None: all customers.
     """
 
     waits: Callable[[], bool]
@@ -22,20 +22,20 @@ class Caller:
     partners: frozenset[str] | None = None
 
     def may_see(self, partner_id: str) -> bool:
-        """Whether the partner is one of the caller's."""
+        """Whether the caller may see the partner."""
         return self.partners is None or partner_id in self.partners
 
     def ensure_waits(self) -> None:
-        """Raises CallerCancelled if nobody waits for the answer any more."""
+        """Raises CallerCancelled if the caller no longer waits."""
         if not self.waits():
             raise CallerCancelled
 
     def ensure_sees_customer(self, customer_id: str, customer: Customer | None) -> None:
-        """Raises PartnerMismatch alike for a stranger's customer and for nobody's, if the caller is bound."""
+        """Raises PartnerMismatch if a caller that is bound to partners may not see the customer or it is unknown."""
         if self.partners is not None and (customer is None or customer.partner_id not in self.partners):
             raise PartnerMismatch(customer_id)
 
     def ensure_sees(self, partner_id: str) -> None:
-        """Raises PartnerMismatch unless the partner is one of the caller's."""
+        """Raises PartnerMismatch unless the caller may see the partner."""
         if not self.may_see(partner_id):
             raise PartnerMismatch(partner_id)

@@ -1,4 +1,4 @@
-"""What time it is."""
+"""The system clock."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The life of a customer: unknown, associated, frozen, unfrozen. Pure: what was, and what is asked, to what is.
+"""The life cycle of a customer: unknown, associated, frozen, unfrozen. Pure functions from state to state.
 
 | from                         | associate      | freeze ACCOUNT | freeze A. AND RESOURCES | unfreeze ACCOUNT | unfreeze A. AND R. |
 |------------------------------|----------------|----------------|-------------------------|------------------|--------------------|
@@ -8,7 +8,7 @@
 | ACCOUNT_AND_RESOURCES_FROZEN | ALREADY_EXISTS | ALREADY_FROZEN | ALREADY_FROZEN          | SCOPE_MISMATCH   | NORMAL             |
 
 Disassociating takes a customer from any state to unknown.
-"""  # noqa: E501 - a table is read by its columns
+"""  # noqa: E501 - the columns of a table stay aligned
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ _SCOPE_FROZEN_IN = {state: scope for scope, state in _STATE_FROZEN_BY.items()}
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a change happens: its revision, and its time (UTC) for people."""
+    """The revision and the time (UTC) of a change."""
 
     revision: int
     time: datetime
@@ -44,7 +44,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer associated with a partner. Times are UTC. What has no value in its state is None."""
+    """A customer associated with a partner. Times are UTC. A field without a value in this state is None."""
 
     customer_id: str
     partner_id: str
@@ -58,15 +58,15 @@ class Customer:
 
     @property
     def fees_accrue(self) -> bool:
-        """Fees accrue but while resources are frozen ("the frozen resources will not incur fees")."""
+        """Fees accrue unless resources are frozen ("the frozen resources will not incur fees")."""
         return self.freeze_state is not FreezeState.ACCOUNT_AND_RESOURCES_FROZEN
 
 
 @dataclass(frozen=True, slots=True)
 class FreezeEvent:
-    """One change of one customer. `state_before` or `state_after` is None where the customer is unknown.
+    """One change of one customer. `state_before` or `state_after` is None if the customer is unknown then.
 
-    It tells all that the customer is afterwards, so that `replay_event` makes the customer from its events alone.
+    Events hold all fields of a customer, so `replay_event` makes a customer from its events alone.
     """
 
     revision: int
@@ -91,7 +91,7 @@ EVENT_FIELDS = (
 
 
 def associate(customer_id: str, before: Customer | None, partner_id: str, at: Moment) -> Customer:
-    """A new customer's account is frozen by default. Raises CustomerAlreadyAssociated."""
+    """Makes a new customer, whose account is frozen by default. Raises CustomerAlreadyAssociated."""
     if before is not None:
         raise CustomerAlreadyAssociated(customer_id=customer_id)
     return Customer(
@@ -108,7 +108,7 @@ def associate(customer_id: str, before: Customer | None, partner_id: str, at: Mo
 
 
 def disassociate(customer_id: str, before: Customer | None) -> None:
-    """Any customer becomes unknown. Raises CustomerNotFound."""
+    """Makes a customer unknown, from any state. Raises CustomerNotFound."""
     _known(customer_id, before)
 
 
@@ -120,7 +120,7 @@ def freeze(
     retention_period: timedelta,
     at: Moment,
 ) -> Customer:
-    """Freezes a customer, or freezes it further; a retention period runs from here.
+    """Freezes a customer, or freezes it further. If resources are frozen, the retention period starts.
 
     Raises CustomerNotFound, AlreadyFrozen.
     """
@@ -141,7 +141,7 @@ def freeze(
 
 
 def unfreeze(customer_id: str, before: Customer | None, scope: FreezeScope, at: Moment) -> Customer:
-    """Unfreezes a customer by the scope it is frozen with. Raises CustomerNotFound, NotFrozen, ScopeMismatch."""
+    """Unfreezes a customer with the scope it is frozen with. Raises CustomerNotFound, NotFrozen, ScopeMismatch."""
     customer = _known(customer_id, before)
     frozen_scope = _SCOPE_FROZEN_IN.get(customer.freeze_state)
     if frozen_scope is None:
@@ -160,7 +160,7 @@ def unfreeze(customer_id: str, before: Customer | None, scope: FreezeScope, at: 
 
 
 def replay_event(before: Customer | None, event: FreezeEvent) -> Customer | None:
-    """The customer after an event. Raises ValueError if the event cannot follow what was before."""
+    """The customer after an event. Raises ValueError if the event cannot follow the state before."""
     try:
         after = _transition(before, event)
     except FrostgateError as error:
@@ -169,9 +169,9 @@ def replay_event(before: Customer | None, event: FreezeEvent) -> Customer | None
         raise ValueError(f"the customer belongs to partner {after.partner_id}, not {event.partner_id}")
     states = (before and before.freeze_state, after and after.freeze_state)
     if states != (event.state_before, event.state_after):
-        raise ValueError("it tells of other states than those it leads from and to")
+        raise ValueError("its states are not those before and after the change")
     if after is not None and after.retention_expire_time != event.retention_expire_time:
-        raise ValueError("it tells of a retention that does not come with its state")
+        raise ValueError("its retention does not match its state")
     return after
 
 

@@ -25,7 +25,7 @@ class CustomerAlreadyAssociated(AlreadyExists):
 
 
 class AlreadyFrozen(FailedPrecondition):
-    """What was to be frozen is frozen."""
+    """The scope is frozen already."""
 
     reason = "ALREADY_FROZEN"
     template = "Customer {customer_id} is already frozen: its state is {freeze_state}."
@@ -39,7 +39,7 @@ class NotFrozen(FailedPrecondition):
 
 
 class ScopeMismatch(FailedPrecondition):
-    """Another scope is frozen than was to be unfrozen."""
+    """The customer is frozen with another scope."""
 
     reason = "SCOPE_MISMATCH"
     template = "Customer {customer_id} is frozen with scope {frozen_scope}: it cannot be unfrozen with scope {scope}."

@@ -27,8 +27,8 @@ class StartupError(Exception):
 class FrostgateError(Exception):
     """A call cannot be answered.
 
-    `reason` names the error to programs. `template` is its sentence to people, and `variables` fill it: no other value
-    goes into the message. `detail` is for the log alone. `subject` is the customer or partner, for the audit log.
+    `reason` names the error for programs. `template` is the message for people. `variables` fill the template: no other
+    value goes into the message. `detail` is only for the log. `subject` is the customer or partner, for the audit log.
     """
 
     reason: ClassVar[str]
@@ -43,14 +43,14 @@ class FrostgateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """What is wrong with one field: its path in the request, the value's problem and what would be right."""
+    """The violation of one field: its path in the request, and a description of the problem and of a valid value."""
 
     field: str
     description: str
 
 
 class InvalidRequest(FrostgateError):
-    """The request is malformed. `violations` names the fields; it is `field` alone, unless the class says more."""
+    """The request is malformed. `violations` names the fields: only `field`, unless a subclass sets more."""
 
     field: ClassVar[str] = ""
 
@@ -64,7 +64,7 @@ class NotFound(FrostgateError):
 
 
 class AlreadyExists(FrostgateError):
-    """It exists already."""
+    """The object exists already."""
 
 
 class FailedPrecondition(FrostgateError):
@@ -80,7 +80,7 @@ class PermissionDenied(FrostgateError):
 
 
 class ResourceExhausted(FrostgateError):
-    """Too much was asked for. Another try makes sense after `retry_after_seconds`."""
+    """A limit is reached. The caller can retry after `retry_after_seconds`."""
 
     def __init__(self, retry_after_seconds: int, **variables: str) -> None:
         super().__init__(retry_after=f"{retry_after_seconds} s", **variables)
@@ -100,12 +100,12 @@ class Cancelled(FrostgateError):
 
 
 class InvalidFields(InvalidRequest):
-    """Fields of the request are malformed: all of them, at once, as far as a status has room; items of lists last."""
+    """Fields of the request are malformed. It names as many of them as a status can hold, items of lists last."""
 
     reason = "INVALID_FIELD"
     template = "Invalid request: {fields}"
     most_named = 25
-    """A status travels in headers, which hold some kilobytes."""
+    """The most fields that a status names. A status is sent in headers, which are limited to some kilobytes."""
     _most_in_message = 3
 
     def __init__(self, violations: list[FieldViolation]) -> None:
@@ -134,7 +134,7 @@ class RequestIdReused(InvalidRequest):
 
 
 class PageTokenInvalid(InvalidRequest):
-    """The page token is none of ours, or was made with other filters."""
+    """The page token is malformed or was made with other filters."""
 
     reason = "PAGE_TOKEN_INVALID"
     field = "page_token"
@@ -142,15 +142,15 @@ class PageTokenInvalid(InvalidRequest):
 
 
 class Unauthenticated(FrostgateError):
-    """The caller does not say who they are, or cannot prove it. `wanted` is what would be right; what was wrong is told
-    to nobody."""
+    """The caller sends no valid credential. `wanted` describes a valid one. The error does not tell the caller what was
+    wrong."""
 
     reason = "UNAUTHENTICATED"
     template = "The caller must identify itself: {wanted}."
 
 
 class MethodNotPermitted(PermissionDenied):
-    """The caller has a name, but no role that includes this call. `known` tells whether it has a role at all."""
+    """The caller is authenticated, but has no role that includes this call. `known` tells whether it has any role."""
 
     reason = "PERMISSION_DENIED"
     template = "{principal} may not call {method}."
@@ -161,8 +161,8 @@ class MethodNotPermitted(PermissionDenied):
 
 
 class PartnerMismatch(PermissionDenied):
-    """The caller is bound to partners, and this is none of them, or none of their customers, or nobody's. `subject` is
-    the customer or partner, for the audit log."""
+    """The caller is bound to partners, and this is another partner, a customer of another partner, or an unknown
+    customer. `subject` is the customer or partner, for the audit log."""
 
     reason = "PARTNER_MISMATCH"
     template = "This is none of the caller's partners, and no customer of theirs."
@@ -173,21 +173,21 @@ class PartnerMismatch(PermissionDenied):
 
 
 class RevisionNotReached(Unavailable):
-    """The caller wants an answer from a state that this node has not seen yet."""
+    """The caller asks for a later revision than this node has."""
 
     reason = "REVISION_NOT_REACHED"
     template = "Revision {minimum_revision} is not reached: this node is at revision {revision}."
 
 
 class Overloaded(ResourceExhausted):
-    """Too many calls wait already."""
+    """Too many calls are waiting."""
 
     reason = "OVERLOADED"
     template = "Too many calls are waiting. Try again in {retry_after}."
 
 
 class KeptAnswersFull(ResourceExhausted):
-    """The answers that are kept for the request_ids of a caller take all the room that it may have."""
+    """The answers that are kept for the request_ids of a caller have reached its limit."""
 
     reason = "OVERLOADED"
     template = (
@@ -211,7 +211,7 @@ class StorageUnavailable(Unavailable):
 
 
 class OutcomeUnknown(Internal):
-    """The change may have been made: it failed while it was made durable. `detail` is for the log."""
+    """The change may have been made: an error occurred while it was made durable. `detail` is for the log."""
 
     reason = "OUTCOME_UNKNOWN"
     template = "The change may have been made: repeat it with its request_id to find out."
@@ -222,14 +222,14 @@ class OutcomeUnknown(Internal):
 
 
 class CallerCancelled(Cancelled):
-    """The caller no longer waits: cancelled, or past its deadline. Nothing was changed, and nobody reads this."""
+    """The caller no longer waits: the call was cancelled or its deadline has passed. Nothing was changed."""
 
     reason = "INTERNAL"
     template = "The caller no longer waits."
 
 
 class InternalError(Internal):
-    """An exception that nobody foresaw. The log has it under the call_id."""
+    """An unexpected exception. The log has it under the call_id."""
 
     reason = "INTERNAL"
     template = "Internal error. The server's log has the details under call_id {call_id}."

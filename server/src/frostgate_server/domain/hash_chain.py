@@ -1,4 +1,4 @@
-"""The chains of hashes that bind every event, and every entry of the audit log, to all before it. Pure."""
+"""The hash chains: the hash of each event, and of each entry of the audit log, covers all earlier ones. Pure."""
 
 import hashlib
 import json
@@ -8,19 +8,19 @@ from .audit_entry import AuditEntry
 from .customer import EVENT_FIELDS, FreezeEvent
 
 GENESIS = "0" * 64
-"""The hash that the first of each chain is chained to."""
+"""The previous hash of the first event or entry of a chain."""
 
 
 def hash_event(previous_hash: str, event: FreezeEvent) -> str:
     """The hash of an event: SHA-256, in hexadecimal, over the previous hash and every field of the event.
 
-    The form of this content never changes: with another one, every chain that exists would be broken.
+    The form of this content never changes: a change would break every existing chain.
     """
     return hash_content(previous_hash, *(_content(getattr(event, name)) for name in EVENT_FIELDS))
 
 
 def hash_audit_entry(previous_hash: str, entry: AuditEntry) -> str:
-    """The hash of an entry of the audit log, made as that of an event, and as much for ever."""
+    """The hash of an entry of the audit log, made like the hash of an event. Its form never changes either."""
     note = entry.note
     partner = note.partner
     return hash_content(

@@ -1,4 +1,4 @@
-"""Partners, and what may become of them by an update. Pure."""
+"""Partners and their updates. Pure."""
 
 import re
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A partner. Without codes enabled, and without a contact, from its first customer on. An empty contact is none."""
+    """A partner. Its first customer creates it with codes disabled and without a contact. An empty contact is none."""
 
     partner_id: str
     verification_code_enabled: bool = False
@@ -21,7 +21,7 @@ class Partner:
 
 @dataclass(frozen=True, slots=True)
 class PartnerUpdate:
-    """What an update changes of a partner; None: nothing."""
+    """The new values of a partner. None: unchanged."""
 
     partner_id: str
     verification_code_enabled: bool | None = None
@@ -29,9 +29,9 @@ class PartnerUpdate:
 
 
 def updated(before: Partner | None, update: PartnerUpdate) -> Partner:
-    """The partner after an update, which makes one if there was none.
+    """The partner after an update. The update creates the partner if it does not exist.
 
-    Raises InvalidFields if codes would be enabled without a contact to send them to.
+    Raises InvalidFields if codes would be enabled without a contact.
     """
     after = before or Partner(update.partner_id)
     if update.verification_code_enabled is not None:
@@ -46,11 +46,11 @@ def updated(before: Partner | None, update: PartnerUpdate) -> Partner:
 
 
 def is_address(text: str) -> bool:
-    """Whether it is an e-mail address as it stands: nothing that a mail program would read as something else."""
+    """Whether it is a plain e-mail address, without text that a mail program would decode or interpret."""
     return _ADDRESS.fullmatch(text) is not None and "=?" not in text
 
 
 def mask_contact(contact: str) -> str:
-    """A contact as others may see it: its first letter and its domain. Nothing where there is none."""
+    """A contact in masked form: its first letter and its domain. An empty contact stays empty."""
     name, at, domain = contact.rpartition("@")
     return f"{name[:1] if len(name) > 1 else ''}{MASK}{at}{domain}" if contact else ""

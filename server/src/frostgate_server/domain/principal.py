@@ -1,4 +1,4 @@
-"""The names of callers, each of one kind and in one spelling only: `spiffe://…`, `dns:…`, `sub:…`."""
+"""The names of callers: `spiffe://…`, `dns:…`, `sub:…`. A name has only one spelling."""
 
 import re
 
@@ -10,17 +10,17 @@ _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0
 
 
 def is_spiffe_id(text: str) -> bool:
-    """Whether it is the SPIFFE id of a workload: a trust domain and a path, with nothing that could be spelt twice."""
+    """Whether it is the SPIFFE id of a workload, a trust domain and a path, in its only valid spelling."""
     return len(text) <= LONGEST_SPIFFE_ID and _SPIFFE_ID.fullmatch(text) is not None
 
 
 def is_host(text: str) -> bool:
-    """Whether it is the name of one host, in lower case: no wildcard."""
+    """Whether it is the name of one host, in lower case and without a wildcard."""
     return _HOST.fullmatch(text) is not None
 
 
 def is_subject(text: object) -> bool:
-    """Whether a token's `sub` can be somebody's name, in a log and in an event too."""
+    """Whether a token's `sub` can be the name of a caller, also in a log and in an event."""
     return isinstance(text, str) and 1 <= len(text) <= LONGEST_SUBJECT and text.isprintable()
 
 

@@ -1,10 +1,10 @@
-"""The roles of callers. Which methods a role may call is in the method table, `rpc.methods`."""
+"""The roles of callers. The method table, `rpc.methods`, has the roles of each method."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a caller is to the server, in the words of the configuration file."""
+    """A role of a caller, as the configuration file names it."""
 
     PARTNER_CENTER = "partner-center"
     CONTROL_PLANE = "control-plane"

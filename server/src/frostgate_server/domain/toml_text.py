@@ -1,4 +1,4 @@
-"""TOML as editors write it: in UTF-8, also with a byte order mark in front."""
+"""Parses TOML in UTF-8, with or without a byte order mark."""
 
 import tomllib
 from typing import Any
@@ -11,6 +11,6 @@ def parse_toml(content: bytes | str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ValueError(f"is not in UTF-8, at byte {error.start + 1}: save it in UTF-8") from error
     except RecursionError as error:
-        raise ValueError("is no TOML that can be read: it is nested too deeply") from error
+        raise ValueError("is not valid TOML: it is nested too deeply") from error
     except ValueError as error:
-        raise ValueError(f"is no TOML: {error}") from error
+        raise ValueError(f"is not valid TOML: {error}") from error

@@ -1,7 +1,7 @@
-"""Verification codes: what one is good for, how it is made, kept and compared. Pure.
+"""Verification codes: their purpose, and how they are made, stored and compared. Pure.
 
-A code is eight digits for one use. Only a digest of it is kept, under a key that is not in the database, over all that
-it was sent for: a code for something else does not fit. Whoever reads the database learns nothing from the digest.
+A code has eight digits and is used once. Only a digest of it is stored. The digest covers the code and its purpose, so
+a code is not valid for another purpose. Its key is not in the database, so the digest does not disclose the code.
 """
 
 import hashlib
@@ -17,13 +17,13 @@ from .enums import FreezeScope, VerificationAction
 DIGITS = 8
 
 WINDOW = timedelta(hours=1)
-"""How far back sendings and failures count."""
+"""The time for which a sent code or a failed try counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeLimits:
-    """What a code may take: how long it is good, how many tries it has, and, of a partner within an hour, how many may
-    be sent and how many tries may fail."""
+    """The limits of codes: the lifetime and the tries of a code, and, for each partner within an hour, the failed tries
+    and the codes that are sent."""
 
     lifetime: timedelta = timedelta(minutes=5)
     tries: int = 5
@@ -33,7 +33,7 @@ class CodeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a code is good for: the customers of a batch in the order of their ids, none for the partner itself."""
+    """The purpose of a code. The customers are sorted by id. An update of the partner itself has none."""
 
     partner_id: str
     action: VerificationAction
@@ -44,13 +44,13 @@ class Purpose:
     def of(
         cls, partner_id: str, action: VerificationAction, customer_ids: Iterable[str], scope: FreezeScope | None
     ) -> "Purpose":
-        """The purpose, whatever order the customers stand in."""
+        """The purpose, with the customers in any order."""
         return cls(partner_id, action, tuple(sorted(customer_ids)), scope)
 
 
 @dataclass(frozen=True, slots=True)
 class SentCode:
-    """A code as it is kept. `tries` are those that were begun."""
+    """The stored form of a code. `tries` is the number of tries that were begun."""
 
     code_id: str
     digest: str
@@ -58,16 +58,16 @@ class SentCode:
     tries: int = 0
 
     def is_live(self, now: datetime, limits: CodeLimits) -> bool:
-        """Whether it may still be tried."""
+        """Whether the code may still be tried."""
         return self.is_in_time(now, limits) and self.tries < limits.tries
 
     def is_in_time(self, now: datetime, limits: CodeLimits) -> bool:
-        """Whether it has not expired. A code that would expire after a new one was made by a clock that was ahead."""
+        """Whether the code has not expired. One that expires later than a new code is invalid: the clock was ahead."""
         return now < self.expire_time <= now + limits.lifetime
 
 
 class CodeKey:
-    """The secret under which digests are made."""
+    """The secret key of the digests."""
 
     def __init__(self, key: bytes) -> None:
         """Takes 32 bytes or more."""
@@ -77,15 +77,15 @@ class CodeKey:
         return "CodeKey(...)"
 
     def digest(self, code_id: str, purpose: Purpose, code: str) -> str:
-        """HMAC-SHA-256 over the code and all it is good for, in hexadecimal."""
+        """HMAC-SHA-256 over the code and its purpose, in hexadecimal."""
         content = [code_id, purpose.partner_id, purpose.action, purpose.customer_ids, purpose.scope, code]
         return hmac.new(self._key, json.dumps(content).encode(), hashlib.sha256).hexdigest()
 
     def matches(self, sent: SentCode, purpose: Purpose, code: str) -> bool:
-        """Whether a code is the one that was sent for this, found out in the same time whether it is or not."""
+        """Whether a code is the one that was sent for this purpose. The comparison takes constant time."""
         return hmac.compare_digest(sent.digest, self.digest(sent.code_id, purpose, code))
 
 
 def new_code() -> str:
-    """Eight digits that nobody can foresee."""
+    """Eight unpredictable digits."""
     return f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"

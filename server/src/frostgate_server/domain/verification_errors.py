@@ -1,10 +1,10 @@
-"""What can go wrong with verification codes. All are FrostgateErrors."""
+"""The errors of verification codes. All are FrostgateErrors."""
 
 from .errors import FailedPrecondition, PermissionDenied, ResourceExhausted, Unavailable
 
 
 class VerificationCodeRequired(FailedPrecondition):
-    """The partner wants a verification code for this."""
+    """The partner requires a verification code for this change."""
 
     reason = "VERIFICATION_CODE_REQUIRED"
     template = (
@@ -14,8 +14,8 @@ class VerificationCodeRequired(FailedPrecondition):
 
 
 class VerificationCodeInvalid(PermissionDenied):
-    """The code is not the one that was sent, or was sent for something else, or is used, or too old: nobody is told
-    which. `subject` is the partner, for the audit log."""
+    """The code is wrong, was sent for another purpose, is used or has expired. The error does not tell which. `subject`
+    is the partner, for the audit log."""
 
     reason = "VERIFICATION_CODE_INVALID"
     template = "The verification code is not valid for this: have a new one sent by SendVerificationCode."
@@ -26,8 +26,8 @@ class VerificationCodeInvalid(PermissionDenied):
 
 
 class VerificationRateLimited(ResourceExhausted):
-    """Too many codes were sent to a partner, or too many that were wrong came from it. `what` is "sent",
-    "asked for" or "wrong"; `subject` is the partner, for the audit log."""
+    """Too many codes of a partner were sent, asked for or wrong. `what` is "sent", "asked for" or "wrong". `subject` is
+    the partner, for the audit log."""
 
     reason = "VERIFICATION_RATE_LIMITED"
     template = "Too many verification codes were {what} within an hour. Try again in {retry_after}."
@@ -38,21 +38,21 @@ class VerificationRateLimited(ResourceExhausted):
 
 
 class VerificationNotEnabled(FailedPrecondition):
-    """The partner needs no codes."""
+    """The partner has not enabled codes."""
 
     reason = "VERIFICATION_NOT_ENABLED"
     template = "Partner {partner_id} has not enabled verification codes: none is needed."
 
 
 class VerificationNotConfigured(FailedPrecondition):
-    """No mail server is known, so that no code could be sent."""
+    """No mail server is configured, so no code can be sent."""
 
     reason = "VERIFICATION_NOT_CONFIGURED"
     template = "This deployment has no mail server, and so can send no verification codes."
 
 
 class VerificationCodeNotSent(Unavailable):
-    """The mail server did not take the code, or did not say so. `detail` is for the log, not for the caller."""
+    """The mail server did not confirm that it accepted the code. `detail` is for the log, not for the caller."""
 
     reason = "VERIFICATION_CODE_NOT_SENT"
     template = "The mail server did not confirm that it took the verification code: ask for another one."

@@ -1,2 +1,2 @@
-"""The decision policy: its rules, the file that they are read from, and the tables that people read; no customer is
-known here."""
+"""The decision policy: its rules, the files that they are read from, and their output as text and JSON. Customers do
+not belong here."""

@@ -1,6 +1,6 @@
-"""Reads the policy from its file, and an operator's changes from another. Every problem is named, all at once.
+"""Reads the policy from its file, and an operator's changes from another file. One error names all problems.
 
-A file holds rules in the source's own grouping: one `[[rules]]` table speaks for all its billing modes.
+A file groups rules as the source does: one `[[rules]]` table applies to all its billing modes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ _Word = TypeVar("_Word", bound=IntEnum)
 
 
 class PolicyFileError(StartupError):
-    """A policy file cannot be used. Names the file and every problem in it."""
+    """A policy file cannot be used. The message names the file and every problem in it."""
 
     def __init__(self, file: str, problems: list[str]) -> None:
         super().__init__(f"policy file {file}: " + "; ".join(problems))
@@ -33,11 +33,11 @@ class PolicyFileError(StartupError):
 
 
 class _Problem(Exception):
-    """One thing that is wrong with one table of the file."""
+    """A problem in one table of the file."""
 
 
 def load(override: Path | None, unknown_customer: Decision) -> Policy:
-    """The built-in policy, changed by the operator's file if there is one. Raises PolicyFileError."""
+    """The built-in policy, with the changes of the operator's file if there is one. Raises PolicyFileError."""
     source = resources.files(__package__).joinpath("policy.toml").read_bytes()
     rules = parse_rules("policy.toml", source)
     if override is not None:
@@ -50,14 +50,14 @@ def load(override: Path | None, unknown_customer: Decision) -> Policy:
 
 
 def parse_rules(file: str, text: bytes | str) -> dict[Cell, Rule]:
-    """Every rule of a whole policy. Raises PolicyFileError for missing, doubled, unknown and impossible cells."""
+    """The rules of a whole policy. Raises PolicyFileError for missing, repeated, unknown and impossible cells."""
     rules: dict[Cell, Rule] = {}
     problems: list[str] = []
     for where, table in _tables(file, text):
         try:
             for cell in _cells(where, table, _RULE_KEYS):
                 if cell in rules:
-                    problems.append(f"{where}: {cell} stands there twice")
+                    problems.append(f"{where}: {cell} is listed twice")
                 rules[cell] = _rule(where, cell, table)
         except _Problem as problem:
             problems.append(str(problem))
@@ -70,8 +70,8 @@ def parse_rules(file: str, text: bytes | str) -> dict[Cell, Rule]:
 def apply_override(file: str, text: bytes | str, rules: Mapping[Cell, Rule]) -> dict[Cell, Rule]:
     """The rules with an operator's changes.
 
-    SILENT cells may differ either way; PROSE cells of a frozen state may be denied; frozen resources allow nothing that
-    a frozen account denies. Raises PolicyFileError.
+    A change may allow or deny SILENT cells. It may deny PROSE cells of a frozen state. Frozen resources must not allow
+    an operation that a frozen account denies. Raises PolicyFileError.
     """
     changed = dict(rules)
     seen: set[Cell] = set()
@@ -80,7 +80,7 @@ def apply_override(file: str, text: bytes | str, rules: Mapping[Cell, Rule]) -> 
         try:
             for cell in _cells(where, table, _OVERRIDE_KEYS):
                 if cell in seen:
-                    problems.append(f"{where}: {cell} stands there twice")
+                    problems.append(f"{where}: {cell} is listed twice")
                 seen.add(cell)
                 changed[cell] = _override(where, rules[cell], table)
         except _Problem as problem:
@@ -105,7 +105,7 @@ def _tables(file: str, text: bytes | str) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _cells(where: str, table: dict[str, Any], allowed_keys: set[str]) -> list[Cell]:
-    """The cells a table speaks for. Raises _Problem for unknown keys and words and for cells that do not exist."""
+    """The cells that a table applies to. Raises _Problem for unknown keys and words and for cells that do not exist."""
     if unknown := sorted(table.keys() - allowed_keys):
         raise _Problem(f"{where}: {', '.join(unknown)} cannot be set here, only {', '.join(sorted(allowed_keys))}")
     state = _word(where, table, "freeze_state", FreezeState)
@@ -146,13 +146,13 @@ def _override(where: str, rule: Rule, table: dict[str, Any]) -> Rule:
 
 
 def _is_tightened(rule: Rule, decision: Decision) -> bool:
-    """Whether a cell of a frozen state on which the source has a sentence becomes stricter."""
+    """Whether a PROSE cell of a frozen state changes from ALLOW to DENY."""
     is_frozen = rule.cell.freeze_state is not FreezeState.NORMAL
     return is_frozen and rule.basis is RuleBasis.PROSE and (rule.decision, decision) == (Decision.ALLOW, Decision.DENY)
 
 
 def _laxer_with_frozen_resources(rules: Mapping[Cell, Rule]) -> list[str]:
-    """Problems for what frozen resources allow though a frozen account denies it."""
+    """A problem for each operation that frozen resources allow but a frozen account denies."""
     problems = []
     for cell, rule in rules.items():
         if cell.freeze_state is FreezeState.ACCOUNT_AND_RESOURCES_FROZEN and rule.decision is Decision.ALLOW:

@@ -1,6 +1,6 @@
-"""The policy: what a freeze state means for an operation on a resource of a billing mode. Pure.
+"""The policy: the decision for each freeze state, billing mode of the resource, and operation. Pure.
 
-The cells stand in policy.toml, with the source's words; this module knows which cells exist and what they mean.
+The file policy.toml has the cells with quotations from the source. This module defines which cells exist.
 """
 
 import hashlib
@@ -12,10 +12,10 @@ from frostgate_server.domain.enums import BillingMode, Decision, DecisionReason,
 from frostgate_server.domain.errors import OperationNotApplicable
 
 PREPAID_ONLY = frozenset({Operation.RENEW, Operation.UNSUBSCRIBE, Operation.CHANGE_TO_PAY_PER_USE})
-"""One renews, unsubscribes from, or leaves a subscription; only yearly/monthly resources have one."""
+"""These operations need a subscription, and only yearly/monthly resources have one."""
 
 ON_DEMAND_ONLY = frozenset({Operation.CHANGE_TO_YEARLY_MONTHLY})
-"""Only what is not subscribed to can be changed into a subscription."""
+"""Only a resource without a subscription can be changed to a subscription."""
 
 UNKNOWN_CUSTOMER_MESSAGES = {
     Decision.ALLOW: "The customer is not associated with any partner; this deployment allows that.",
@@ -25,7 +25,7 @@ UNKNOWN_CUSTOMER_MESSAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Names one place in the decision table."""
+    """Identifies one cell of the decision table."""
 
     freeze_state: FreezeState
     billing_mode: BillingMode
@@ -37,7 +37,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What stands in a cell: the decision, what it rests on, a sentence for people, and the source's words."""
+    """The content of a cell: the decision, its basis, a message for people, and a quotation from the source."""
 
     cell: Cell
     decision: Decision
@@ -47,7 +47,7 @@ class Rule:
 
     @property
     def reason(self) -> DecisionReason:
-        """Why, for programs: it follows from the state and the decision."""
+        """The reason, for programs. It follows from the state and the decision."""
         if self.cell.freeze_state is FreezeState.NORMAL:
             return DecisionReason.CUSTOMER_NORMAL
         if self.decision is Decision.ALLOW:
@@ -58,7 +58,7 @@ class Rule:
 
 
 def applicable(operation: Operation, billing_mode: BillingMode) -> bool:
-    """Whether the operation exists for the billing mode, whatever the freeze state."""
+    """Whether the operation exists for the billing mode, in any freeze state."""
     if billing_mode is BillingMode.YEARLY_MONTHLY:
         return operation not in ON_DEMAND_ONLY
     return operation not in PREPAID_ONLY
@@ -84,12 +84,12 @@ def existing_cells() -> list[Cell]:
 class Policy:
     """The rules of a deployment: one for each cell that exists, and the decision on unknown customers.
 
-    `version` names the policy: 16 hexadecimal digits over rules and setting, so that equal policies have equal
-    versions whatever file they came from.
+    `version` identifies the policy: 16 hexadecimal digits of a hash over the rules and the setting. Equal policies have
+    equal versions, even if they come from different files.
     """
 
     def __init__(self, rules: Iterable[Rule], unknown_customer: Decision) -> None:
-        """Takes exactly one rule for each cell that exists, as the loader reads and checks them."""
+        """Takes exactly one rule for each cell that exists. The loader ensures this."""
         by_cell = {rule.cell: rule for rule in rules}
         self.rules = tuple(by_cell[cell] for cell in existing_cells())
         self.unknown_customer = unknown_customer
@@ -97,13 +97,13 @@ class Policy:
         self._by_cell = by_cell
 
     def rule(self, freeze_state: FreezeState, billing_mode: BillingMode, operation: Operation) -> Rule:
-        """The rule for a customer in that state. Raises OperationNotApplicable where there is no such cell."""
+        """The rule for a customer in that state. Raises OperationNotApplicable if there is no such cell."""
         ensure_applicable(operation, billing_mode)
         return self._by_cell[Cell(freeze_state, billing_mode, operation)]
 
 
 def _version(rules: Iterable[Rule], unknown_customer: Decision) -> str:
-    """A hash of every cell in order. The form of this list is for ever: equal policies keep their version."""
+    """A hash of every cell in order. The form of this list never changes, so that equal policies keep their version."""
     cells = [
         [
             [rule.cell.freeze_state, rule.cell.billing_mode, rule.cell.operation],

@@ -1,4 +1,4 @@
-"""The policy as a person reads it, and as a program does."""
+"""The policy as text for people and as JSON for programs."""
 
 import json
 
@@ -8,7 +8,7 @@ from .rules import Policy, applicable
 
 
 def as_text(policy: Policy) -> str:
-    """A table for each freeze state, in Markdown: the decision on each operation, and what it rests on."""
+    """A table for each freeze state, in Markdown: the decision on each operation, and its basis."""
     tables = [_table(policy, state) for state in FreezeState]
     unknown = f"A customer that is associated with no partner: {policy.unknown_customer.name}"
     return "\n\n".join([*tables, f"{unknown}\n\nPolicy version: {policy.version}"]) + "\n"
