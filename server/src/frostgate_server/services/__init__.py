@@ -1,1 +1,1 @@
-"""Use cases: what a call does and in which order; this package knows no transport and no SQL."""
+"""Use cases: the steps of a call and their order. Transport and SQL do not belong here."""

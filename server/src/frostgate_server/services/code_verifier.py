@@ -1,8 +1,8 @@
-"""Verification codes: makes them, and lets a change pass that has the right one.
+"""Verification codes: makes codes, and permits a change that has a valid code.
 
-A code is tried in two transactions. The first counts the try, as a failed one, and is on disk before the code is
-compared: the number of concurrent comparisons never exceeds the tries of a code. The second takes the failure back,
-spends the code and makes the change, or does none of these.
+An attempt takes two transactions. The first counts the attempt as failed. It is on disk before the code is compared, so
+the number of concurrent comparisons never exceeds the tries of a code. The second removes the failure, spends the code
+and makes the change, or does none of these.
 """
 
 from collections.abc import Callable
@@ -31,15 +31,15 @@ _Result = TypeVar("_Result")
 _Result_co = TypeVar("_Result_co", covariant=True)
 
 TRIES_OF_A_SENDING = 4
-"""As many times more codes may be asked for as may be sent."""
+"""The limit of codes that are asked for, as a multiple of the limit of codes that are sent."""
 
 _KEEPS_THE_TRY = (VerificationCodeInvalid, StorageUnavailable, OutcomeUnknown)
-"""After these errors of the second transaction the try stays counted."""
+"""After these errors of the second transaction the try still counts as failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeAttempt:
-    """A try that is counted: of a code, for a purpose; `sent` is None where there is no code to compare with."""
+    """A counted try of a code for a purpose. `sent` is None if there is no code to compare with."""
 
     try_id: str
     purpose: Purpose
@@ -48,7 +48,7 @@ class CodeAttempt:
 
 @dataclass(frozen=True, slots=True)
 class NewCode:
-    """A code, how it is kept, and the partner's code before, if there was one."""
+    """A new code, its stored form, and the partner's previous code, if there was one."""
 
     code: str = field(repr=False)
     sent: SentCode
@@ -56,26 +56,27 @@ class NewCode:
 
 
 class ProtectedWork(Protocol[_Result_co]):
-    """Work that a code may protect: it begins an attempt where it needs a code, and spends the code once it has one."""
+    """Work that may need a code. Without an attempt it begins one if it needs a code. With one it spends the code."""
 
     def __call__(self, transaction: Transaction, *, attempt: CodeAttempt | None) -> "_Result_co | CodeAttempt":
         """Returns the attempt that it began, or the result."""
 
 
 class CodeVerifier:
-    """Makes codes and lets changes pass that have the right one."""
+    """Makes codes, and permits changes that have a valid code."""
 
     def __init__(self, store: Store, key: CodeKey, limits: CodeLimits, clock: Callable[[], datetime] = utc_now) -> None:
-        """Takes the key under which codes are kept."""
+        """`key` is the key of the digests of codes."""
         self._store = store
         self._key = key
         self._limits = limits
         self._clock = clock
 
     def run(self, work: ProtectedWork[_Result], code: str) -> Future[_Result]:
-        """Runs `work` in a transaction: once, or twice where it returns an attempt, which it is then given.
+        """Runs `work` in a transaction. If it returns an attempt, runs it a second time with that attempt.
 
-        No thread waits. The future ends with what `work` raises, and with VerificationCodeInvalid for a wrong code.
+        No thread waits. The future fails with the exceptions of `work`, and with VerificationCodeInvalid for a wrong
+        code.
         """
         first = self._store.submit_transaction(partial(work, attempt=None))
         return then(first, self._finish, work, code)
@@ -86,7 +87,7 @@ class CodeVerifier:
             raise VerificationCodeRequired(partner_id=purpose.partner_id, action=purpose.action.name)
 
     def begin_attempt(self, transaction: Transaction, purpose: Purpose, code: str) -> CodeAttempt:
-        """Counts a try, as one that failed. Raises VerificationCodeRequired, VerificationRateLimited."""
+        """Counts a try as failed. Raises VerificationCodeRequired, VerificationRateLimited."""
         self.ensure_given(purpose, code)
         now = self._clock()
         self._ensure_below(transaction, [(purpose.partner_id, CountKind.FAILED)], now, purpose.partner_id)
@@ -98,7 +99,7 @@ class CodeVerifier:
         return attempt
 
     def spend(self, transaction: Transaction, purpose: Purpose, attempt: CodeAttempt) -> None:
-        """Ends a code that was right. Raises VerificationCodeInvalid if it was used, replaced or too old since."""
+        """Deletes a code that was right. Raises VerificationCodeInvalid if it was used, replaced or expired since."""
         present = transaction.get_code(purpose.partner_id)
         if (
             purpose != attempt.purpose
@@ -110,10 +111,10 @@ class CodeVerifier:
         transaction.delete_code(purpose.partner_id)
 
     def make(self, transaction: Transaction, purpose: Purpose, contact: str) -> NewCode:
-        """A new code, kept in the place of the partner's code before. Raises VerificationRateLimited.
+        """Makes a code that replaces the partner's previous code. Raises VerificationRateLimited.
 
-        What is sent counts for the partner. What is tried to be sent counts too, for partner and contact: nobody's
-        mailbox is flooded through many partners, and nobody's mail server by what it does not take.
+        Each code that is sent counts for the partner. Each code that is asked for counts for the partner and for the
+        contact. So many partners cannot flood one mailbox, and mails that are refused cannot flood a mail server.
         """
         partner_id, now = purpose.partner_id, self._clock()
         tried = [(whom, CountKind.TRIED) for whom in counted_as(partner_id, contact)]
@@ -128,7 +129,7 @@ class CodeVerifier:
         return NewCode(code, sent, before)
 
     def unmake(self, transaction: Transaction, partner_id: str, new: NewCode) -> None:
-        """Takes back a code that could not be sent: it does not count, and the one before is good again."""
+        """Withdraws a code that could not be sent: it does not count as sent, and the previous code is valid again."""
         transaction.delete_count(partner_id, CountKind.SENT, new.sent.code_id)
         if not _is_still(new.sent, transaction.get_code(partner_id)):
             return
@@ -155,7 +156,7 @@ class CodeVerifier:
         return then(given_back, _end_with, second)
 
     def _run_forgiven(self, work: ProtectedWork[_Result], attempt: CodeAttempt, transaction: Transaction) -> _Result:
-        """Runs `work`, with the attempt no longer counted as a failure. If `work` raises, it stays counted."""
+        """Removes the failure of the attempt and runs `work`. If `work` raises, the failure stays counted."""
         self._forgive(transaction, attempt)
         result = work(transaction, attempt=attempt)
         assert not isinstance(result, CodeAttempt), "with an attempt no other one is begun"
@@ -169,15 +170,15 @@ class CodeVerifier:
             transaction.save_code(attempt.purpose.partner_id, replace(present, tries=present.tries - 1))
 
     def _forgive(self, transaction: Transaction, attempt: CodeAttempt) -> None:
-        """Takes back the failure that an attempt was counted as."""
+        """Removes the failure that an attempt was counted as."""
         transaction.delete_count(attempt.purpose.partner_id, CountKind.FAILED, attempt.try_id)
 
     def _ensure_below(
         self, transaction: Transaction, counts: list[tuple[str, CountKind]], now: datetime, partner_id: str
     ) -> None:
-        """Raises VerificationRateLimited if one of the counts, of somebody and a kind, has reached its limit.
+        """Raises VerificationRateLimited if one of the counts, each of a name and a kind, has reached its limit.
 
-        Every one is looked at, so that times from the future are corrected in all of them.
+        Reads every count, because reading corrects times that are in the future.
         """
         times = [transaction.list_counts(whom, kind, now) for whom, kind in counts]
         for (_, kind), found in zip(counts, times, strict=True):
@@ -187,7 +188,7 @@ class CodeVerifier:
                 raise VerificationRateLimited(what, max(1, ceil(wait.total_seconds())), partner_id)
 
     def _limit(self, kind: CountKind) -> tuple[int, str]:
-        """How many of a kind there may be in an hour, and what happened to the codes."""
+        """The limit of a kind within an hour, and the word for it in the error message."""
         return {
             CountKind.SENT: (self._limits.sendings, "sent"),
             CountKind.TRIED: (TRIES_OF_A_SENDING * self._limits.sendings, "asked for"),
@@ -196,12 +197,12 @@ class CodeVerifier:
 
 
 def counted_as(partner_id: str, contact: str) -> tuple[str, str]:
-    """The names under which the sendings to a partner are counted: its own, and its contact's behind an @."""
+    """The names under which mails to a partner are counted: its id, and its contact after an @."""
     return partner_id, f"@{contact.casefold()}"
 
 
 def _end_with(given_back: Future[None], second: Future[_Result]) -> Future[_Result]:
-    """Follows the giving back of an attempt: its error, if there is one, or else the outcome of the change."""
+    """Follows the return of an attempt: raises its error if there is one, else gives the outcome of the change."""
     given_back.result()
     return second
 

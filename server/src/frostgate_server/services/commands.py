@@ -1,6 +1,6 @@
 """Commands: the changes of customers that a caller can ask for, as plain values.
 
-A request becomes a command once its shape is checked.
+A valid request becomes a command.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from frostgate_server.domain.enums import FreezeEventAction, FreezeScope, Verifi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCommand:
-    """A change of one customer or, where `is_batch`, of several.
+    """A change of one customer or, if `is_batch`, of several.
 
-    `verification_action` is None where no partner needs a code. An empty request_id or verification_code stands for
-    none. The customer must be at `expected_revision`, unless that is None.
+    `verification_action` is None if the change never needs a code. An empty request_id or verification_code means none.
+    The customer must be at `expected_revision`, unless that is None.
     """
 
     method: ClassVar[str]
@@ -66,7 +66,7 @@ class FreezeCommand(ChangeCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfreezeCommand(ChangeCommand):
-    """Unfreezes a customer by the scope it is frozen with."""
+    """Unfreezes a customer with the scope that it is frozen with."""
 
     method = "UnfreezeCustomer"
     action = FreezeEventAction.UNFROZEN
@@ -76,7 +76,7 @@ class UnfreezeCommand(ChangeCommand):
 
 
 class BatchFreezeCommand(FreezeCommand):
-    """Freezes customers in one transaction. A refused one is its own result."""
+    """Freezes customers in one transaction. A refused customer gets an error as its result."""
 
     __slots__ = ()
     method = "BatchFreezeCustomers"
@@ -84,7 +84,7 @@ class BatchFreezeCommand(FreezeCommand):
 
 
 class BatchUnfreezeCommand(UnfreezeCommand):
-    """Unfreezes customers in one transaction. A refused one is its own result."""
+    """Unfreezes customers in one transaction. A refused customer gets an error as its result."""
 
     __slots__ = ()
     method = "BatchUnfreezeCustomers"

@@ -26,8 +26,8 @@ from .stored_responses import BatchChangeResult, ChangeResult
 
 @dataclass(frozen=True, slots=True)
 class PresentState:
-    """The state that a change starts from: the command's customers in the order asked (None: unknown), their partners
-    as far as the caller may see them, the last revision, and the time, UTC."""
+    """The state before a change: the command's customers in the order of the request (None: unknown), those of their
+    partners that the caller may see, the last revision, and the time, UTC."""
 
     customers: Mapping[str, Customer | None]
     partners: Mapping[str, Partner | None]
@@ -37,8 +37,8 @@ class PresentState:
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """The events of a change in order, each with the customer afterwards; the result; and the purpose that a
-    verification code must be sent for (None: the change needs no code)."""
+    """The events of a change in order, each with the customer afterwards, the result, and the purpose of the
+    verification code that the change needs (None: it needs no code)."""
 
     events: tuple[tuple[FreezeEvent, Customer | None], ...]
     result: ChangeResult | BatchChangeResult
@@ -47,7 +47,7 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True)
 class _Transition:
-    """The change of one customer. `before` or `after` is None where the customer is unknown."""
+    """The change of one customer. `before` or `after` is None if the customer is unknown then."""
 
     customer_id: str
     partner_id: str
@@ -57,7 +57,7 @@ class _Transition:
 
 
 def visible_partners(caller: Caller, customers: Iterable[Customer | None]) -> list[str]:
-    """The partners of these customers, as far as the caller may know them."""
+    """The partners of these customers that the caller may see."""
     found = {customer.partner_id for customer in customers if customer is not None}
     return sorted(filter(caller.may_see, found))
 
@@ -65,11 +65,11 @@ def visible_partners(caller: Caller, customers: Iterable[Customer | None]) -> li
 def plan_change(
     caller: Caller, command: ChangeCommand, present: PresentState, retention_period: timedelta
 ) -> PlannedChange:
-    """Plans the transition of each customer, in the order asked.
+    """Plans the transition of each customer, in the order of the request.
 
-    Each is checked for its partner and existence, then for the expected revision, then for the transition. Raises the
-    refusal of a single customer; in a batch it is the customer's result. Raises InvalidFields for a batch over several
-    partners of which one needs codes.
+    Checks the partner and the existence of each customer, then the expected revision, then the transition. Raises the
+    refusal of a single customer. In a batch the refusal is the customer's result. Raises InvalidFields for a batch with
+    several partners if one of them has codes enabled.
     """
     if command.is_batch:
         _ensure_one_partner_with_codes(present.partners)
@@ -114,7 +114,7 @@ def _plan_transition(
 def _apply(
     command: ChangeCommand, customer_id: str, before: Customer | None, at: Moment, retention_period: timedelta
 ) -> Customer | None:
-    """The customer after the command; None: unknown. Raises what the transition of the domain raises."""
+    """The customer after the command (None: unknown). Raises the errors of the domain's transition."""
     match command:
         case AssociateCommand():
             return transitions.associate(customer_id, before, command.partner_id, at)
@@ -141,7 +141,7 @@ def _ensure_expected_revision(command: ChangeCommand, customer_id: str, before: 
 
 
 def _ensure_one_partner_with_codes(partners: Mapping[str, Partner | None]) -> None:
-    """One code speaks for one partner. Raises InvalidFields for several partners of which one has codes enabled."""
+    """A code is for one partner. Raises InvalidFields if there are several partners and one has codes enabled."""
     if len(partners) < 2:
         return
     for partner_id, partner in partners.items():
@@ -161,7 +161,7 @@ def _find_purpose(command: ChangeCommand, present: PresentState, planned: list[_
 
 
 def _requires_code(command: ChangeCommand, transition: _Transition) -> bool:
-    """Whether a code protects this transition: the end of an association loses nothing where nothing is frozen."""
+    """Whether this transition needs a code. The disassociation of a customer that is not frozen needs none."""
     is_normal = transition.before is not None and transition.before.freeze_state is FreezeState.NORMAL
     return not (command.action is FreezeEventAction.DISASSOCIATED and is_normal)
 
@@ -187,7 +187,7 @@ def _event(caller: Caller, command: ChangeCommand, transition: _Transition) -> F
 def _result(
     command: ChangeCommand, present: PresentState, outcomes: list[_Transition | FrostgateError], revision: int
 ) -> ChangeResult | BatchChangeResult:
-    """The result, at the last revision that the change makes, or at the present one if it makes none."""
+    """The result, at the last revision of the change, or at the present revision if nothing changes."""
     if not command.is_batch:
         (transition,) = outcomes
         assert isinstance(transition, _Transition), "the refusal of a single customer is raised"

@@ -1,4 +1,4 @@
-"""The use cases that read customers and their events, page by page."""
+"""The use cases that read customers and their events, in pages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from . import page_token as page_tokens
 
 @dataclass(frozen=True, slots=True)
 class CustomerListing:
-    """A request for a page of a partner's customers. A filter that is None lets all pass."""
+    """A request for a page of a partner's customers. A filter that is None matches all customers."""
 
     partner_id: str
     freeze_state: FreezeState | None
@@ -39,17 +39,17 @@ class EventListing:
 
 
 class CustomerQueries:
-    """Reads customers, and what happened to them.
+    """Reads customers and their events.
 
-    A page may have fewer items than were asked for, and even none, and yet be followed by another one. A listing raises
-    CallerCancelled if the caller no longer waits.
+    A page may have fewer items than requested, or none, although another page follows. A listing raises CallerCancelled
+    if the caller no longer waits.
 
-    A caller that is bound to partners gets PartnerMismatch in the place of CustomerNotFound and PartnerNotFound, and
-    for customers and partners of others.
+    A caller that is bound to partners gets PartnerMismatch instead of CustomerNotFound and PartnerNotFound, and for
+    other partners and their customers.
     """
 
     def __init__(self, store: Store, clock: Callable[[], datetime] = utc_now) -> None:
-        """Whether a retention period has expired is asked of the clock."""
+        """`clock` decides whether a retention period has expired."""
         self._store = store
         self._clock = clock
 
@@ -62,7 +62,10 @@ class CustomerQueries:
         return customer
 
     def list_customers(self, caller: Caller, listing: CustomerListing) -> tuple[list[Customer], str]:
-        """A page of a partner's customers by id, and the next one's token. Raises PartnerNotFound, PageTokenInvalid."""
+        """A page of a partner's customers in the order of their ids, and the token of the next page.
+
+        Raises PartnerNotFound, PageTokenInvalid.
+        """
         caller.ensure_waits()
         caller.ensure_sees(listing.partner_id)
         filters = page_tokens.customer_filters(listing.partner_id, listing.freeze_state, listing.retention_expired)
@@ -76,7 +79,8 @@ class CustomerQueries:
     def list_events(self, caller: Caller, listing: EventListing) -> tuple[list[FreezeEvent], str]:
         """A page of events, the newest first, and the token of the next page. Raises PageTokenInvalid.
 
-        A caller that is bound to partners sees what happened to customers while they were theirs.
+        A caller that is bound to partners sees the events of customers from the time when they were customers of these
+        partners.
         """
         caller.ensure_waits()
         wanted = listing.wanted

@@ -1,4 +1,4 @@
-"""The use case of the partner center's backend: changes of customers."""
+"""The use case of the partner center's backend: changing customers."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -20,21 +20,21 @@ from .stored_responses import BatchChangeResult, ChangeResult, make_response, re
 
 
 class RefusalRecorder(Protocol):
-    """Keeps refusals for a later reader."""
+    """Records refusals for the audit log."""
 
     def record(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
-        """Takes note of a call that was refused, and of `more` items of it that were refused likewise."""
+        """Records a call that was refused, and `more` further items of it that were refused for the same reason."""
 
 
 class CustomerService:
     """Changes customers.
 
-    Every change returns a future at once. The future may end with RequestIdReused; with CallerCancelled if the caller
-    no longer waits when its turn comes or when all is planned: then nothing has changed; with KeptAnswersFull if it has
-    a request_id; and with the errors of its command's transition. All but an association may end with
-    VerificationCodeRequired, VerificationCodeInvalid and VerificationRateLimited, and with RevisionMismatch where a
-    revision is expected. A caller that is bound to partners gets PartnerMismatch in the place of CustomerNotFound, and
-    for customers of others.
+    Every change returns a future at once. The future may fail with the errors of the command's transition, with
+    RequestIdReused, with KeptAnswersFull if the command has a request_id, and with CallerCancelled if the caller no
+    longer waits when its turn comes or when the change is planned. Then nothing has changed. All commands except an
+    association may fail with VerificationCodeRequired, VerificationCodeInvalid and VerificationRateLimited, and with
+    RevisionMismatch if a revision is expected. A caller that is bound to partners gets PartnerMismatch instead of
+    CustomerNotFound, and for customers of other partners.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class CustomerService:
         clock: Callable[[], datetime] = utc_now,
         kept_megabytes: int = 0,
     ) -> None:
-        """Resources frozen from now on are retained for `retention_period`. Refused items of batches are recorded.
+        """Keeps the resources of later freezes for `retention_period`. Records refused items of batches in `refusals`.
 
-        The answers that are kept for a caller take about `kept_megabytes` at most. 0: no limit.
+        `kept_megabytes` is the approximate limit of the answers that are kept for a caller. 0: no limit.
         """
         self._store = store
         self._code_verifier = code_verifier
@@ -62,12 +62,15 @@ class CustomerService:
         return cast(Future[ChangeResult], self._run(caller, command))
 
     def change_customers(self, caller: Caller, command: ChangeCommand) -> Future[BatchChangeResult]:
-        """Changes customers in one transaction. A refused one is its own result. May end with InvalidFields."""
+        """Changes customers in one transaction. A refused customer gets an error as its result.
+
+        The future may fail with InvalidFields.
+        """
         result = cast(Future[BatchChangeResult], self._run(caller, command))
         return convert(result, self._record_mismatches, caller, command)
 
     def _run(self, caller: Caller, command: ChangeCommand) -> Future[ChangeResult | BatchChangeResult]:
-        """Submits the change: as one transaction, or as two where a code is to be compared in between."""
+        """Submits the change: one transaction, or two if a code must be compared in between."""
         change = partial(self._change, caller, command)
         if command.verification_code:
             return self._code_verifier.run(change, command.verification_code)
@@ -77,7 +80,7 @@ class CustomerService:
     def _record_mismatches(
         self, result: BatchChangeResult, caller: Caller, command: ChangeCommand
     ) -> BatchChangeResult:
-        """Records the customers of a batch that are none of the caller's."""
+        """Records the customers of a batch that the caller may not see."""
         mismatches = [outcome for _, outcome in result.results if isinstance(outcome, PartnerMismatch)]
         if mismatches:
             self._refusals.record(caller.principal, command.method, mismatches[0], len(mismatches) - 1)
@@ -86,9 +89,9 @@ class CustomerService:
     def _change(
         self, caller: Caller, command: ChangeCommand, transaction: Transaction, *, attempt: CodeAttempt | None
     ) -> ChangeResult | BatchChangeResult | CodeAttempt:
-        """Makes the change in a transaction, after all checks, in their order.
+        """Makes the change in a transaction after all checks, which come in a fixed order.
 
-        Where a code is required this runs twice: first without an `attempt`, to begin one, then with it.
+        If a code is required, this runs twice: first without an `attempt`, to begin one, then with the attempt.
         """
         caller.ensure_waits()
         now = self._clock()
@@ -117,7 +120,7 @@ class CustomerService:
         return planned.result
 
     def _ensure_room(self, transaction: Transaction, caller: Caller, now: datetime) -> None:
-        """Raises KeptAnswersFull if no more answers may be kept for the caller."""
+        """Raises KeptAnswersFull if the answers kept for the caller have reached the limit."""
         if not self._kept_megabytes:
             return
         kept, expire_time = transaction.count_kept_bytes(caller.principal, now)

@@ -1,4 +1,4 @@
-"""The use case of control planes: the state that decides."""
+"""The use case of control planes: reading the freeze states for decisions."""
 
 from frostgate_server.domain.enums import FreezeState
 from frostgate_server.domain.errors import RevisionNotReached
@@ -6,10 +6,10 @@ from frostgate_server.storage.interface import Store
 
 
 class DecisionService:
-    """Reads the states that decide. An answer is never from a state older than its caller asks for."""
+    """Reads freeze states for decisions."""
 
     def __init__(self, store: Store) -> None:
-        """Takes a store that is always current: no change has a revision that it has not reached."""
+        """The store must always be current: its revision is that of the last change."""
         self._store = store
 
     def read_group(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:

@@ -1,7 +1,7 @@
 """Steps that follow a future, so that no thread waits for it.
 
-A step runs in the thread that completes the future before it. An exception of that future or of the step is the outcome
-of the future that is returned. The future that is returned cannot be cancelled.
+A step runs in the thread that completes the previous future. An exception of that future or of the step becomes the
+outcome of the returned future. The returned future cannot be cancelled.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def convert(
 def then(
     first: Future[_First], step: Callable[[Future[_First], *_Arguments], Future[_Result]], *arguments: *_Arguments
 ) -> Future[_Result]:
-    """The future that `step(first, *arguments)` returns, which is called once the first future is completed."""
+    """The future that `step(first, *arguments)` returns. The step is called when the first future is completed."""
     following = _running_future()
     first.add_done_callback(partial(_start, following, step, arguments))
     return following

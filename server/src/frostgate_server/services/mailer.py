@@ -1,4 +1,4 @@
-"""What the use cases ask of a mailer."""
+"""The interface of a mailer for the use cases."""
 
 from datetime import datetime
 from typing import Protocol
@@ -7,14 +7,15 @@ from frostgate_server.domain.verification_code import Purpose
 
 
 class DeliveryUnknown(Exception):
-    """Nobody knows whether a mail was taken: its code stays good, and counts."""
+    """It is unknown whether a mail server accepted a mail. Its code stays valid and counts as sent."""
 
 
 class Mailer(Protocol):
-    """Brings codes to those who are to have them."""
+    """Sends codes to contacts."""
 
     def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
-        """Mails a code. Returns once a mail server has taken it.
+        """Mails a code. Returns when a mail server has accepted it.
 
-        Raises DeliveryUnknown if it may have been taken, OSError if it was not: neither ever tells the contact.
+        Raises OSError if it was not accepted, and DeliveryUnknown if it may have been accepted. Neither error contains
+        the contact.
         """

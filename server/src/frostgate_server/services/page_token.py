@@ -1,6 +1,7 @@
-"""Page tokens: where a listing goes on, bound to its filters.
+"""Page tokens: the place where a listing continues, bound to its filters.
 
-A token holds a hash over a text of the filters. The form of that text is for ever: callers keep tokens over an upgrade.
+A token holds a hash over a text of the filters. The form of that text never changes, as callers may use a token after
+an upgrade.
 """
 
 import base64
@@ -24,7 +25,7 @@ _STATE_NAMES = {
 }
 
 _LONGEST = 300
-"""More characters than any token of ours has."""
+"""More characters than any valid token has."""
 
 
 def customer_filters(partner_id: str, freeze_state: FreezeState | None, retention_expired: bool | None) -> str:
@@ -34,12 +35,12 @@ def customer_filters(partner_id: str, freeze_state: FreezeState | None, retentio
 
 
 def event_filters(asked: EventFilter, seen: EventFilter) -> str:
-    """The text of the filters of a listing of events: those asked for, and those that show what the caller may see."""
+    """The text of the filters of a listing of events: those of the request, and those for what the caller may see."""
     return f"({_event_filter(asked)}, {_event_filter(seen)})"
 
 
 def token(filters: str, last: str | int | None) -> str:
-    """A token for what comes after the key `last`; empty for None. `filters` is the text of the filters."""
+    """A token for the items after the key `last`, or "" if `last` is None. `filters` is the text of the filters."""
     if last is None:
         return ""
     content = json.dumps([_bound(filters, last), last])
@@ -47,10 +48,10 @@ def token(filters: str, last: str | int | None) -> str:
 
 
 def after(token_: str, filters: str, kind: type[_Key]) -> _Key | None:
-    """The key that the token goes on after; None for an empty token.
+    """The key after which the token continues. None for an empty token.
 
-    Raises PageTokenInvalid for a token of other filters and for garbage. A token is no secret and can be made up, but
-    it gives nothing that its filters do not.
+    Raises PageTokenInvalid for a token of other filters and for a malformed token. A token is not a secret and can be
+    forged, but it gives access to nothing that its filters do not give.
     """
     if not token_:
         return None
@@ -92,7 +93,7 @@ def _partner_ids(partner_ids: tuple[str, ...] | None) -> str:
 
 
 def _time(time: datetime | None) -> str:
-    """A time, UTC. A second or a microsecond of 0 at its end is left out."""
+    """A time, UTC. A second or microsecond of 0 at its end is left out."""
     if time is None:
         return "None"
     parts = [time.year, time.month, time.day, time.hour, time.minute, time.second, time.microsecond]

@@ -1,4 +1,4 @@
-"""The use cases on partners: who gets verification codes, and the sending of one."""
+"""The use cases of partners: the settings of verification codes, and sending a code."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -32,19 +32,19 @@ from .code_verifier import CodeAttempt, CodeVerifier, NewCode, counted_as
 from .futures import convert
 
 RETRY_AFTER_SECONDS = 10
-"""While a code is on its way to a partner: about as long as a slow mail server is waited for."""
+"""The retry delay while another code is sent to the partner: about the time that a slow mail server takes."""
 
 
 class PartnerService:
-    """Partners, as far as verification codes go. Contacts that it gives are masked.
+    """Reads and updates partners, and sends them codes. Contacts are masked in its results.
 
-    A caller that is bound to partners gets PartnerMismatch for others, whether there are such or not.
+    A caller that is bound to partners gets PartnerMismatch for all others, whether they exist or not.
     """
 
     def __init__(
         self, store: Store, code_verifier: CodeVerifier, mailer: Mailer | None, clock: Callable[[], datetime] = utc_now
     ) -> None:
-        """Without a mailer no code can be sent, and no partner can enable them."""
+        """Without a mailer no code can be sent, and no partner can enable codes."""
         self._store = store
         self._code_verifier = code_verifier
         self._mailer = mailer
@@ -58,19 +58,19 @@ class PartnerService:
         return _shown(_known(self._store.get_partner(partner_id), partner_id))
 
     def update_partner(self, caller: Caller, update: PartnerUpdate, code: str) -> Future[Partner]:
-        """Updates a partner, or makes it. While codes are enabled, it needs one that went to the contact before.
+        """Updates or creates a partner. If codes are enabled, it needs a code that was sent to the present contact.
 
-        Returns at once. The future may end with InvalidFields, VerificationNotConfigured, VerificationCodeRequired,
+        Returns at once. The future may fail with InvalidFields, VerificationNotConfigured, VerificationCodeRequired,
         VerificationCodeInvalid, VerificationRateLimited.
         """
         return convert(self._code_verifier.run(partial(self._update, caller, update, code), code), _shown)
 
     def send_code(self, caller: Caller, purpose: Purpose) -> tuple[datetime, str]:
-        """Mails a code to the partner's contact. Gives until when it is good, and the contact, masked.
+        """Mails a code to the partner's contact. Returns the time when the code expires, and the masked contact.
 
-        Raises PartnerNotFound, VerificationNotEnabled, VerificationNotConfigured, VerificationRateLimited; Overloaded
-        while this process sends another code to the partner; and VerificationCodeNotSent, which does not count as sent,
-        unless the mail server may have taken it.
+        Raises PartnerNotFound, VerificationNotEnabled, VerificationNotConfigured, VerificationRateLimited, and
+        VerificationCodeNotSent: then the code does not count as sent, unless the mail server may have accepted it.
+        Raises Overloaded while this process sends another code to the partner.
         """
         caller.ensure_sees(purpose.partner_id)
         with self._sending_alone(purpose.partner_id):
@@ -94,7 +94,7 @@ class PartnerService:
         *,
         attempt: CodeAttempt | None,
     ) -> Partner | CodeAttempt:
-        """Makes the update in a transaction, after all checks. See CodeVerifier for the attempt."""
+        """Makes the update in a transaction after all checks. See CodeVerifier for the attempt."""
         caller.ensure_waits()
         caller.ensure_sees(update.partner_id)
         before = transaction.get_partner(update.partner_id)
@@ -114,7 +114,7 @@ class PartnerService:
         return after
 
     def _make_code(self, caller: Caller, purpose: Purpose, transaction: Transaction) -> tuple[str, NewCode]:
-        """A new code, saved, and the contact that it is for."""
+        """Makes and saves a new code. Returns the contact that it is for, and the code."""
         caller.ensure_waits()
         partner = _known(transaction.get_partner(purpose.partner_id), purpose.partner_id)
         if not partner.verification_code_enabled:
@@ -126,14 +126,14 @@ class PartnerService:
         return partner.verification_contact, new
 
     def _withdraw_code(self, caller: Caller, purpose: Purpose, new: NewCode, transaction: Transaction) -> None:
-        """Takes back a code that the mail server refused."""
+        """Withdraws a code that the mail server refused."""
         self._code_verifier.unmake(transaction, purpose.partner_id, new)
         note = self._note(caller, "SendVerificationCode", purpose.partner_id)
         transaction.append_audit_note(replace(note, reason=VerificationCodeNotSent.reason))
 
     @contextmanager
     def _sending_alone(self, partner_id: str) -> Iterator[None]:
-        """A partner takes one thread of this process, however slow the mail server is. Raises Overloaded meanwhile."""
+        """Sends one code at a time to a partner, so that a slow mail server occupies one thread. Raises Overloaded."""
         with self._lock:
             if partner_id in self._sending:
                 raise Overloaded(RETRY_AFTER_SECONDS)
@@ -149,9 +149,9 @@ class PartnerService:
 
 
 def disable_codes(store: Store, partner_id: str, clock: Callable[[], datetime] = utc_now) -> None:
-    """Disables codes without one, for who has the machine: a contact that nobody reads is no way out.
+    """Disables the codes of a partner without a code. The operator uses it if the contact is out of use.
 
-    What was counted against the partner and its contact is forgotten. Raises PartnerNotFound.
+    Deletes the counts of the partner and its contact. Raises PartnerNotFound.
     """
     store.run_transaction(partial(_disable_codes, partner_id, clock))
 

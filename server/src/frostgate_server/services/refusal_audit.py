@@ -1,7 +1,7 @@
-"""Refusals that the audit log is to keep: of callers that are known, and no faster than the disk can bear.
+"""Records refused calls of known callers for the audit log, at a limited rate.
 
-They are written by a thread of its own, so that nobody waits for it, and so that a refusal never costs what a change
-costs. A caller who is refused over and over gets an entry now and then, which tells how many were left out.
+A separate thread writes them, so that no call waits and a refusal costs less than a change. A caller who is refused
+repeatedly gets an entry from time to time. It has the number of refusals that were left out.
 """
 
 import logging
@@ -22,19 +22,19 @@ from frostgate_server.storage.interface import Store
 _log = logging.getLogger(__name__)
 
 KEPT = (PermissionDenied, VerificationRateLimited)
-"""What is no mistake of a caller, but more than they may."""
+"""The errors that are recorded: the caller exceeds its permissions or limits."""
 
 AT_ONCE = 10
-"""Refusals of one caller for one reason that get an entry each, one right after the other."""
+"""The number of refusals of one caller for one reason that get an entry each without a wait."""
 
 PERIOD = 60.0
-"""Seconds until one more gets an entry."""
+"""Seconds until one more refusal gets an entry."""
 
 
 @dataclass(slots=True)
 class _Allowance:
-    """How many entries a caller may still have for one reason, as of some moment, and what was left out since the last
-    one."""
+    """The entries that a caller may still have for one reason, as of `moment`, and the refusals that were left out
+    since the last entry."""
 
     entries: float
     moment: float
@@ -42,7 +42,7 @@ class _Allowance:
     last_omitted: AuditNote | None = None
 
     def taken(self, now: float) -> bool:
-        """Takes one entry, if there is one."""
+        """Takes one entry from the allowance. Returns False if there is none."""
         self.entries = min(AT_ONCE, self.entries + (now - self.moment) / PERIOD)
         self.moment = now
         if self.entries < 1:
@@ -52,12 +52,12 @@ class _Allowance:
 
 
 class RefusalAudit:
-    """Takes refusals from any thread. Closed, it has written all that it took."""
+    """Records refusals from any thread. `close` writes all that are left."""
 
     def __init__(
         self, store: Store, clock: Callable[[], datetime] = utc_now, moments: Callable[[], float] = monotonic
     ) -> None:
-        """Writes to the store's audit log. `moments` tells seconds that never go back."""
+        """Writes to the store's audit log. `moments` is a monotonic clock in seconds."""
         self._store = store
         self._clock = clock
         self._moments = moments
@@ -68,9 +68,9 @@ class RefusalAudit:
         self._thread.start()
 
     def record(self, principal: str, method: str, error: FrostgateError, more: int = 0) -> None:
-        """Takes note of a call that was refused, and of `more` items of it that were refused likewise.
+        """Records a call that was refused, and `more` further items of it that were refused for the same reason.
 
-        A MethodNotPermitted carries the principal itself: authentication raised it, so no caller is known here.
+        The principal of a MethodNotPermitted is in the error: authentication raised it, so there is no caller yet.
         """
         if isinstance(error, MethodNotPermitted):
             if not error.known:
@@ -90,7 +90,7 @@ class RefusalAudit:
             allowance.omitted, allowance.last_omitted = 0, None
 
     def close(self) -> None:
-        """Writes what is left, and what was left out of it too."""
+        """Writes the waiting entries, and an entry for each caller with refusals that were left out."""
         self._catch_up(at_any_rate=True)
         self._to_write.put(None)
         self._thread.join()
@@ -112,10 +112,10 @@ class RefusalAudit:
             self._store.run_transaction(lambda transaction: transaction.append_audit_note(note))
         except FrostgateError as error:
             what = f"{note.method} of {note.principal}, refused with {note.reason}"
-            _log.error("%s, could not be written to the audit log: %s", what, error)
+            _log.error("%s, was not written to the audit log: %s", what, error)
 
     def _catch_up(self, *, at_any_rate: bool) -> None:
-        """Callers who went away get an entry for what was left out of them."""
+        """Writes an entry for each caller with refusals that were left out and no later entry."""
         with self._lock:
             now = self._moments()
             for allowance in self._allowances.values():

@@ -1,6 +1,6 @@
-"""The results of changes, and how they are stored as responses to a repeated request.
+"""The results of changes, and their stored form, which answers a repeated request.
 
-The keys of the stored JSON never change: responses of earlier versions are read for 24 hours after an upgrade.
+The keys of the stored JSON never change, because responses of earlier versions are read for 24 hours after an upgrade.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ from .commands import AssociateCommand, ChangeCommand
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """One change: the customer afterwards (None where the change ended its association), the revision, and the partner
-    whose customer it is or was."""
+    """The result of one change: the customer afterwards (None after a disassociation), the revision, and the present or
+    former partner of the customer."""
 
     customer: Customer | None
     revision: int
@@ -41,8 +41,8 @@ class ChangeResult:
 
 @dataclass(frozen=True, slots=True)
 class BatchChangeResult:
-    """A batch of changes: what became of each customer, in the order asked, the last revision, and the partners whose
-    customers it tells of."""
+    """The result of a batch: the outcome for each customer in the order of the request, the last revision, and the
+    partners of the customers in it."""
 
     results: tuple[tuple[str, Customer | FrostgateError], ...]
     revision: int
@@ -51,7 +51,7 @@ class BatchChangeResult:
 
 @dataclass(frozen=True, slots=True)
 class _StoredRefusal:
-    """A refusal that a batch may hold: the variables of its message that are stored, and the error that they make."""
+    """The stored form of a refusal in a batch: the variables of its message, and the function that makes the error."""
 
     variables: tuple[str, ...]
     make: Callable[..., FrostgateError]
@@ -66,22 +66,22 @@ _REFUSALS = {
 
 
 def request_key(caller: Caller, command: ChangeCommand) -> RequestKey | None:
-    """The key that the response is stored under; None: the request has no id, or only validates."""
+    """The key of the stored response. None if the request has no id or only validates."""
     if not command.request_id or command.validate_only:
         return None
     return RequestKey(caller.principal, command.method, command.request_id)
 
 
 def make_response(command: ChangeCommand, result: ChangeResult | BatchChangeResult) -> StoredResponse:
-    """The response as it is stored for a repeated request."""
+    """The stored form of the response, for a repeated request."""
     return StoredResponse(_fingerprint(command), serialize_response(result))
 
 
 def replay_response(stored: StoredResponse, caller: Caller, command: ChangeCommand) -> ChangeResult | BatchChangeResult:
     """The result of the first request with this id.
 
-    Raises RequestIdReused if its content was another one, and PartnerMismatch if the caller may not know the result any
-    more.
+    Raises RequestIdReused if the first request had other content, and PartnerMismatch if the caller may no longer see
+    the result.
     """
     if stored.fingerprint != _fingerprint(command):
         raise RequestIdReused(request_id=command.request_id)
@@ -91,7 +91,7 @@ def replay_response(stored: StoredResponse, caller: Caller, command: ChangeComma
 
 
 def _content(command: ChangeCommand) -> list[object]:
-    """The content that a repeated request must have too. It is stored as a hash: its form never changes."""
+    """The content that must be equal in a repeated request. Its hash is stored, so its form never changes."""
     subject = list(command.customer_ids) if command.is_batch else command.customer_ids[0]
     content: list[object] = [subject, command.scope, command.reason]
     if isinstance(command, AssociateCommand):
@@ -106,7 +106,7 @@ def _fingerprint(command: ChangeCommand) -> str:
 
 
 def serialize_response(answer: ChangeResult | BatchChangeResult) -> str:
-    """The answer as text, from which `parse_change_result` or `parse_batch_result` make it again."""
+    """The answer as text, for `parse_change_result` or `parse_batch_result`."""
     if isinstance(answer, ChangeResult):
         customer = _written_customer(answer.customer)
         content: dict[str, Any] = {"customer": customer, "revision": answer.revision, "partner_id": answer.partner_id}
@@ -117,7 +117,7 @@ def serialize_response(answer: ChangeResult | BatchChangeResult) -> str:
 
 
 def parse_change_result(text: str) -> ChangeResult:
-    """A kept answer to one change."""
+    """A stored answer to one change."""
     content = json.loads(text)
     customer = content["customer"]
     made = None if customer is None else _read_customer(customer)
@@ -125,14 +125,14 @@ def parse_change_result(text: str) -> ChangeResult:
 
 
 def parse_batch_result(text: str) -> BatchChangeResult:
-    """A kept answer to a batch."""
+    """A stored answer to a batch."""
     content = json.loads(text)
     results = tuple((customer_id, _read_result(result)) for customer_id, result in content["results"])
     return BatchChangeResult(results, content["revision"], tuple(content["partner_ids"]))
 
 
 def ensure_may_be_told(caller: Caller, answer: ChangeResult | BatchChangeResult) -> None:
-    """Raises PartnerMismatch if an answer that was given earlier tells more than the caller may know now."""
+    """Raises PartnerMismatch if a stored answer contains partners or customers that the caller may no longer see."""
     for partner_id in (answer.partner_id,) if isinstance(answer, ChangeResult) else answer.partner_ids:
         caller.ensure_sees(partner_id)
     if isinstance(answer, BatchChangeResult) and caller.partners is not None:
