@@ -1,20 +1,20 @@
-# frostgate: `make help` lists what there is to do.
+# frostgate: `make help` lists the targets.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PROTO_VENV := .venv-proto
-# The oldest gRPC that the server allows, and the protobuf of its time.
+# The oldest gRPC that the server allows, and a protobuf that fits it.
 OLDEST_VENV := .venv-oldest
 OLDEST := grpcio==1.78.0 grpcio-health-checking==1.78.0 grpcio-reflection==1.78.0 grpcio-status==1.78.0 protobuf==6.33.6
 GENERATED  := client/src/frostgate/v1 client/src/frostgate/enums.py client/src/frostgate/client.py \
     client/src/frostgate/connection.py server/src/frostgate_server/domain/enums.py
 TRIAL ?= build/trial
-# Processes that run tests, and how pytest-xdist gives tests to them.
+# The number of processes that run tests.
 TEST_PROCESSES ?= 4
-# Tests with grpcurl need Go, to build it. Where there is no Go they are skipped.
+# Tests with grpcurl need Go to build it. Without Go they are skipped.
 GRPCURL_WITH_GO = @if command -v go > /dev/null; then $(MAKE) --no-print-directory tools; fi
-# Campaigns of tests write what they find and print to a raw result.
+# Campaigns of tests write their outcome and output to a raw result.
 RAW_RESULT = --override-ini=junit_logging=all \
     --junit-xml=tests/benchmarks/results/$(@:campaign-%=%)-$(shell date -u +%F)-$(shell git rev-parse --short=9 HEAD).xml
 PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
@@ -28,37 +28,37 @@ PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.complete ## Build .venv with everything that running, testing and linting need
+setup: $(VENV)/.complete ## Build .venv with all packages for running, testing and linting
 
-tools: .tools/grpcurl ## Install the real grpcurl into .tools, with Go: tests use it
+tools: .tools/grpcurl ## Install grpcurl into .tools, for the tests: needs Go
 
 run: setup ## Serve on 127.0.0.1:50051, with the database under data/
 	@echo 'Try, from another terminal:'
 	@sed 's/^/  /' docs/first-calls.txt
 	@exec $(BIN)/frostgate-server serve
 
-demo: setup ## Tell the story of one customer, with a real server and the real client
+demo: setup ## Show the life cycle of one customer, with a real server and client
 	@$(BIN)/python client/examples/demo.py
 
 certificates: setup ## Make certificates, tokens and settings for a trial, in build/trial or TRIAL=DIRECTORY
 	@$(BIN)/python docs/trial/make_certificates.py '$(TRIAL)'
 
-test: setup ## Run every kind of test in its short form: at most 5 minutes
+test: setup ## Run all tests in their short form: at most 5 minutes
 	$(GRPCURL_WITH_GO)
 	$(PYTEST) $(PYTEST_OPTIONS)
 
-test-long: setup test-oldest ## Run kills, durability and fuzz in their long form: at most 25 minutes
+test-long: setup test-oldest ## Run kill, durability and fuzz tests in their long form: at most 25 minutes
 	$(GRPCURL_WITH_GO)
 	$(PYTEST) --long -m long $(PYTEST_OPTIONS)
 
-test-oldest: $(OLDEST_VENV)/.complete ## Run the tests of the wire and of identities on the oldest gRPC that is allowed
+test-oldest: $(OLDEST_VENV)/.complete ## Run the tests of gRPC and authentication with the oldest gRPC that is allowed
 	$(OLDEST_VENV)/bin/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal $(PYTEST_OPTIONS) \
 	    tests/rpc tests/auth tests/unit/test_grpc_internals.py
 
-test-java: setup ## Run a caller in Java against a server: needs a JDK and Maven
+test-java: setup ## Test a caller in Java against a server: needs a JDK and Maven
 	$(BIN)/pytest tests/callers/java/caller_in_java.py
 
-docs: setup ## Write the tables and blocks of the pages that are generated from the code
+docs: setup ## Generate the tables and blocks in the docs from the code
 	$(BIN)/python docs/generate.py
 
 lint: setup ## Check style, types, import directions and protos
@@ -73,7 +73,7 @@ proto: $(PROTO_VENV)/.complete ## Generate messages, stubs and enums from the pr
 	proto/generate .
 	$(PROTO_VENV)/bin/python client/generate_sync.py .
 
-check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is current
+check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is up to date
 	rm -rf build/generated
 	proto/generate build/generated
 	$(PROTO_VENV)/bin/python client/generate_sync.py build/generated
@@ -82,7 +82,7 @@ check-proto: $(PROTO_VENV)/.complete ## Check that the generated code is current
 check-breaking: setup ## Check that the last change of the protos breaks no caller
 	proto/check-breaking $(BIN)/buf
 
-dist: setup ## Build both distributions in dist/, check them, and list what each installs (SBOM)
+dist: setup ## Build and check both distributions in dist/, and list the packages that each installs (SBOM)
 	rm -rf dist build/sbom
 	$(BIN)/python -m build --outdir dist client
 	$(BIN)/python -m build --outdir dist .
@@ -90,7 +90,7 @@ dist: setup ## Build both distributions in dist/, check them, and list what each
 	$(call sbom,client,client,dist/frostgate_client-*.whl)
 	$(call sbom,server,.,dist/frostgate_client-*.whl dist/frostgate_server-*.whl)
 
-# $(call sbom,NAME,PROJECT,WHEELS): the packages of an environment that has the wheels and what they need.
+# $(call sbom,NAME,PROJECT,WHEELS): lists the packages of an environment with the wheels and their dependencies.
 define sbom
 $(PYTHON) -m venv --without-pip build/sbom/$(1)
 $(BIN)/pip --python build/sbom/$(1)/bin/python install --quiet --disable-pip-version-check --constraint constraints.txt $(3)
@@ -98,57 +98,57 @@ $(BIN)/cyclonedx-py environment --pyproject $(2)/pyproject.toml --output-reprodu
     --output-file dist/frostgate_$(1).cdx.json build/sbom/$(1)
 endef
 
-# Campaigns take from minutes to hours. CI never runs them.
+# Campaigns take minutes to hours. CI never runs them.
 bench: campaign-bench
-campaign-bench: setup ## Measure against bare gRPC servers and what identities cost, or beside PEERS=FILE
+campaign-bench: setup ## Compare with bare gRPC servers and measure the cost of identities, or compare with PEERS=FILE
 	$(BIN)/python tests/benchmarks/run.py $(if $(PEERS),--peers '$(PEERS)')
 
 compare: campaign-compare
-campaign-compare: setup ## Measure HEAD in pairs with BASE=COMMIT, or one build with ARGS and BASE_ARGS
+campaign-compare: setup ## Compare the speed of HEAD and BASE=COMMIT, or of one build with ARGS and with BASE_ARGS
 	$(BIN)/python tests/benchmarks/compare.py --base='$(BASE)' --args='$(ARGS)' --base-args='$(BASE_ARGS)' \
 	    $(if $(CALLS),--calls $(CALLS)) $(if $(CALLERS),--callers $(CALLERS)) $(if $(PAIRS),--pairs $(PAIRS)) \
 	    $(if $(AA_PAIRS),--aa-pairs $(AA_PAIRS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(BARS),--bars '$(BARS)')
 
 freshness: campaign-freshness
-campaign-freshness: setup ## Change on one worker and check on another, a million times
+campaign-freshness: setup ## Change a customer on one worker and check it on another, a million times
 	$(BIN)/python tests/benchmarks/freshness.py
 
 profile: campaign-profile
-campaign-profile: setup ## Measure where the time of a check goes, and write it down
+campaign-profile: setup ## Profile a check and a change, and write the results into docs/performance.md
 	$(BIN)/python tests/benchmarks/profile_checks.py
 
-campaign-overload: setup ## Put 5 and 20 times the callers that saturate a server on it, of HEAD or of COMMIT
+campaign-overload: setup ## Load a server, of HEAD or COMMIT, with 5 and 20 times the callers that saturate it
 	$(BIN)/python tests/benchmarks/overload.py --commit='$(COMMIT)' --args='$(ARGS)' \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(LOOPS),--loops $(LOOPS))
 
-campaign-memory: setup ## See whether the memory of a worker grows in a million checks, beside grpcio's own server
+campaign-memory: setup ## Measure whether a worker's memory grows in a million checks, and that of grpcio's own server
 	$(BIN)/python tests/benchmarks/memory.py
 
-campaign-connections: setup ## Measure the memory that a connection without calls takes
+campaign-connections: setup ## Measure the memory of a connection without calls
 	$(BIN)/python tests/benchmarks/idle_connections.py
 
-campaign-resets: setup ## Measure checks beside calls that are reset as soon as they are sent
+campaign-resets: setup ## Measure checks while other calls are reset as soon as they are sent
 	$(BIN)/python tests/benchmarks/reset_storms.py
 
-campaign-chaos: setup ## Kill and restart a server 2,000 times under clients that go on calling
+campaign-chaos: setup ## Kill and restart a server 2,000 times while clients call it
 	$(BIN)/pytest --long --times=25 tests/e2e/test_client_restarts.py $(RAW_RESULT)
 
-campaign-damage: setup ## Damage a database in 2,000 ways, at rest and while it is served, and check every frozen customer
+campaign-damage: setup ## Damage a database in 2,000 ways, served or not, and check every frozen customer
 	$(BIN)/python tests/benchmarks/damage.py $(if $(DAMAGES),--damages $(DAMAGES)) \
 	    $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(SEED),--seed $(SEED))
 
-campaign-tampering: setup ## Tamper with a database in 250,000 ways, and have verify find each
+campaign-tampering: setup ## Tamper with a database in 250,000 ways, and check that verify finds each
 	$(BIN)/pytest --long --times=100 -m long -k "tampering or flipped" tests/storage $(RAW_RESULT)
 
-campaign-soak: setup ## Compare a server with its model for hours
+campaign-soak: setup ## Compare a server with its model for several hours
 	$(BIN)/pytest --long --times=100 tests/e2e/test_customer_life_stateful.py $(RAW_RESULT)
 
-clean: ## Remove what was built; data/ stays
+clean: ## Remove all build results, but not data/
 	rm -rf $(VENV) $(PROTO_VENV) $(OLDEST_VENV) .tools build dist
 
 $(VENV)/.complete: pyproject.toml client/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	    || { echo 'frostgate needs Python 3.11 or later: name one with `make PYTHON=/path/to/python3`'; exit 1; }
+	    || { echo 'frostgate needs Python 3.11 or later: select one with `make PYTHON=/path/to/python3`'; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	    || { echo 'frostgate needs Python with venv: on Debian, `apt-get install python3-venv`'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
@@ -164,7 +164,7 @@ $(OLDEST_VENV)/.complete: pyproject.toml client/pyproject.toml constraints.txt M
 	@touch $@
 
 .tools/grpcurl:
-	@command -v go > /dev/null || { echo 'grpcurl is built with Go: install it first'; exit 1; }
+	@command -v go > /dev/null || { echo 'grpcurl is built with Go: install Go first'; exit 1; }
 	GOBIN=$(CURDIR)/.tools go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 
 $(PROTO_VENV)/.complete: proto/requirements.txt
