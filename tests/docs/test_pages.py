@@ -26,6 +26,9 @@ from support.worker_processes import eventually
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("client/*.md")])
 FIRST_CALLS = (ROOT / "docs" / "first-calls.txt").read_text().splitlines()
+BUF = Path(sys.executable).parent / "buf"
+(BUF_CALL,) = re.findall(r"^buf (curl .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+"""The README's call without grpcurl. It has the request_id of the first call, and is answered in the same way."""
 
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _COMMAND = re.compile(r"^\$ ", re.MULTILINE)
@@ -143,6 +146,7 @@ def test_make_run_serves_and_its_three_lines_answer(tmp_path: Path, tool: Callab
         for line in lines:
             command = shlex.split(line.replace(DOCUMENTED_ADDRESS, address))
             output(tool("grpcurl"), *command[1:])
+        output(BUF, *shlex.split(BUF_CALL.replace(DOCUMENTED_ADDRESS, address)))
         os.killpg(process.pid, 2)
         assert process.rest().endswith("frostgate-server has stopped\n")
     assert [line.strip() for line in lines] == FIRST_CALLS
