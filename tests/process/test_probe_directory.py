@@ -51,7 +51,7 @@ def test_a_server_that_is_ended_at_once_leaves_no_directory(tmp_path: Path, temp
     with ServerProcess(tmp_path / "frostgate.db", *flags, variables={"TMPDIR": str(temporary)}) as server:
         (worker, *_) = serving_workers(server)
         os.kill(worker, signal.SIGSTOP)  # so that it does not drain
-        for line in ("takes calls", "is draining"):
+        for line in ("accepts calls", "is draining"):
             server.process.terminate()
             assert line in server.process.next_line()
         server.process.terminate()

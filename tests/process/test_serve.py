@@ -156,7 +156,7 @@ def test_recover_says_what_it_took_up(tmp_path: Path) -> None:
         ServiceSubject(store).associate("a", "p")
         ServiceSubject(store).unfreeze("a", FreezeScope.ACCOUNT)
     database.with_name("frostgate.db-head").unlink()
-    expected = f"{database} holds 1 customers and 2 events up to revision 2, and goes on from revision 1000000002\n"
+    expected = f"{database} holds 1 customers and 2 events up to revision 2, and continues from revision 1000000002\n"
     assert output(*COMMAND, "recover", "--database", database) == expected
     with ServerProcess(database) as server:
         assert Calls(server).events().events[0].revision == 2

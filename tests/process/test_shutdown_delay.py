@@ -68,7 +68,7 @@ def test_load_balancers_see_not_serving_while_checks_are_answered(tmp_path: Path
     assert refused - began >= 2
     assert seen[-3:] == [{NOT_SERVING}] * 3
     assert said == [
-        "frostgate-server is NOT_SERVING, and takes calls for 2 s",
+        "frostgate-server is NOT_SERVING, and accepts calls for 2 s",
         "frostgate-server is draining",
         "frostgate-server has stopped",
     ]
@@ -81,7 +81,7 @@ def test_a_second_signal_skips_the_delay_and_calls_under_way_are_answered(patien
         patient.process.terminate()
         eventually(partial(is_not_serving, patient), "told")
         patient.process.terminate()
-        assert "takes calls" in patient.process.next_line()
+        assert "accepts calls" in patient.process.next_line()
         assert patient.process.next_line() == "frostgate-server is draining\n"
         assert not under_way.done()
         blocker.execute("ROLLBACK")
@@ -93,7 +93,7 @@ def test_a_third_signal_ends_the_process_at_once(patient: ServerProcess) -> None
     customer_id = Calls(patient).new_customer()
     with blocked(patient):
         under_way = unfreezing(patient, customer_id)
-        for line in ("takes calls for 3600 s", "is draining"):
+        for line in ("accepts calls for 3600 s", "is draining"):
             patient.process.terminate()
             assert line in patient.process.next_line()
         patient.process.terminate()

@@ -68,7 +68,7 @@ def test_a_served_database_is_verified_against_the_heads_that_it_exported(tmp_pa
         calls = Calls(server)
         *_, customer_id = [calls.new_customer("NORMAL") for _ in range(20)]
         said = output_here("verify", "--database", str(database), "--heads", str(heads))
-        assert "fits: 20 customers, 40 events up to revision 40" in said
+        assert "is consistent: 20 customers, 40 events up to revision 40" in said
         assert server.stop() == 0
     exported = [json.loads(line) for line in heads.read_text().splitlines()]
     assert exported[-1]["revision"] == 40
@@ -105,7 +105,7 @@ def test_a_place_that_takes_no_lines_does_not_stop_the_server(tmp_path: Path) ->
 def test_a_server_whose_lines_nobody_reads_drains_all_the_same(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "frostgate.db", "--head-export", "-", "--head-export-period", "1s") as server:
         fill_before_its_reader(server.output.fileno())
-        eventually(lambda: "nobody reads stdout" in server.log.read_text(), "said")
+        eventually(lambda: "stdout is not read" in server.log.read_text(), "said")
         assert Calls(server).new_customer()
         server.process.terminate()
         assert server.process.wait(PATIENCE) == 0

@@ -49,7 +49,7 @@ def old(tmp_path: Path) -> Path:
 def test_a_database_of_an_earlier_version_is_migrated_after_a_backup(old: Path, tmp_path: Path) -> None:
     before, backup = everything(old), tmp_path / "backup.db"
     said = output(*COMMAND, *migrate(old, backup))
-    assert said == f"{backup} holds {old} as it was, and {old} is migrated: bounds_and_restores\n"
+    assert said == f"{backup} is a backup of {old}, and {old} is migrated: bounds_and_restores\n"
     after = everything(old)
     changed = {"schema", "_sqlite_migrations", "kept_answers", "restores"}
     assert {name: rows for name, rows in after.items() if name not in changed} == {

@@ -48,7 +48,7 @@ def test_verify_changes_no_file_and_makes_none(kept: Kept, tmp_path: Path, make:
     path = make(kept, directory)
     make_read_only(directory)
     before = states(directory)
-    assert "fits:" in output_here("verify", "--database", str(path))
+    assert "is consistent:" in output_here("verify", "--database", str(path))
     assert states(directory) == before
 
 

@@ -13,7 +13,7 @@ def add_completion_command(commands: "Subcommands[argparse.ArgumentParser]", who
     parser = add_command(
         commands, "completion", partial(_completion, whole), "print a script for completion in a shell"
     )
-    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell that is to load the script")
+    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell that loads the script")
 
 
 def _completion(whole: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -17,9 +17,7 @@ _DATABASE = {"database"}
 
 def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> None:
     """Adds the commands."""
-    audit = add_command(
-        commands, "audit", _audit, "print the audit log: what callers were refused, and what was done to partners"
-    )
+    audit = add_command(commands, "audit", _audit, "print the audit log: refused calls, and changes of partners")
     audit.add_argument("--after", metavar="NUMBER", type=int, default=0, help="only entries with a higher number")
     add_settings(audit, _DATABASE)
     copy = add_command(commands, "backup", _backup, "copy the database, also while it is served")
@@ -37,10 +35,10 @@ def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> N
     disable = add_command(
         commands, "disable-codes", _disable_codes, "disable the verification codes of a partner, while no server runs"
     )
-    disable.add_argument("--partner", metavar="ID", required=True, help="the partner whose codes cannot be received")
+    disable.add_argument("--partner", metavar="ID", required=True, help="the partner that cannot receive its codes")
     add_settings(disable, _DATABASE)
     migrating = add_command(
-        commands, "migrate", _migrate, "bring the schema up to date, after a verified backup, while no server runs"
+        commands, "migrate", _migrate, "migrate the schema, after a verified backup, while no server runs"
     )
     complete_files(
         migrating.add_argument(
@@ -48,7 +46,7 @@ def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> N
         )
     )
     add_settings(migrating, _DATABASE)
-    restoring = add_command(commands, "restore", _restore, "make a new database from a backup, which stays as it is")
+    restoring = add_command(commands, "restore", _restore, "create a database from a backup, which is not changed")
     complete_files(
         restoring.add_argument("backup", metavar="BACKUP", type=Path, help="a file that frostgate-server backup wrote")
     )
@@ -57,7 +55,7 @@ def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> N
         commands,
         "recover",
         _recover,
-        "make a database usable that lost its last changes or its -head file",
+        "make a database usable after it lost its last changes or its -head file",
     )
     add_settings(take_up, _DATABASE)
 
@@ -69,7 +67,7 @@ def _audit(options: argparse.Namespace) -> None:
 
 def _backup(options: argparse.Namespace) -> None:
     revision = find_backend(_database(options)).back_up(options.to)
-    print(f"{options.to} holds the database as it was at revision {revision}")
+    print(f"{options.to} is a backup of the database at revision {revision}")
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -77,7 +75,7 @@ def _verify(options: argparse.Namespace) -> None:
     exported = read_heads(options.heads) if options.heads else []
     verified = find_backend(database).verify(exported)
     print(
-        f"{database} fits: {verified.customers} customers, {verified.events} events up to revision "
+        f"{database} is consistent: {verified.customers} customers, {verified.events} events up to revision "
         f"{verified.head.revision}, {verified.audit_entries} audit entries, and {verified.known_heads} known heads "
         f"({len(exported)} of them exported)"
     )
@@ -87,9 +85,9 @@ def _migrate(options: argparse.Namespace) -> None:
     database = _database(options)
     applied = find_backend(database).migrate(options.backup).migrations
     if applied:
-        print(f"{options.backup} holds {database} as it was, and {database} is migrated: {', '.join(applied)}")
+        print(f"{options.backup} is a backup of {database}, and {database} is migrated: {', '.join(applied)}")
     else:
-        print(f"{database} is up to date, and {options.backup} is not written")
+        print(f"{database} is up to date, and {options.backup} was not written")
 
 
 def _restore(options: argparse.Namespace) -> None:
@@ -105,7 +103,7 @@ def _recover(options: argparse.Namespace) -> None:
 def _taken_up(database: Path, result: RecoverResult) -> str:
     return (
         f"{database} holds {result.customers} customers and {result.events} events "
-        f"up to revision {result.last_revision}, and goes on from revision {result.floor}"
+        f"up to revision {result.last_revision}, and continues from revision {result.floor}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Options of the command line that stand for settings, and the configuration that they give."""
+"""The options of the command line for settings, and the configuration that they give."""
 
 import argparse
 import os
@@ -49,7 +49,7 @@ def complete_files(option: argparse.Action) -> None:
 def read_configuration(options: argparse.Namespace) -> Configuration:
     """The settings in force for these options. Raises StartupError.
 
-    The warnings are left to the caller: `print_warnings` is for a command that has no log.
+    It does not print the warnings. A command without a log prints them by `print_warnings`.
     """
     return configure(*_sources(options))
 
@@ -60,7 +60,7 @@ def read_with_problems(options: argparse.Namespace) -> SettingsReading:
 
 
 def _sources(options: argparse.Namespace) -> tuple[Mapping[str, str], Mapping[str, str], Path | None]:
-    """The flags, the environment, and the file. Raises StartupError if its name is none."""
+    """The flags, the environment, and the path of the file."""
     flags = {
         setting.name: value for setting in all_settings() if (value := getattr(options, setting.name, None)) is not None
     }

@@ -10,7 +10,7 @@ from .options import Subcommands, add_command, add_settings, print_warnings, rea
 def add_rules_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
     """Adds the command."""
     parser = add_command(commands, "rules", _rules, "print the decision table")
-    parser.add_argument("--format", choices=["text", "json"], default="text", help="for a person, or for a program")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="text for people, json for programs")
     add_settings(parser, only={"policy", "unknown_customer"})
 
 

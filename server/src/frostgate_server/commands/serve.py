@@ -1,4 +1,4 @@
-"""frostgate-server serve: settles everything that all workers share, then supervises them."""
+"""frostgate-server serve: prepares everything that the workers share, then supervises them."""
 
 import argparse
 import logging
@@ -37,10 +37,10 @@ from .start_check import check_start
 _log = logging.getLogger(__name__)
 
 _STDOUT = 1
-"""Its descriptor: `sys.stdout` is None in a process that was started with it closed."""
+"""The descriptor of stdout. `sys.stdout` is None in a process that was started with stdout closed."""
 
 _STDOUT_BYTES = 16 * 1024
-"""Bytes that may wait for the reader of stdout."""
+"""Bytes that may be queued for the reader of stdout."""
 
 
 def add_serve_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
@@ -51,7 +51,7 @@ def add_serve_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
     instead.add_argument(
         "--check-config",
         action="store_true",
-        help="say everything that would keep the server from starting, and do not serve",
+        help="report every problem that would keep the server from starting, and do not serve",
     )
     add_settings(parser)
 
@@ -71,17 +71,17 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _write_line(stdout: LineWriter, line: str) -> None:
-    """Writes a line to stdout. Raises OSError if no reader takes it within a second."""
+    """Writes a line to stdout. Raises OSError if it is not written within a second."""
     if not (stdout.put(line) and stdout.flush(1.0)):
-        raise BlockingIOError("nobody reads stdout")
+        raise BlockingIOError("stdout is not read")
     if stdout.failure is not None:
         raise stdout.failure
 
 
 def serve(configuration: Configuration, stdout: LineWriter) -> None:
-    """Serves until SIGTERM or SIGINT, and announces each turn. Raises StartupError, which says why it cannot.
+    """Serves until SIGTERM or SIGINT, and prints a line for each step. Raises StartupError if it cannot start.
 
-    It does not wait for a reader of stdout: a server goes on, and drains, also if nobody reads its lines.
+    It does not wait for a reader of stdout: the server serves and drains even if its lines are not read.
     """
     settings = configuration.settings
     stop = ShutdownSignals()
@@ -107,7 +107,7 @@ def serve(configuration: Configuration, stdout: LineWriter) -> None:
         key = code_key(settings.verification_key, backend.default_key_file)
 
         def worker_config(number: int) -> WorkerConfig:
-            """For a worker that starts now, with what is good now."""
+            """The configuration of a worker that starts now, with the last valid contents of the files."""
             return WorkerConfig(
                 number,
                 core_of(number, count) if settings.cpu_affinity == "auto" else None,
@@ -141,7 +141,7 @@ def serve(configuration: Configuration, stdout: LineWriter) -> None:
             sleep(POLL_SECONDS)
         check.close()
         if stop.delay_ahead:
-            stdout.put(f"frostgate-server is NOT_SERVING, and takes calls for {delay.total_seconds():g} s")
+            stdout.put(f"frostgate-server is NOT_SERVING, and accepts calls for {delay.total_seconds():g} s")
         workers.announce_shutdown(stop)
         stdout.put("frostgate-server is draining")
         workers.drain()
@@ -151,7 +151,10 @@ def serve(configuration: Configuration, stdout: LineWriter) -> None:
 
 
 def _access(configuration: Configuration, held: ExitStack) -> Callable[[], Mapping[str, Contents]]:
-    """What was last good of the files by which callers are known. Raises StartupError if it is not good now."""
+    """Returns a function that gives the last valid contents of the credential files.
+
+    Raises StartupError if a file cannot be used now.
+    """
     settings = configuration.settings
     if not settings.tls_certificate:
         return dict
@@ -164,13 +167,13 @@ def _access(configuration: Configuration, held: ExitStack) -> Callable[[], Mappi
 
 
 def _addresses(port: PortReservation, mtls_port: PortReservation) -> str:
-    """That of mTLS is named as such, after the other one."""
+    """The addresses for the ready line. The address for mTLS is last, and marked as such."""
     mtls = [f"mTLS on {mtls_port.address}"] if mtls_port.address else []
     return ", ".join([port.address, *mtls] if port.address else mtls)
 
 
 def _head_exports(settings: Settings, get_head: Callable[[], Head], stdout: LineWriter) -> list[HeadExporter]:
-    """One, or none if none is asked for."""
+    """The exporter of heads, if `head_export` is set."""
     to = settings.head_export
     if not to:
         return []
@@ -179,7 +182,7 @@ def _head_exports(settings: Settings, get_head: Callable[[], Head], stdout: Line
 
 
 def _worker_count(settings: Settings) -> int:
-    """How many workers serve: one on a unix socket, which has one listener."""
+    """The number of workers: one on a unix socket, which has one listener."""
     if is_unix(settings.listen) or is_unix(settings.mtls_listen):
         return 1
     return settings.workers or min(count_cores(), MOST_WORKERS)

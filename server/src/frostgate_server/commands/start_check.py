@@ -1,4 +1,7 @@
-"""frostgate-server serve --check-config: says all that would keep the server from starting, and starts nothing."""
+"""frostgate-server serve --check-config: reports every problem that would keep the server from starting.
+
+It starts nothing.
+"""
 
 import os
 import sys
@@ -20,14 +23,14 @@ from frostgate_server.process.port_reservation import find_port_problems
 from frostgate_server.process.probe_directory import ensure_place
 from frostgate_server.storage.backends import find_backend
 
-SAME_SERVER = "the server of this database may be the one that listens there"
+SAME_SERVER = "the server of this database may be listening there"
 
 
 class StartCheck:
-    """Looks at all that a start needs. `problems` would keep the server from starting, `warnings` would not."""
+    """Checks everything that a start needs. `problems` would keep the server from starting, `warnings` would not."""
 
     def __init__(self, reading: SettingsReading) -> None:
-        """Takes the settings as they were read, with the problems that were found then."""
+        """Takes the settings that were read, with the problems that were found meanwhile."""
         self.problems = list(reading.problems)
         self.warnings = [
             *reading.configuration.warnings,
@@ -41,7 +44,7 @@ class StartCheck:
         self._addresses()
 
     def _add(self, found: Iterator[str]) -> None:
-        """Adds problems. What depends on a setting that could not be read is not looked at."""
+        """Adds problems. Skips checks that need a setting whose value could not be read."""
         try:
             self.problems.extend(found)
         except UnreadSetting:
@@ -84,7 +87,7 @@ class StartCheck:
             yield from backend.find_obstacles(create=self._configuration.may_create)
 
     def _key(self) -> Iterator[str]:
-        """A key that is missing at its default place is made by the start."""
+        """A key that is missing at its default path is no problem: the start creates it."""
         named, default = self._settings.verification_key, find_backend(self._settings.database).default_key_file
         if named is not None or default.exists():
             code_key(named, default)
@@ -98,7 +101,7 @@ class StartCheck:
         yield from ()
 
     def _addresses(self) -> None:
-        """An address that is in use is no problem of a restart, if its server is the one that is to be restarted."""
+        """Checks the addresses. One that is in use is only a warning if a server runs on the same database."""
         is_restart = False
         with suppress(UnreadSetting, StartupError):
             is_restart = find_backend(self._settings.database).is_reserved()
@@ -117,7 +120,7 @@ class StartCheck:
 
 
 def check_start(reading: SettingsReading) -> None:
-    """Prints all problems and warnings to stderr, a line each. Exits with status 1 if there is a problem."""
+    """Prints all problems and warnings to stderr, one line each. Exits with status 1 if there is a problem."""
     check = StartCheck(reading)
     for warning in dict.fromkeys(check.warnings):
         print(f"frostgate-server: warning: {on_one_line(warning)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""frostgate-server stats: prints what a database holds and how it grows."""
+"""frostgate-server stats: prints the contents of a database and its growth."""
 
 import argparse
 import json
@@ -14,8 +14,8 @@ from .options import Subcommands, add_command, add_settings, read_configuration
 
 def add_stats_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
     """Adds the command."""
-    parser = add_command(commands, "stats", _stats, "print what a database holds and how it grows")
-    parser.add_argument("--format", choices=["text", "json"], default="text", help="for a person, or for a program")
+    parser = add_command(commands, "stats", _stats, "print the contents of a database and its growth")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="text for people, json for programs")
     add_settings(parser, {"database"})
 
 
@@ -25,7 +25,7 @@ def _stats(options: argparse.Namespace) -> None:
 
 
 def as_json(stats: DatabaseStats) -> str:
-    """All of it as one JSON object, with times in ISO format."""
+    """The contents as one JSON object, with times in ISO format."""
     return json.dumps(asdict(stats), indent=2, default=datetime.isoformat) + "\n"
 
 
@@ -36,20 +36,20 @@ def as_text(stats: DatabaseStats) -> str:
         _table("file", ["bytes"], ((name, [size]) for name, size in stats.files.items())),
         _table(
             "table, with its indexes",
-            ["rows", "bytes, about"],
+            ["rows", "bytes (approximate)"],
             ((name, [table.rows, table.bytes]) for name, table in stats.tables.items()),
         ),
         ["Events and audit entries are never deleted."],
         _table("day (UTC)", ["events"], ((day, [count]) for day, count in stats.events_per_day.items())),
         [f"events take about {stats.growth_bytes_per_day} bytes more each day"],
         _table(
-            "kept answers of",
+            "stored answers of",
             ["answers", "bytes"],
             ((kept.principal, [kept.answers, kept.bytes]) for kept in stats.kept_answers),
         ),
         _table(
             "restore",
-            ["last revision", "went on from"],
+            ["last revision", "continues from"],
             (
                 (
                     f"{restore.number}: {restore.command} at {restore.restore_time.isoformat()}",
@@ -64,7 +64,7 @@ def as_text(stats: DatabaseStats) -> str:
 
 
 def _table(first: str, columns: list[str], rows: Iterable[tuple[str, list[int]]]) -> list[str]:
-    """Lines with numbers aligned at the right, or none if there is no row."""
+    """Lines with right-aligned numbers, or none if there is no row."""
     lines = [(first, columns), *((name, [str(value) for value in values]) for name, values in rows)]
     if len(lines) == 1:
         return []
