@@ -1,4 +1,4 @@
-"""What many tests share."""
+"""Fixtures that many tests share."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ TOOLS = Path(__file__).parent.parent / ".tools"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, dispatch: str) -> Iterator[ServerProcess]:
-    """A server that the tests of a module share: each takes customers of its own."""
+    """A server that the tests of a module share. Each test uses its own customers."""
     with ServerProcess(tmp_path_factory.mktemp(dispatch) / "frostgate.db", TWO_WORKERS) as process:
         yield process
 
@@ -35,7 +35,7 @@ def calls(server: ServerProcess) -> Calls:
 
 @pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
-    """Finds a program that is not of Python. Where it is missing a test is skipped, but in CI it fails."""
+    """Finds a program that is not a Python package. If it is missing, the test is skipped; in CI it fails."""
 
     def find(name: str) -> str:
         found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")

@@ -1,4 +1,4 @@
-"""A server with callers, and the callers: each role with a certificate and a token of its own."""
+"""A server with callers, and the callers: each role has its own certificate and token."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -31,10 +31,10 @@ def every_role() -> dict[str, Role]:
 
 
 class Access:
-    """The files of a server on both addresses, and what its callers show. Files may be written anew."""
+    """The files of a server with both addresses, and the credentials of its callers. Files may be written again."""
 
     def __init__(self, directory: Path) -> None:
-        """Makes them all; the certificate's authority and that of the callers are different ones."""
+        """Makes all files. The server's certificate and the callers' certificates have different authorities."""
         self.directory = directory
         self.authority = Authority("servers")
         self.callers_authority = Authority("callers")
@@ -45,7 +45,7 @@ class Access:
         self.write_callers(every_role())
 
     def write_certificate(self, issued: Issued) -> None:
-        """The server's."""
+        """Writes the server's certificate."""
         issued.write(self.directory, "server")
 
     def write_callers(self, callers: Mapping[str, Role], more: str = "") -> None:
@@ -64,16 +64,16 @@ class Access:
         return self.directory / "frostgate.toml"
 
     def token(self, subject: object, **more: Any) -> tuple[tuple[str, str], ...]:
-        """The metadata of a good token; `more` makes it another one."""
+        """The metadata with a valid token; `more` changes its claims."""
         return bearer(token(subject, **{"key": self.key, **more}))
 
     def certificate(self, **names: Any) -> grpc.ChannelCredentials:
-        """Of a caller who shows a certificate with these names."""
+        """The channel credentials of a caller with a certificate for these names."""
         return self.authority.channel(self.callers_authority.issue(**names))
 
     @contextmanager
     def server(self, *flags: str) -> Iterator[ServerProcess]:
-        """Serves. Its own connection is one by TLS, to the address for tokens."""
+        """Starts a server. Its own connection uses TLS and the address for tokens."""
         database = self.directory / "frostgate.db"
         channel = self.authority.channel()
         flags = ("--listen", "localhost:0", "--config", str(self.config), TWO_WORKERS, *flags)
@@ -81,7 +81,7 @@ class Access:
             yield server
 
     def by_certificate(self, server: ServerProcess, **names: Any) -> Connection:
-        """A connection of a caller with a certificate."""
+        """A connection of a caller that has a certificate."""
         return Connection(server.mtls_address, self.certificate(**names))
 
 

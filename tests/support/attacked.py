@@ -1,4 +1,4 @@
-"""A server with one worker under attack, without callers or with TLS and tokens, and those who attack it."""
+"""A server with one worker under attack, without callers or with TLS and tokens, and its attackers."""
 
 import os
 import ssl
@@ -31,17 +31,17 @@ REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 A_CHECK = check_of(customer_id="a")
 
 _CPU_OF_PROCESS = 2
-"""Of the clocks of a process, in the lowest bits of their numbers, the one of its processor time."""
+"""The lowest bits of the number of a process clock: they select its CPU time."""
 
 DRAIN_PERIOD = 20.0
-"""Seconds that calls under way have to end. Far longer than a drain takes that waits for nothing."""
+"""Seconds that calls in progress have to end. A drain without calls takes far less."""
 
 
 class Attacked:
-    """A server, ordinary callers of it, and raw connections to it. Callers show a token where there are callers."""
+    """A server, ordinary callers of it, and raw connections to it. With callers, they send a token."""
 
     def __init__(self, server: ServerProcess, access: Access | None) -> None:
-        """Takes the access of a server with callers."""
+        """`access` has the credentials of a server with callers."""
         self.server = server
         self._access = access
         self.metadata = access.token("operator") if access else ()
@@ -52,7 +52,7 @@ class Attacked:
         return Connection(self.server.address, self._access.authority.channel() if self._access else None)
 
     def raw(self, source: str = "127.0.0.1") -> RawConnection:
-        """A new connection on which nothing is said yet. `source` is the address that it comes from."""
+        """A new connection on which nothing was sent yet. `source` is the address that it comes from."""
         return RawConnection(self.server.address.replace("localhost", "127.0.0.1"), self._tls(), source=source)
 
     def token(self, subject: str) -> tuple[tuple[str, str], ...]:
@@ -68,13 +68,13 @@ class Attacked:
         return frame(HEADERS, END_HEADERS, stream, self.headers(path)) + message(stream, serialized, **more)
 
     def check(self, connection: Connection, timeout: float = PATIENCE) -> CheckOperationResponse:
-        """Makes a check that must be answered."""
+        """Makes a check, which must be answered."""
         return connection.decisions.CheckOperation(A_CHECK, timeout=timeout, metadata=self.metadata)
 
     def start_check(
         self, connection: Connection, request: CheckOperationRequest = A_CHECK, timeout: float = PATIENCE
     ) -> Any:
-        """Starts a check, and gives its future."""
+        """Starts a check and returns its future."""
         return connection.decisions.CheckOperation.future(request, timeout=timeout, metadata=self.metadata)
 
     def health(self, connection: Connection) -> int:
@@ -83,18 +83,18 @@ class Attacked:
         return int(stub.Check(HealthCheckRequest(), timeout=PATIENCE).status)
 
     def assert_serves(self) -> None:
-        """A check on a new connection is answered, by the worker that was there before, and health says so."""
+        """The first worker answers a check on a new connection, and health is SERVING."""
         with self.connect() as connection:
             assert self.check(connection).message
             assert self.health(connection) == 1
         assert serving_workers(self.server) == [self.worker]
 
     def cpu_seconds(self) -> float:
-        """The processor time that the worker has taken, with that of threads that have ended."""
+        """The CPU time of the worker, including threads that have ended."""
         return clock_gettime(~self.worker << 3 | _CPU_OF_PROCESS)
 
     def resident_bytes(self) -> int:
-        """The memory that the worker holds."""
+        """The resident memory of the worker."""
         pages = int(Path(f"/proc/{self.worker}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -109,7 +109,7 @@ class Attacked:
 
 @contextmanager
 def attacked(directory: Path, kind: Kind, *flags: str) -> Iterator[Attacked]:
-    """Serves with one worker. Without callers it listens on 127.0.0.1, with them on localhost, by TLS."""
+    """Serves with one worker: without callers on 127.0.0.1, with callers on localhost with TLS."""
     flags = ("--workers", "1", "--drain-period", f"{DRAIN_PERIOD:.0f}s", *flags)
     if kind == "plaintext":
         with ServerProcess(directory / "frostgate.db", *flags) as server:
@@ -121,7 +121,7 @@ def attacked(directory: Path, kind: Kind, *flags: str) -> Iterator[Attacked]:
 
 
 def latencies(make: Callable[[], object], seconds: float) -> list[float]:
-    """Calls one after the other for some time: the seconds that each took, in ascending order."""
+    """Makes calls one after the other for some time. Returns the seconds of each, in ascending order."""
     taken, end = [], monotonic() + seconds
     while (start := monotonic()) < end:
         make()
@@ -130,12 +130,12 @@ def latencies(make: Callable[[], object], seconds: float) -> list[float]:
 
 
 def percentile(ordered: Sequence[float], part: float) -> float:
-    """Of values in ascending order."""
+    """A percentile of values in ascending order."""
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
 def code_of(future: Any) -> grpc.StatusCode:
-    """The status of a call, once it has ended."""
+    """Waits for the end of a call. Returns its status."""
     future.exception()
     code: grpc.StatusCode = future.code()
     return code

@@ -1,4 +1,4 @@
-"""Both clients behind one face: a test that uses it is true of each."""
+"""Both clients behind one interface, so that one test covers both."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,7 +15,7 @@ KINDS = ["synchronous", "asynchronous"]
 
 
 class SyncFace:
-    """frostgate.Client, its listings read to their end."""
+    """frostgate.Client, with its listings read to their end."""
 
     def __init__(self, client: frostgate.Client) -> None:
         """Takes an open client."""
@@ -27,10 +27,10 @@ class SyncFace:
 
 
 class AsyncFace:
-    """frostgate.aio.Client, called from outside of its event loop, its listings read to their end."""
+    """frostgate.aio.Client, called from outside of its event loop, with its listings read to their end."""
 
     def __init__(self, client: frostgate.aio.Client, loop: asyncio.AbstractEventLoop) -> None:
-        """Takes an open client and the loop it lives in."""
+        """Takes an open client and its event loop."""
         self._client = client
         self._loop = loop
 
@@ -48,7 +48,7 @@ class AsyncFace:
 
 @contextmanager
 def open_client(kind: str, address: str, **settings: Any) -> Iterator[Any]:
-    """A client of that kind, closed at the end."""
+    """Opens a client of this kind, and closes it at the end."""
     if kind == "synchronous":
         with frostgate.Client(address, **settings) as client:
             yield SyncFace(client)

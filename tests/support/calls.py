@@ -1,4 +1,4 @@
-"""Calls of a server as tests write them: the fields that matter, and refusals as values."""
+"""Calls of a server for tests: only the necessary fields, and refusals as values."""
 
 from collections.abc import Callable
 from itertools import count
@@ -22,7 +22,7 @@ RESOURCES = FreezeScope.FREEZE_SCOPE_ACCOUNT_AND_RESOURCES
 
 
 class Refusal(NamedTuple):
-    """A call that failed: its code, its ErrorInfo, and the description of each field that is to blame."""
+    """A call that failed: its code, its ErrorInfo, and the description of each invalid field."""
 
     code: grpc.StatusCode
     reason: str
@@ -70,10 +70,10 @@ def _violations(details: Any) -> dict[str, str]:
 
 
 class Calls:
-    """The calls, with defaults for what a test does not care about. Each takes fields of the request by name."""
+    """The calls, with defaults for most fields. Each takes fields of the request by name."""
 
     def __init__(self, server: Connection) -> None:
-        """Takes a connection to the server to be called."""
+        """Takes a connection to the server."""
         self._server = server
 
     def new_customer(self, state: str = "ACCOUNT_FROZEN") -> str:
@@ -134,7 +134,7 @@ class Calls:
         return self._server.freezes.GetPartner(pb.GetPartnerRequest(partner_id=partner_id), timeout=PATIENCE).partner
 
     def update_partner(self, partner_id: str, code: str = "", **fields: Any) -> Partner:
-        """UpdatePartner, of the fields that are named."""
+        """UpdatePartner, with the named fields in the mask."""
         request = pb.UpdatePartnerRequest(
             partner=Partner(partner_id=partner_id, **fields),
             update_mask=FieldMask(paths=list(fields)),
@@ -164,6 +164,6 @@ class Calls:
 
 
 def check_of(**fields: Any) -> decisions_pb.CheckOperationRequest:
-    """A check; by default of viewing a spot instance."""
+    """A check. The default is viewing a spot instance."""
     defaults = {"operation": Operation.OPERATION_VIEW, "billing_mode": BillingMode.BILLING_MODE_SPOT}
     return decisions_pb.CheckOperationRequest(**{**defaults, **fields})

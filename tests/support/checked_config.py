@@ -1,4 +1,4 @@
-"""`serve --check-config`, run by a test."""
+"""Runs `serve --check-config` in a test."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ CAN_START = "frostgate-server can start\n"
 
 
 class Checked:
-    """What a check said. It leaves the files below a directory as they were."""
+    """The output of a check. The check must not change files in the directory."""
 
     def __init__(self, directory: Path, *flags: str, **variables: str) -> None:
-        """Checks in that directory."""
+        """Runs the check in the directory."""
         before = contents(directory)
         done = run(*COMMAND, "serve", "--check-config", *flags, cwd=directory, variables=variables)
         assert contents(directory) == before, "the check changed something on disk"
@@ -25,7 +25,7 @@ class Checked:
 
 
 def contents(directory: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Every file and directory: its inode, the time of its last change, and its content."""
+    """Every file and directory, with inode, time of the last change, and content."""
     found = {}
     for path in directory.rglob("*"):
         status = path.lstat()

@@ -1,4 +1,4 @@
-"""Commands of frostgate-server in this process, for tests that need none of their own: each takes 0.4 s to load."""
+"""Runs commands of frostgate-server in this process: a separate process takes 0.4 s to load."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from frostgate_server.__main__ import main
 
 
 def output_here(*arguments: str) -> str:
-    """What a command prints to stdout. Its exit status must be 0."""
+    """The stdout of a command. Its exit status must be 0."""
     with _captured() as (said, log):
         status = main(arguments)
     assert status == 0, log.getvalue()
@@ -17,7 +17,7 @@ def output_here(*arguments: str) -> str:
 
 
 def refused_here(*arguments: str) -> str:
-    """As `refused_start`. Not for `serve`, which would serve here if it were not refused."""
+    """Like `refused_start`. Do not use it for `serve`, which would serve in this process if it is not refused."""
     with _captured() as (said, log):
         status = main(arguments)
     assert (status, said.getvalue()) == (1, "")
@@ -29,7 +29,7 @@ def refused_here(*arguments: str) -> str:
 
 @contextmanager
 def _captured() -> Iterator[tuple[StringIO, StringIO]]:
-    """Takes stdout and stderr, and puts back the handler of SIGINT, which a command sets."""
+    """Captures stdout and stderr, and restores the handler of SIGINT, which a command sets."""
     said, log = StringIO(), StringIO()
     handler = signal.getsignal(signal.SIGINT)
     try:

@@ -1,4 +1,4 @@
-"""What callers and servers identify themselves with, made for a test: authorities, certificates, keys, tokens."""
+"""Credentials of callers and servers, made for a test: authorities, certificates, keys, tokens."""
 
 import json
 from collections.abc import Sequence
@@ -38,16 +38,16 @@ class Issued:
     key: bytes
 
     def write(self, directory: Path, name: str) -> None:
-        """As NAME.pem and NAME.key."""
+        """Writes NAME.pem and NAME.key."""
         (directory / f"{name}.pem").write_bytes(self.certificate)
         (directory / f"{name}.key").write_bytes(self.key)
 
 
 class Authority:
-    """Signs certificates. Nobody has heard of it, but those who are given its `pem`."""
+    """Signs certificates. Only programs that get its `pem` trust it."""
 
     def __init__(self, name: str = "authority") -> None:
-        """Makes a new one, with a key of its own."""
+        """Makes a new authority with its own key."""
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         now = datetime.now(UTC)
@@ -72,7 +72,7 @@ class Authority:
         name: str = "somebody",
         expires_in: timedelta = timedelta(hours=1),
     ) -> Issued:
-        """A certificate of somebody with these URIs and DNS names; the common name alone if there are none."""
+        """A certificate with these URIs and DNS names, or only with the common name if there are none."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         builder = (
@@ -91,7 +91,7 @@ class Authority:
         return Issued(certificate, pem_of(key))
 
     def channel(self, shown: Issued | None = None) -> grpc.ChannelCredentials:
-        """Of a caller who trusts this authority, and shows a certificate."""
+        """The channel credentials of a caller that trusts this authority and sends a certificate."""
         if shown is None:
             return grpc.ssl_channel_credentials(self.pem)
         return grpc.ssl_channel_credentials(self.pem, shown.key, shown.certificate)
@@ -105,13 +105,13 @@ def pem_of(key: SigningKey, password: bytes = b"") -> bytes:
 
 @cache
 def signing_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
-    """An RSA key of this name, which is made once: it takes long."""
+    """An RSA key with this name. It is made only once, because that takes long."""
     assert name
     return rsa.generate_private_key(65537, bits)
 
 
 def public_pem(key: SigningKey) -> bytes:
-    """A public key, as it might be taken for a secret."""
+    """A public key in PEM, which an attack uses as a shared secret."""
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -135,7 +135,7 @@ def jwks(**keys: SigningKey) -> bytes:
 
 
 def claims(subject: object, **more: Any) -> dict[str, Any]:
-    """Of a good token for ten minutes; a claim that is None is left out."""
+    """The claims of a valid token for ten minutes. A claim that is None is left out."""
     now = int(time())
     every = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + 600, **more}
     return {name: value for name, value in every.items() if value is not None}
@@ -157,5 +157,5 @@ def token(
 
 
 def bearer(text: str) -> tuple[tuple[str, str], ...]:
-    """The metadata that carry a token."""
+    """The metadata with a token."""
     return (("authorization", f"Bearer {text}"),)

@@ -1,4 +1,4 @@
-"""The decision table, typed a second time from the source page, cell by cell, apart from the policy file.
+"""The decision table, typed a second time from the source page, cell by cell, independently of the policy file.
 
 "Freezing a Customer", HUAWEI CLOUD Partner Center, updated on 2024-09-03:
 
@@ -67,7 +67,7 @@ _BASES = {"L": "LISTED", "P": "PROSE", "S": "SILENT"}
 
 
 class Expected(NamedTuple):
-    """What a check of a cell is answered."""
+    """The answer to a check of a cell."""
 
     decision: str
     reason: str

@@ -1,4 +1,4 @@
-"""The files that a release consists of."""
+"""The files of a release."""
 
 import sys
 from pathlib import Path

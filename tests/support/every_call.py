@@ -1,4 +1,4 @@
-"""Every method that the contract has, with a request that is well formed, and what became of a call."""
+"""Every method of the contract, with a well-formed request, and the outcome of a call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ METHODS: dict[str, MethodDescriptor] = {
     for service in file.services_by_name.values()
     for method in service.methods
 }
-"""Those of the contract, by name."""
+"""The methods of the contract by name."""
 
 REFLECTION = "ServerReflectionInfo"
 
@@ -59,7 +59,7 @@ ADMITTED = "admitted"
 
 
 def outcome(connection: Connection, method: str, metadata: Any = None) -> str:
-    """What a call came to: the reason of its refusal, the code if it has none, or that its caller was let in."""
+    """The outcome of a call: the reason of its refusal, the code if it has none, or that its caller was admitted."""
     try:
         _call(connection, method, metadata)
     except grpc.RpcError as error:
@@ -88,7 +88,7 @@ def is_admitted(connection: Connection, metadata: Any = None) -> bool:
 
 
 def _call(connection: Connection, method: str, metadata: Any) -> Any:
-    """Makes a call. Of a stream the first answer is enough."""
+    """Makes a call. Of a stream, reads only the first answer."""
     if method == REFLECTION:
         path = f"/grpc.reflection.v1.ServerReflection/{REFLECTION}"
         stream = connection.channel.stream_stream(

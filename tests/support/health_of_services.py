@@ -1,4 +1,4 @@
-"""The health of a server's services, as a load balancer sees it."""
+"""The health of a server's services, as a load balancer reads it."""
 
 from typing import Any
 
@@ -20,6 +20,6 @@ def health_of(connection: Connection, service: str) -> int:
 
 
 def wait_for_health(connection: Connection, *, checks: bool, changes: bool) -> None:
-    """Waits until checks, and changes, are said to be served or not. The server as a whole is as its checks are."""
+    """Waits for the health of checks and of changes. The health of the server as a whole must be that of checks."""
     expected = [SERVING if good else NOT_SERVING for good in (checks, checks, changes)]
     eventually(lambda: [health_of(connection, one) for one in ("", CHECKS, CHANGES)] == expected, f"health {expected}")

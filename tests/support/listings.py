@@ -1,4 +1,4 @@
-"""Listings of a store, read to their end, and stores with a long history to list."""
+"""Reads listings of a store to their end, and makes stores with a long history."""
 
 from collections.abc import Iterable
 from contextlib import closing
@@ -19,11 +19,11 @@ from frostgate_server.storage.sqlite.row_mapping import (
 
 EVERY_EVENT = EventFilter()
 START = datetime(2026, 1, 1, tzinfo=UTC)
-"""When the first of the events made here happened."""
+"""The time of the first event that this module makes."""
 
 
 def still_wanted() -> bool:
-    """Somebody waits for the page."""
+    """The caller still waits for the page."""
     return True
 
 
@@ -49,7 +49,7 @@ def customer_pages(store: Store, wanted: CustomerFilter, page_size: int) -> list
 
 
 def make_event(revision: int, customer_id: str, partner_id: str, minutes: int) -> FreezeEvent:
-    """An event, so many minutes after START."""
+    """An event, `minutes` after START."""
     return FreezeEvent(
         revision=revision,
         customer_id=customer_id,
@@ -84,7 +84,7 @@ def make_customer(number: int, partner_id: str, state: FreezeState, expires: dat
 def insert(path: Path, events: Iterable[FreezeEvent], customers: Iterable[Customer]) -> None:
     """Writes events and customers into the database of an open store, as rows.
 
-    The events have no hashes, so that the database cannot be opened again.
+    The events have no hashes, so the database cannot be opened again.
     """
     with closing(sqlite3.connect(path)) as connection, connection:
         sql = f"INSERT INTO events ({EVENT_COLUMNS}, hash) VALUES ({', '.join('?' * 12)}, '')"

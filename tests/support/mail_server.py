@@ -1,4 +1,4 @@
-"""A real SMTP server on loopback, and what was mailed through it."""
+"""A real SMTP server on loopback, and the mails that were sent through it."""
 
 import asyncio
 import re
@@ -23,14 +23,14 @@ _CODE = re.compile(r"^Verification code: ([0-9]{8})\r?$", re.MULTILINE)
 
 
 class MailServer:
-    """Takes mails from who logs in, after STARTTLS.
+    """Takes mails of clients that log in after STARTTLS.
 
-    `refuses` makes it refuse them when they are sent, `refuses_recipient` before; if it `vanishes` it takes them and is
-    gone; `holds` them until it is set, where there is such an event.
+    `refuses`: it refuses the mail itself. `refuses_recipient`: it refuses the recipient. `vanishes`: it takes the mail
+    and closes the connection without an answer. `holds`: it answers a mail only after this event is set.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Serves when this returns. Leaves the files that a client needs in the directory."""
+        """Returns when the server is ready. Writes the files that a client needs into the directory."""
         authority = Authority("mail servers")
         authority.issue(hosts=["localhost"]).write(directory, "mail")
         (directory / "mail-ca.pem").write_bytes(authority.pem)
@@ -59,7 +59,7 @@ class MailServer:
         self._loop.close()
 
     def flags(self) -> list[str]:
-        """How a frostgate-server mails through it."""
+        """The flags of a frostgate-server that sends mails through it."""
         port = self._server.sockets[0].getsockname()[1]
         return [
             f"--mail-server=localhost:{port}",
@@ -70,17 +70,17 @@ class MailServer:
         ]
 
     def code(self, to: str) -> str:
-        """The code in the next mail, which must have gone to that address."""
+        """The code in the next mail, which must be to this address."""
         recipient, mail = self.mail()
         assert recipient == to == mail["To"]
         return code_in(mail)
 
     def mail(self) -> tuple[str, EmailMessage]:
-        """The next mail, and whom it went to."""
+        """The next mail and its recipients."""
         return self._mails.get(timeout=PATIENCE)
 
     def is_empty(self) -> bool:
-        """Whether all mails that came were looked at."""
+        """Whether all received mails were read by the test."""
         return self._mails.empty()
 
     async def _listening(self, context: ssl.SSLContext) -> asyncio.Server:
@@ -130,7 +130,7 @@ class MailServer:
 
 
 def code_in(mail: EmailMessage) -> str:
-    """The code that a mail brings."""
+    """The code in a mail."""
     found = _CODE.findall(mail.get_content())
     assert len(found) == 1, mail
     return str(found[0])

@@ -1,4 +1,4 @@
-"""A small pipe, whose reader reads when a test says so."""
+"""A small pipe that is read only when a test reads it."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ _BYTES = 4096
 
 
 def fill_before_its_reader(read_end: int) -> None:
-    """Makes a pipe one of 4 KiB that has no room for a byte, from the end that is read. As Linux can."""
+    """Sets the size of a pipe to 4 KiB and fills it, from its reading end. Linux permits this."""
     fcntl.fcntl(read_end, fcntl.F_SETPIPE_SZ, _BYTES)
     write_end = os.open(f"/proc/self/fd/{read_end}", os.O_WRONLY | os.O_NONBLOCK)
     with suppress(BlockingIOError):
@@ -24,10 +24,10 @@ def fill_before_its_reader(read_end: int) -> None:
 
 
 class Pipe:
-    """A pipe that takes 4 KiB. Both ends are closed by `with`."""
+    """A pipe of 4 KiB. The end of the `with` block closes both ends."""
 
     def __init__(self) -> None:
-        """Nobody reads yet."""
+        """Makes the pipe. Nothing is read yet."""
         self.read_end, self.write_end = os.pipe()
         fcntl.fcntl(self.write_end, fcntl.F_SETPIPE_SZ, _BYTES)
         self._read = b""
@@ -47,7 +47,7 @@ class Pipe:
             filled += len(os.read(self.read_end, _BYTES - filled))
 
     def read_lines(self, count: int) -> list[str]:
-        """Reads so many lines, for which it waits."""
+        """Waits for this number of lines and reads them."""
         end = monotonic() + PATIENCE
         while self._read.count(b"\n") < count:
             readable, _, _ = select.select([self.read_end], [], [], max(0, end - monotonic()))
@@ -57,7 +57,7 @@ class Pipe:
         return [line.decode() for line in lines]
 
     def rest(self) -> str:
-        """All that is written until no process has the other end, which is closed here first."""
+        """Closes the writing end here, and reads until no other process has it open."""
         os.close(self.write_end)
         self.write_end = -1
         while read := os.read(self.read_end, 65536):

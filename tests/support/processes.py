@@ -1,4 +1,4 @@
-"""Every process that a test starts is started here, and ends with its test.
+"""Starts all processes of tests, and ends them with their test.
 
 A process has a mark in its environment, and its descendants inherit the mark, also in another session. At the end of
 the `with` block all processes with the mark are killed. The marks of one run of pytest begin with the run's own mark:
@@ -21,7 +21,7 @@ MARK = "TEST_RUN_OF_FROSTGATE"
 """The variable with the mark."""
 
 PATIENCE = 60.0
-"""Seconds that anything may take. Generous: a loaded machine must not fail a test."""
+"""The most seconds that any step may take. It is long, so that a loaded machine does not fail a test."""
 
 _numbers = count(1)
 
@@ -46,7 +46,7 @@ class Process(subprocess.Popen[str]):
         stderr: int | IO[Any] | None = None,
         process_group: int | None = None,
     ) -> None:
-        """Starts it. The program gets `variables`, but no FROSTGATE_ setting of this process."""
+        """Starts the program. It gets `variables`, but no FROSTGATE_ setting of this process."""
         self.mark = f"{os.environ.get(MARK, os.getpid())}/{next(_numbers)}"
         super().__init__(
             [str(word) for word in command],
@@ -60,24 +60,24 @@ class Process(subprocess.Popen[str]):
         )
 
     def next_line(self) -> str:
-        """The line that it prints next. Empty if it ends. A process that prints nothing for too long is killed."""
+        """The next line of output. Empty if the process ends. A process without output for too long is killed."""
         assert self.stdout is not None
         with self._killed_if_late():
             return self.stdout.readline()
 
     def rest(self) -> str:
-        """All that it still prints. A process that does not close its output in time is killed."""
+        """The rest of the output. A process that does not close its output in time is killed."""
         assert self.stdout is not None
         with self._killed_if_late():
             return self.stdout.read()
 
     def terminated(self) -> int:
-        """Asks it to end, waits for its end and gives its exit status."""
+        """Terminates the process, waits for its end and returns its exit status."""
         self.terminate()
         return self.wait(PATIENCE)
 
     def end(self) -> None:
-        """Kills it and all its descendants."""
+        """Kills the process and all its descendants."""
         self.kill()
         kill_marked(f"{self.mark}\0")
         for pipe in (self.stdin, self.stdout, self.stderr):
@@ -93,7 +93,7 @@ class Process(subprocess.Popen[str]):
 
     @contextmanager
     def _killed_if_late(self) -> Iterator[None]:
-        """Its output is buffered, so that `select` would not see a line that has come already."""
+        """Kills the process after a timeout. `select` cannot do this: it does not see lines that are buffered."""
         timer = Timer(PATIENCE, kill_marked, [f"{self.mark}\0"])
         timer.start()
         try:
@@ -110,7 +110,7 @@ def run(
     stderr: int = subprocess.PIPE,
     timeout: float = 2 * PATIENCE,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end. Raises subprocess.TimeoutExpired. The caller looks at the exit status."""
+    """Runs a program to its end. Raises subprocess.TimeoutExpired. The caller checks the exit status."""
     with Process(command, cwd=cwd, variables=variables, stdin=subprocess.PIPE, stderr=stderr) as process:
         said, log = process.communicate(stdin, timeout)
         return subprocess.CompletedProcess(process.args, process.returncode, said, log)
@@ -123,14 +123,14 @@ def output(
     stdin: str = "",
     timeout: float = 2 * PATIENCE,
 ) -> str:
-    """What a program prints to stdout. Its exit status must be 0."""
+    """The stdout of a program. Its exit status must be 0."""
     done = run(*command, cwd=cwd, variables=variables, stdin=stdin, timeout=timeout)
     assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
 def marked(beginning: str) -> dict[int, str]:
-    """The processes whose mark begins like this, by their ids, and their command lines."""
+    """The ids and command lines of the processes whose mark begins with this text."""
     wanted = f"{MARK}={beginning}".encode()
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
@@ -143,7 +143,7 @@ def marked(beginning: str) -> dict[int, str]:
 
 
 def kill_marked(beginning: str) -> None:
-    """Kills the processes whose mark begins like this, also those that they start in the meantime."""
+    """Kills the processes whose mark begins with this text, and those that they start in the meantime."""
     end = monotonic() + PATIENCE
     while (pids := marked(beginning)) and monotonic() < end:
         for pid in pids:

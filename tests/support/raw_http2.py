@@ -1,4 +1,4 @@
-"""HTTP/2 by hand: what no gRPC library would send, as fast as a socket takes it."""
+"""HTTP/2 by hand: sends frames that no gRPC library sends, as fast as a socket takes them."""
 
 import socket
 import ssl
@@ -22,7 +22,7 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEAD_SIZE = 9
 
 _WIDEST = 2**31 - 1 - 65535
-"""By how much the window of a connection can grow at first. The windows of its streams are what limits it."""
+"""The most by which the window of a connection can grow at first, so that only the windows of streams limit it."""
 
 
 class Frame(NamedTuple):
@@ -35,10 +35,10 @@ class Frame(NamedTuple):
 
 
 class RawConnection:
-    """A connection on which every frame is written by hand. Closed by `with`."""
+    """A connection on which every frame is written by hand. The end of the `with` block closes it."""
 
     def __init__(self, address: str, tls: ssl.SSLContext | None, *, source: str = "127.0.0.1") -> None:
-        """Connects. Sends nothing yet, but for the handshake of TLS."""
+        """Connects. Sends nothing yet except the TLS handshake."""
         host, port = address.rsplit(":", 1)
         opened = socket.create_connection((host, int(port)), PATIENCE, (source, 0))
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -54,7 +54,7 @@ class RawConnection:
         self.socket.close()
 
     def begin(self, settings: Mapping[int, int] | None = None) -> None:
-        """Sends the preface, and waits until the server's settings are acknowledged by both sides."""
+        """Sends the preface, and waits until both sides have acknowledged the settings."""
         payload = b"".join(key.to_bytes(2, "big") + value.to_bytes(4, "big") for key, value in (settings or {}).items())
         self.send(_PREFACE, frame(SETTINGS, 0, 0, payload), frame(WINDOW_UPDATE, 0, 0, _WIDEST.to_bytes(4, "big")))
         for received in self.frames():
@@ -67,12 +67,12 @@ class RawConnection:
         self.socket.sendall(b"".join(frames))
 
     def end(self) -> None:
-        """Ends the connection, also for a thread that reads from it."""
+        """Ends the connection, even if a thread reads from it."""
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
     def frames(self) -> Iterator[Frame]:
-        """The frames that come, until the server ends the connection. Its settings and pings are acknowledged."""
+        """The received frames, until the server ends the connection. Acknowledges its settings and pings."""
         while (received := self._next()) is not None:
             if received.kind in {SETTINGS, PING} and not received.flags & ACK:
                 with suppress(OSError):
@@ -80,11 +80,11 @@ class RawConnection:
             yield received
 
     def frames_until(self, count: int, wanted: Callable[[Frame], bool]) -> list[Frame]:
-        """So many of the wanted frames, or those that come until the server ends the connection."""
+        """Reads this number of wanted frames, or fewer if the server ends the connection."""
         return list(islice(filter(wanted, self.frames()), count))
 
     def wait_for_end(self) -> Frame | None:
-        """Waits until the server ends the connection, and gives its last frame."""
+        """Waits until the server ends the connection, and returns its last frame."""
         last = None
         for received in self.frames():
             last = received
@@ -113,12 +113,12 @@ class RawConnection:
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """A frame, whole."""
+    """The bytes of a frame."""
     return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
 
 
 def header_block(path: str, metadata: Sequence[tuple[str, str]] = (), scheme: str = "http") -> bytes:
-    """The headers of a gRPC call, each spelled out, so that all calls may share them."""
+    """The headers of a gRPC call as HPACK literals, so that all calls may share them."""
     headers = [
         *((":method", "POST"), (":scheme", scheme), (":path", path), (":authority", "frostgate")),
         *(("te", "trailers"), ("content-type", "application/grpc"), ("grpc-encoding", "gzip"), *metadata),
@@ -134,7 +134,7 @@ def message(stream: int, serialized: bytes, *, compressed: bool = False, last: b
 
 
 def _text(text: str) -> bytes:
-    """A string of HPACK, without Huffman's code."""
+    """An HPACK string without Huffman coding."""
     size, encoded = len(text), text.encode()
     if size < 0x7F:
         return bytes((size,)) + encoded

@@ -12,7 +12,7 @@ from support.raw_http2 import END_HEADERS, HEADERS, RST_STREAM, frame
 
 RESETS_A_BURST = 180
 SECONDS_A_BURST = 0.01
-"""Together 18,000 calls a second."""
+"""The two make 18,000 calls a second."""
 
 _CANCEL = (8).to_bytes(4, "big")
 
@@ -27,7 +27,7 @@ class Storm:
 
 @contextmanager
 def resetting(target: Attacked, path: str) -> Iterator[Storm]:
-    """Meanwhile a connection opens calls and resets them, until the server ends it."""
+    """During the block a connection opens calls and resets them, until the server ends it."""
     over, storm = Event(), Storm()
 
     def flood() -> None:

@@ -1,4 +1,4 @@
-"""A gRPC server in the test's own process, which answers as the test says: for what a real server does seldom."""
+"""A gRPC server in the process of the test, with scripted answers that a real server gives seldom."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ import grpc
 from support.processes import PATIENCE
 
 Script = Callable[[str, bytes, grpc.ServicerContext], bytes]
-"""Takes the name of the RPC, the request and the context, and gives the response."""
+"""Takes the name of the RPC, the request and the context, and returns the response."""
 
 
 class _Handler(grpc.GenericRpcHandler):
@@ -24,7 +24,7 @@ class _Handler(grpc.GenericRpcHandler):
 def scripted_server(
     script: Script, address: str = "127.0.0.1:0", *, credentials: grpc.ServerCredentials | None = None
 ) -> Iterator[str]:
-    """Serves every unary call by the script, and gives the address. At its end calls under way are cancelled."""
+    """Serves every unary call with the script, and yields the address. At the end, calls in progress are cancelled."""
     with ThreadPoolExecutor(8) as threads:
         server = grpc.server(threads, [_Handler(script)], options=[("grpc.so_reuseport", 0)])
         port = (

@@ -1,4 +1,4 @@
-"""A real frostgate-server in a process of its own, on a free port of loopback."""
+"""A real frostgate-server in its own process, on a free port of loopback."""
 
 import os
 import re
@@ -18,11 +18,11 @@ from support.processes import PATIENCE, Process, run
 
 COMMAND = [sys.executable, "-m", "frostgate_server"]
 FLAGS: list[str] = []
-"""Those of all servers, besides their own."""
+"""The flags of all servers, besides their own."""
 TWO_WORKERS = "--workers=2"
-"""The flag of a server whose second worker a test needs: each worker takes most of a second to load."""
+"""The flag of a server if a test needs a second worker. Each worker takes most of a second to load."""
 PATIENT_STORE = {"PYTHONPATH": str(Path(__file__).with_name("patient_store"))}
-"""The variables of a server in which changes may be blocked for as long as a test needs."""
+"""The variables of a server in which changes may be blocked as long as a test needs."""
 _WORKER = "frostgate_server.process.worker"
 _READY = re.compile(r"frostgate-server is ready on (?:(?P<address>[^\s,]+))?(?:, )?(?:mTLS on (?P<mtls>\S+))?: ")
 
@@ -32,10 +32,10 @@ class NotReady(AssertionError):
 
 
 class Connection:
-    """A connection of its own to a server, and stubs on it."""
+    """A separate connection to a server, and stubs on it."""
 
     def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
-        """Connects when the first call is made: by TLS, if there are credentials."""
+        """Connects at the first call: with TLS if there are credentials."""
         self.address = address
         options = [("grpc.use_local_subchannel_pool", 1)]
         if credentials is None:
@@ -55,10 +55,10 @@ class Connection:
 
 
 class ServerProcess(Connection):
-    """Serves `database`, which is made if there is none, and is connected to it. Ended by `with`.
+    """A server of `database`, which is created if it does not exist, and a connection to the server.
 
-    It has one worker, unless a flag says otherwise. `mtls_address` is empty if it asks nowhere for client
-    certificates, `address` if it asks everywhere.
+    The end of the `with` block ends it. It has one worker, unless a flag sets another number. `mtls_address` is empty
+    if no address requires client certificates, and `address` is empty if all addresses do.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class ServerProcess(Connection):
         prefix: Sequence[str] = (),
         log: Path | None = None,
     ) -> None:
-        """Returns when the server is ready. Raises NotReady with its own words if it does not start.
+        """Returns when the server is ready. Raises NotReady with the server's message if it does not start.
 
-        `stderr` takes the place of the file `log`, which is beside the database unless it is named. The command
+        `stderr` replaces the file `log`, which is in the directory of the database unless it is given. The command
         begins with `prefix`.
         """
         self.log = log or database.with_name(database.name + ".log")
@@ -97,7 +97,7 @@ class ServerProcess(Connection):
             raise
 
     def workers(self) -> list[int]:
-        """The ids of its worker processes, that in reserve included."""
+        """The ids of its worker processes, including the spare worker."""
         return [pid for pid in self.children() if _WORKER in _command_line(pid)]
 
     def children(self) -> list[int]:
@@ -106,10 +106,10 @@ class ServerProcess(Connection):
         return [int(pid) for pid in children.read_text().split()] if self.process.poll() is None else []
 
     def crash(self) -> None:
-        """Ends all its processes at once, as a loss of the machine would."""
+        """Ends all its processes at once, like a crash of the machine."""
         with ExitStack() as processes:
             if self.process.poll() is None:
-                # A supervisor that sees its workers die would start others.
+                # The supervisor ends first: it would replace dead workers.
                 self.process.send_signal(signal.SIGSTOP)
                 os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
             for pid in self.children():
@@ -118,12 +118,12 @@ class ServerProcess(Connection):
             self.process.kill()
 
     def kill(self) -> None:
-        """As `crash`, and lets go of what was held for the process."""
+        """Like `crash`, and releases the resources of the process."""
         self.crash()
         self.process.end()
 
     def stop(self) -> int:
-        """Asks the process to drain, waits for its end and gives its exit status."""
+        """Drains the server, waits for its end and returns its exit status."""
         status = self.process.terminated()
         self.output.close()
         return status
@@ -143,10 +143,10 @@ def _command_line(pid: int) -> str:
 
 
 class Killed:
-    """A process that is killed when the block begins, and gone when it ends."""
+    """A process that is killed at the start of the block, and has ended at its end."""
 
     def __init__(self, pid: int) -> None:
-        """Raises ProcessLookupError if it is gone already."""
+        """Raises ProcessLookupError if the process has ended already."""
         self._file = os.pidfd_open(pid)
 
     def __enter__(self) -> Self:
@@ -163,7 +163,7 @@ class Killed:
 
 
 def refused_start(*arguments: str, variables: Mapping[str, str] | None = None) -> str:
-    """Runs frostgate-server, which must not start, and gives the one line that says why."""
+    """Runs frostgate-server, which must not start, and returns its error line."""
     done = run(*COMMAND, *arguments, variables=variables)
     assert done.returncode == 1, done
     assert done.stdout == ""

@@ -1,4 +1,4 @@
-"""A small file system of its own, in a private mount namespace: a test may fill it."""
+"""A small file system in a private mount namespace, which a test may fill."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -10,25 +10,25 @@ from support.processes import Process, run
 
 
 class SmallDisk:
-    """A tmpfs at `directory`, which only programs that are started with `prefix` see."""
+    """A tmpfs at `directory`. Only programs that are started with `prefix` see it."""
 
     def __init__(self, directory: Path, prefix: Sequence[str]) -> None:
-        """The disk is there already."""
+        """Takes a disk that is already mounted."""
         self.directory = directory
         self.prefix = prefix
         self._filler = directory / "filler"
 
     def fill(self) -> None:
-        """Leaves no block free. May be repeated, to take what was freed since."""
+        """Fills all free blocks. Repeat it to fill blocks that were freed later."""
         done = self._run(f"cat /dev/zero >> {self._filler}")
         assert "No space left on device" in done
 
     def make_room(self) -> None:
-        """Frees what `fill` took."""
+        """Frees the blocks that `fill` took."""
         self._run(f"rm {self._filler}")
 
     def files(self) -> list[str]:
-        """The names of the files there."""
+        """The names of the files on the disk."""
         return sorted(self._run(f"ls {self.directory}").split())
 
     def _run(self, script: str) -> str:
@@ -38,7 +38,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(directory: Path, size: str) -> Iterator[SmallDisk]:
-    """Mounts it. The test is skipped where this user may not."""
+    """Mounts the disk. The test is skipped if this user may not mount."""
     directory.mkdir()
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     script = f"mount -t tmpfs -o size={size} none {directory} && echo mounted && exec sleep infinity"

@@ -1,4 +1,4 @@
-"""The statuses of failed calls, as tests read them."""
+"""Reads the statuses of failed calls."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from google.rpc.status_pb2 import Status
 
 
 def status_of(error: grpc.RpcError) -> tuple[grpc.StatusCode, Status]:
-    """The code of a failed call, and the google.rpc.Status it carries."""
+    """The code of a failed call, and its google.rpc.Status."""
     call: Any = error
     details = dict(call.trailing_metadata()).get("grpc-status-details-bin")
     assert details, f"{call.code()} {call.details()} carries no details"

@@ -1,6 +1,6 @@
-"""What a store promises, as tests that every store passes, and that the service passes over the wire as well.
+"""The contract of a store, as tests. Every store must pass them, and so must the service over the wire.
 
-A Subject is frostgate behind one interface: its services, or the wire. The tests do not know which.
+A Subject is frostgate behind one interface: its services, or the wire. The tests do not depend on which.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ NORMAL, ACCOUNT_FROZEN, RESOURCES_FROZEN = FreezeState
 
 
 class Subject(Protocol):
-    """A frostgate. Changes give their revision, and raise the domain's errors."""
+    """A frostgate under test. Changes return their revision and raise the domain's errors."""
 
     def associate(self, customer_id: str, partner_id: str) -> int:
         """Associates a customer."""
@@ -59,7 +59,7 @@ class Subject(Protocol):
 
 
 class StoreContract:
-    """The promises. A subclass gives a fixture `subject`; tests may share one, and take ids of their own."""
+    """The tests of the contract. A subclass has a fixture `subject`. Tests may share one, and use their own ids."""
 
     _numbers = count()
 

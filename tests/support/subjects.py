@@ -1,4 +1,4 @@
-"""The doors behind which a frostgate may stand: its own service on a store, and the wire."""
+"""The subjects of the store contract: the services on a store, and a server over the wire."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,14 +39,14 @@ RETENTION = timedelta(days=15)
 
 
 class NoRefusals:
-    """Refusals that nobody keeps."""
+    """A recorder that drops refusals."""
 
     def record(self, *_: object) -> None:
         """Does nothing."""
 
 
 def freeze_service(store: Store, retention_period: timedelta) -> CustomerService:
-    """The use cases on a store, with codes under a key that everybody knows."""
+    """The use cases on a store, with a fixed key for codes."""
     return CustomerService(store, CodeVerifier(store, CodeKey(b"k" * 32), CodeLimits()), NoRefusals(), retention_period)
 
 

@@ -1,4 +1,4 @@
-"""A TCP proxy that can drop connections silently: it goes on reading, and forwards nothing any more."""
+"""A TCP proxy that can drop connections silently: it still reads, but forwards nothing any more."""
 
 import socket
 from contextlib import suppress
@@ -10,26 +10,26 @@ from typing import Self
 from support.processes import PATIENCE
 
 _PING = b"\0\0\x08\x06\0\0\0\0\0"
-"""The head of HTTP/2's PING frame, that of an answer excluded."""
+"""The header of an HTTP/2 PING frame that is not an acknowledgement."""
 
 
 class SwallowingProxy:
-    """Forwards connections to a server on 127.0.0.1. Ended by `with`."""
+    """Forwards connections to a server on 127.0.0.1. The end of the `with` block ends it."""
 
     def __init__(self, server: str) -> None:
-        """Listens at a free port, `address`."""
+        """Listens on a free port. `address` is its address."""
         self._server = ("127.0.0.1", int(server.rsplit(":", 1)[1]))
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
         self._swallowed = Event()
-        """Set when the connections so far forward nothing any more."""
+        """Set when the present connections forward nothing any more."""
         self._sockets: list[socket.socket] = []
         self._threads = [Thread(target=self._accept)]
         self.connections = 0
         self.pings = 0
-        """Of clients, as far as each comes in one piece."""
+        """Counts the pings of clients. It misses a ping that arrives in pieces."""
         self.left = Event()
-        """Set when a client ends a connection that is swallowed."""
+        """Set when a client ends a swallowed connection."""
 
     def __enter__(self) -> Self:
         self._threads[0].start()
@@ -49,7 +49,7 @@ class SwallowingProxy:
             opened.close()
 
     def swallow(self) -> None:
-        """Swallows from now on what comes on the connections so far. Later ones are forwarded."""
+        """From now on swallows all data of the present connections. Later connections are forwarded."""
         self._swallowed.set()
         self._swallowed = Event()
 
@@ -68,7 +68,7 @@ class SwallowingProxy:
                     thread.start()
 
     def _pump(self, source: socket.socket, target: socket.socket, swallowed: Event, *, is_client: bool) -> None:
-        """Forwards until the source ends. If its bytes are swallowed then, its end is swallowed too."""
+        """Forwards until the source ends. If the connection is swallowed, its end is swallowed too."""
         with suppress(OSError):
             while received := source.recv(65536):
                 self.pings += received.count(_PING) if is_client else 0

@@ -1,4 +1,4 @@
-"""A server in this process whose calls can be traced: which modules a call runs through, and in which order."""
+"""A server in this process that traces calls: the modules that a call runs through, in order."""
 
 import sys
 import threading
@@ -16,32 +16,33 @@ from support.worker_processes import eventually
 PACKAGE = "frostgate_server."
 
 BACKGROUND_THREADS = {"refusals", "write-probe"}
-"""They work by themselves, whether there is a call or not."""
+"""Modules that work without calls too."""
 
 BACKGROUND_FUNCTIONS = {"rpc.loop.server_loop._tick"}
-"""The same, in a thread that also works for calls."""
+"""Functions that work without calls too, in a thread that also works for calls."""
 
 GRPC = "rpc.grpc_internals"
-"""The module that stands for gRPC itself: none of its functions decides anything about a call."""
+"""The module that stands for gRPC itself: its functions decide nothing about a call."""
 
 HAND_ON = {"put", "execute", "fdatasync"}
-"""Built-in functions by which a call is handed on: into the queue of another thread, to the database, to the disk."""
+"""Built-in functions that pass a call on: to the queue of another thread, to the database, to the disk."""
 
 HAND_ON_IN_SERVER = {
     *("rpc.grpc_internals.request", "rpc.grpc_internals.receive_message", "rpc.grpc_internals.receive_close"),
     "rpc.loop.checks.add",
 }
-"""Functions of the server by which a call is handed on: to gRPC, and to the checks that wait."""
+"""Functions of the server that pass a call on: to gRPC, and to the waiting checks."""
 
 BEGIN, END = "rpc.loop.server_loop._on_unary", "rpc.loop.server_loop._on_call_end"
-"""Called when the loop takes a call, and when nothing is left of it."""
+"""Called when the loop takes a call, and when the call has ended."""
 
 
 @dataclass(slots=True)
 class Trace:
     """The modules of a call in the order of their first appearance, without the package's name.
 
-    `steps` are those on the call stack when the call is handed on. `visited` are all in which a function ran.
+    `steps` are the modules on the call stack when the call is passed on. `visited` are all modules in which a function
+    ran.
     """
 
     steps: list[str] = field(default_factory=list)
@@ -49,7 +50,7 @@ class Trace:
 
     @property
     def helpers(self) -> set[str]:
-        """The modules that only computed a value for a step."""
+        """The modules that only compute a value for a step."""
         return set(self.visited) - set(self.steps) - {GRPC}
 
 
@@ -62,7 +63,7 @@ class Tracer:
         self._ended = 0
 
     def record(self, call: Callable[[], object]) -> Trace:
-        """The trace of one call, from its headers until nothing of it is left."""
+        """The trace of one call, from its headers until it has ended."""
         self._wait_for_ends()
         trace = self._trace = Trace()
         begun = self._begun
@@ -89,7 +90,7 @@ class Tracer:
                     _add(trace.steps, one)
 
     def _wait_for_ends(self) -> None:
-        """Waits until the loop has ended all calls that it has taken: only this thread makes any."""
+        """Waits until the loop has ended all calls that it has taken. Only this thread makes calls."""
         eventually(lambda: self._ended == self._begun, "ended")
 
 
@@ -121,7 +122,7 @@ def _is_background(frame: FrameType) -> bool:
 def _module(frame: FrameType) -> str:
     """The module of a function of the server, without the package's name. Empty for others.
 
-    The constructors that dataclasses generate stand in no file, and are none of the server's.
+    The constructors that dataclasses generate are in no file, and do not count as functions of the server.
     """
     name = str(frame.f_globals.get("__name__", ""))
     if not name.startswith(PACKAGE) or frame.f_code.co_filename == "<string>":

@@ -1,4 +1,4 @@
-"""The trial of the docs: what `make certificates` makes, in a directory of a test, and a server that serves from it."""
+"""The trial of the docs: the files of `make certificates` in a directory of a test, and a server that uses them."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from support.server_process import ServerProcess
 PROGRAM = Path(__file__).parent.parent.parent / "docs" / "trial" / "make_certificates.py"
 
 TRIAL = "build/trial"
-"""Where it is, from where the docs' commands run."""
+"""The directory of the trial, relative to where the docs' commands run."""
 
 DOCUMENTED_ADDRESS = "127.0.0.1:50051"
 DOCUMENTED_MTLS_ADDRESS = "127.0.0.1:50052"
@@ -22,7 +22,7 @@ def make_trial(directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 def serve_trial(directory: Path, *flags: str) -> ServerProcess:
-    """Serves from the directory's trial, at addresses that are free."""
+    """Serves with the trial in the directory, on free addresses."""
     config = ["--config", str(directory / TRIAL / "frostgate.toml"), "--mtls-listen", "127.0.0.1:0"]
     return ServerProcess(directory / TRIAL / "frostgate.db", *config, *flags)
 

@@ -1,4 +1,4 @@
-"""A partner that has verification codes enabled, and the mailbox that its codes go to."""
+"""A partner with verification codes enabled, and the mailbox of its codes."""
 
 import grpc
 from frostgate.v1.partner_pb2 import VerificationAction
@@ -27,7 +27,7 @@ LIMITED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "VERIFICATION_RATE_LIMITED")
 
 
 class Desk:
-    """One partner with codes enabled, and what its people do."""
+    """One partner with codes enabled, and the actions of its staff."""
 
     def __init__(self, calls: Calls, mails: MailServer) -> None:
         self.calls = calls
@@ -37,7 +37,7 @@ class Desk:
         calls.update_partner(self.partner, verification_code_enabled=True, verification_contact=self.contact)
 
     def customer(self, state: str = "ACCOUNT_FROZEN") -> str:
-        """A customer of this partner, brought into its state with codes."""
+        """A customer of this partner, frozen or unfrozen with codes."""
         customer_id = new_id()
         self.calls.associate(customer_id=customer_id, partner_id=self.partner)
         if state == "NORMAL":
@@ -46,7 +46,7 @@ class Desk:
         return customer_id
 
     def sent(self, action: int, *customer_ids: str, scope: int | None = ACCOUNT) -> str:
-        """A code, as it came by mail."""
+        """A code that came by mail."""
         self.calls.send_code(self.partner, action, *customer_ids, scope=scope)
         return self.mails.code(self.contact)
 

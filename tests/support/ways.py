@@ -1,4 +1,4 @@
-"""A method for each way that a unary call takes through a server, called in bytes: what is sent is the test's own."""
+"""A method for each way of a unary call through a server. The calls are made in bytes, which the test chooses."""
 
 from contextlib import suppress
 from typing import Any
@@ -18,7 +18,7 @@ WAYS = {
     "list": "ListFreezeEvents",
     "change": "AssociateCustomer",
 }
-"""Answered by the loop, or in a pool, or by the commit thread. All are answered with OK on an empty server."""
+"""The loop, a pool or the commit thread answers them. On an empty server all are answered with OK."""
 
 CALLS_AT_ONCE = 4
 """Of one connection."""
@@ -36,7 +36,7 @@ def path_of(way: str) -> str:
 
 
 def request(way: str) -> bytes:
-    """A good request, each time of another customer."""
+    """A valid request, each time for another customer."""
     return _message(way).SerializeToString()
 
 
@@ -47,13 +47,13 @@ def _message(way: str) -> Message:
 
 
 def start(connection: Connection, way: str, serialized: bytes | None = None, **options: Any) -> Any:
-    """Begins a call. Gives its future."""
+    """Starts a call. Returns its future."""
     function: Any = connection.channel.unary_unary(path_of(way))
     return function.future(request(way) if serialized is None else serialized, **{"timeout": PATIENCE, **options})
 
 
 def code_of(future: Any) -> grpc.StatusCode:
-    """Waits for the end of a call. Gives its status code."""
+    """Waits for the end of a call. Returns its status code."""
     with suppress(grpc.RpcError, grpc.FutureCancelledError):
         future.result()
     code: grpc.StatusCode = future.code()
@@ -67,7 +67,7 @@ def assert_answered(connection: Connection, times: int = 1) -> None:
 
 
 def padded(serialized: bytes, size: int) -> bytes:
-    """The same message with so many bytes, by a field that no server knows."""
+    """The same message, padded to this number of bytes with an unknown field."""
     rest = size - len(serialized)
     key = _varint(_PADDING_FIELD << 3 | 2)
     for width in range(1, 5):

@@ -1,4 +1,4 @@
-"""A worker's server in this process, for tests that look into it: at its threads and at its calls."""
+"""A worker's server in this process, for tests that inspect its threads and calls."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,10 +19,10 @@ from frostgate_server.storage.sqlite.opening import prepare_store
 def worker_in_process(
     database: Path, config: Path | None = None, flags: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Serves a database, which is made if there is none, with the settings and callers of a configuration file.
+    """Serves a database with the settings and callers of a configuration file. Creates the database if necessary.
 
-    `flags` are settings by their names. Gives the address, and the one that asks for client certificates; that is empty
-    if the settings name none.
+    `flags` are settings by their names. Yields the address, and the address that requires client certificates, which is
+    empty if the settings have none.
     """
     settings = configure({"listen": "localhost:0", **(flags or {})}, {}, config).settings
     with reserve_port(settings.listen) as port, reserve_port(settings.mtls_listen) as mtls_port:

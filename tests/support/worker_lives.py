@@ -1,4 +1,4 @@
-"""Workers that end, and changes that are held up."""
+"""Workers that end, and changes that are blocked."""
 
 import re
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ def both_serve(server: ServerProcess, without: int) -> bool:
 
 
 def settle(server: ServerProcess) -> None:
-    """Waits until two workers serve, and the log has said it of each that came in the place of another one."""
+    """Waits until two workers serve, and the log says so for each replacement."""
     eventually(lambda: len(serving_workers(server)) == 2, "two workers")
     eventually(lambda: _last_said(server) <= {"serves"}, "said to serve")
 
 
 def _last_said(server: ServerProcess) -> set[str]:
-    """The beginnings of what the log said last of each worker."""
+    """The beginning of the last log line on each worker."""
     return set(dict(re.findall(r"worker ([12]) (\(process|serves) ", server.log.read_text())).values())
 
 
@@ -36,7 +36,7 @@ def is_gone(pid: int) -> bool:
 
 @contextmanager
 def blocked(server: ServerProcess) -> Iterator[sqlite3.Connection]:
-    """No change goes on in the meantime, until the connection given rolls back."""
+    """Blocks changes during the block, or until the yielded connection rolls back."""
     database = server.log.with_name("frostgate.db")
     with closing(sqlite3.connect(database, isolation_level=None)) as blocker:
         blocker.execute("BEGIN IMMEDIATE")
@@ -44,6 +44,6 @@ def blocked(server: ServerProcess) -> Iterator[sqlite3.Connection]:
 
 
 def unfreezing(server: ServerProcess, customer_id: str) -> Any:
-    """A change under way."""
+    """A change in progress."""
     request = UnfreezeCustomerRequest(customer_id=customer_id, scope=ACCOUNT, reason="paid")
     return server.freezes.UnfreezeCustomer.future(request, timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"""The workers of a server, as a test finds and troubles them."""
+"""Finds the workers of a server, and disturbs them."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from support.server_process import Connection, ServerProcess
 
 
 def eventually(holds: Callable[[], Any], what: str) -> Any:
-    """Looks until something is true, and gives it."""
+    """Repeats a function until its result is true, and returns the result."""
     end = time.monotonic() + PATIENCE
     while not (found := holds()):
         assert time.monotonic() < end, f"never {what}"
@@ -24,24 +24,24 @@ def eventually(holds: Callable[[], Any], what: str) -> Any:
 
 
 def log_with(server: ServerProcess, text: str) -> str:
-    """The log of a server, once the text stands there: a thread writes it, perhaps after the answer to a call."""
+    """Waits until a server's log has the text, and returns the log. A thread writes it, perhaps after an answer."""
     return str(eventually(lambda: log if text in (log := server.log.read_text()) else "", f"logged {text!r}"))
 
 
 def worker_of(call: Any) -> str:
-    """The worker that answered, by the trailing metadata."""
+    """The worker that answered, from the trailing metadata."""
     return str(dict(call.trailing_metadata())["frostgate-worker"])
 
 
 def checked(connection: Connection, request: Any) -> tuple[CheckOperationResponse, str]:
-    """Makes a check. Gives the answer, and the worker that gave it."""
+    """Makes a check. Returns the answer and the worker that answered."""
     answer, call = connection.decisions.CheckOperation.with_call(request, timeout=PATIENCE)
     return answer, worker_of(call)
 
 
 @contextmanager
 def connections_to_each(server: ServerProcess, count: int, request: Any) -> Iterator[dict[str, list[Connection]]]:
-    """So many connections to each of two workers. The system spreads them, so that more are opened than are kept."""
+    """This number of connections to each of two workers. The system assigns them, so some extra ones are opened."""
     found: dict[str, list[Connection]] = {}
     with ExitStack() as opened:
         for _ in range(100 * count):
@@ -100,7 +100,7 @@ def stop_while_it_holds(pid: int, file: Path) -> None:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process that was sent SIGSTOP has come to a stand, for which it is waited."""
+    """Waits for a process that was sent SIGSTOP. Returns whether it has stopped."""
     return bool(eventually(lambda: _state(pid) == "T", "stopped"))
 
 

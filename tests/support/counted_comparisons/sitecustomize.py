@@ -1,6 +1,6 @@
 """Counts the comparisons of verification codes, in a server that is started with this directory in PYTHONPATH.
 
-Each adds a byte to the file that COUNTED_COMPARISONS names.
+Each comparison adds a byte to the file that COUNTED_COMPARISONS names.
 """
 
 import os
@@ -17,4 +17,4 @@ def _counted(self: CodeKey, sent: SentCode, purpose: Purpose, code: str) -> bool
     return _compared(self, sent, purpose, code)
 
 
-CodeKey.matches = _counted  # type: ignore[method-assign] # what it is here for
+CodeKey.matches = _counted  # type: ignore[method-assign] # replaced on purpose

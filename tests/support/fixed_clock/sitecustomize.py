@@ -12,7 +12,7 @@ from types import ModuleType
 
 
 def _clock_module() -> ModuleType:
-    """The server's clock module, where this version of the server has it."""
+    """The server's clock module, in the package of this version of the server."""
     try:
         return import_module("frostgate_server.domain.clock")
     except ModuleNotFoundError:

@@ -1,6 +1,6 @@
 """Lets a change wait for a minute, in a server that is started with this directory in PYTHONPATH.
 
-Tests block changes until something else has happened. On a loaded machine this takes longer than a store waits.
+Some tests block changes until another event. On a loaded machine this takes longer than the wait of a store.
 """
 
 from frostgate_server.storage.sqlite import connections, group_commit

@@ -1,7 +1,7 @@
 """Adds a migration that reads rows to a server that is started with this directory in PYTHONPATH.
 
-With FAILING_MIGRATION in the environment it fails after it has made its table. Python imports this module before any
-other.
+With FAILING_MIGRATION in the environment the migration fails after it has made its table. Python imports this module
+before any other.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A real server whose clock stands still until a test sets it, and calls of its callers in bytes."""
+"""A real server with a clock that only the test changes, and calls of its callers in bytes."""
 
 import json
 import re
@@ -19,7 +19,7 @@ CLOCK = Path(__file__).parent.parent / "fixed_clock"
 _CODE = re.compile(r"^Verification code: ([0-9]{8})$", re.MULTILINE)
 
 Callers = Sequence[dict[str, Any]]
-"""The tables of callers: principal, role, and partners where the role has them."""
+"""The tables of callers: principal, role, and partners if the role has them."""
 
 
 class ClockedServer:
@@ -41,21 +41,21 @@ class ClockedServer:
     def call_raw(self, method: str, request: bytes, caller: str = "") -> Answer:
         """Calls a method.
 
-        A caller is a principal, which shows a token (sub:) or a certificate (spiffe: and dns:). "certificate" shows
-        one without a name, "token TEXT" sends this text as a token. An empty caller shows nothing.
+        A caller is a principal, which sends a token (sub:) or a certificate (spiffe: and dns:). "certificate" sends a
+        certificate without a name, and "token TEXT" sends this text as a token. An empty caller sends no credential.
         """
         answer = self._call(method, request, caller)
         self._sent += method == "SendVerificationCode" and answer.is_ok
         return answer
 
     def set_clock(self, time: str) -> None:
-        """Sets its clock to a time in ISO format, for all calls from now on."""
+        """Sets the clock to a time in ISO format, for all later calls."""
         set_clock(self._clock, time)
 
     def sent_code(self) -> str:
         """The verification code that was sent last: --mail-server=log writes mails to the log.
 
-        A thread of the server writes the log, so that an answer may come before the code stands there.
+        A thread of the server writes the log, so the answer may come before the code is in the log.
         """
         codes = eventually(lambda: codes if len(codes := self._codes()) >= self._sent else None, "logged all codes")
         return str(codes[-1])
@@ -92,7 +92,7 @@ class ClockedServer:
 def clocked_server(
     database: Path, clock: str, *flags: str, callers: Callers = (), access: Access | None = None
 ) -> Iterator[ClockedServer]:
-    """Serves a database. `clock` is the time in ISO format. Ends with a clean stop, which must succeed.
+    """Serves a database. `clock` is the time in ISO format. At the end the server must stop cleanly.
 
     With `callers`, the server speaks TLS and knows them. `access` has their keys; without it, new ones are made.
     """
@@ -113,14 +113,14 @@ def clocked_server(
 
 
 def set_clock(file: Path, time: str) -> None:
-    """Puts a time into the file of a clock, which is whole whenever it is read."""
+    """Writes a time into the file of a clock, in one step: a reader never sees a part of it."""
     written = file.with_name(f"{file.name}-new")
     written.write_text(time)
     written.replace(file)
 
 
 def use_server(command: str) -> None:
-    """Makes every server start with another command: a frostgate-server, or a python that has one installed."""
+    """Makes every server start with another command: a frostgate-server, or a python in which one is installed."""
     is_python = Path(command).name.startswith("python")
     server_process.COMMAND[:] = [command, "-m", "frostgate_server"] if is_python else [command]
 

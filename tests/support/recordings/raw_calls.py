@@ -1,4 +1,4 @@
-"""Calls in bytes: the serialized request goes in, everything that the caller receives comes out."""
+"""Calls in bytes: they take a serialized request, and return everything that the caller receives."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -129,6 +129,6 @@ def one_line(message: Message) -> str:
 
 
 def described(method: str, answer: Answer) -> str:
-    """An answer for a person: the code, the details string, and the content in text format."""
+    """An answer for people: the code, the details string, and the content in text format."""
     message = text_format.MessageToString(message_of(method, answer.code, answer.content), as_utf8=True)
     return f"{answer.code} {answer.message!r} from worker {answer.worker!r}\n{message}{answer.content.hex()}"

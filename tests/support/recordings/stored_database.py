@@ -24,7 +24,7 @@ def decoded(text: str) -> bytes:
 
 @dataclass(frozen=True)
 class Call:
-    """A call that was answered OK. A listing has the page token in its answer, and the answer of the next page."""
+    """A call that was answered OK. A listing also has the page token of its answer, and the answer of the next page."""
 
     caller: str
     method: str
@@ -62,7 +62,7 @@ class Call:
 
 
 class StoredDatabase:
-    """A copy of a stored database, and what requests.json says of it."""
+    """A copy of a stored database, and the calls in its requests.json."""
 
     def __init__(self, source: Path, directory: Path) -> None:
         """Copies the files of `source` to an empty directory."""

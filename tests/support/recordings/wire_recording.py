@@ -1,25 +1,25 @@
 """Recordings of the wire: calls of a real server, and its answers byte for byte.
 
-A recording is a file of JSON lines, and has everything that a replay needs. A line with `clock` starts a server anew on
-the same database, which is created by the first one; the calls below it are made in their order:
+A recording is a file of JSON lines, and has everything that a replay needs. A line with `clock` starts a new server on
+the same database, which the first server creates. Then the calls below it are made in order:
 
-    clock      the time at which the server's clock stands
+    clock      the fixed time of the server's clock
     settings   flags; {directory} stands for the directory of the server, {closed_port} for a port without a listener
     callers    the tables of callers; without them, the server takes anonymous callers on loopback
-    files      files to write into the directory before, by name
-    sql        statements to run on the database before
+    files      files to write into the directory before the start, by name
+    sql        statements to run on the database before the start
 
 A line with `method` is a call:
 
-    caller     see ClockedServer.call_raw; absent: the caller shows nothing
+    caller     see ClockedServer.call_raw; absent: the caller sends no credential
     request    the request in text format, in which {code} stands for the verification code that was sent last
-    bytes      the request in base64, where it is no message in text format
-    code       the status code and
-    message    the details string, where the call fails
-    answer     in base64: the response, or the trailing metadata grpc-status-details-bin where the call fails
+    bytes      the request in base64, if it is not a message in text format
+    code       the status code, if the call fails
+    message    the details string, if the call fails
+    answer     in base64: the response, or the trailing metadata grpc-status-details-bin if the call fails
 
 Every answer has `frostgate-worker: 1` in its trailing metadata, and no other metadata than these. The entries of
-ErrorInfo.metadata stand in the order of their keys, since protobuf serializes them in any order.
+ErrorInfo.metadata are sorted by key, because protobuf serializes them in any order.
 """
 
 import base64
@@ -30,7 +30,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pysqlite3 as sqlite3  # noqa: TID251 - a recording needs no module of the server
+import pysqlite3 as sqlite3  # noqa: TID251 - recordings do not use modules of the server
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 from support.recordings.clocked_server import Callers, ClockedServer, clocked_server
@@ -44,7 +44,7 @@ Line = dict[str, Any]
 
 
 class Recorder:
-    """Makes calls, and writes them down with their answers."""
+    """Makes calls, and records them with their answers."""
 
     def __init__(self, directory: Path) -> None:
         """Serves a database in an empty directory."""
@@ -61,14 +61,14 @@ class Recorder:
         files: Mapping[str, str] | None = None,
         sql: Sequence[str] = (),
     ) -> Iterator[None]:
-        """Serves while the block lasts."""
+        """Serves during the block."""
         line = {"clock": clock, "settings": settings, "callers": callers, "files": files, "sql": sql}
         self.lines.append({key: value for key, value in line.items() if value})
         with _served(self.lines[-1], self._directory) as self._server:
             yield
 
     def call(self, request: Message, caller: str = "") -> Any:
-        """Calls the method that takes this request. Gives the response, or the status of a call that fails."""
+        """Calls the method that takes this request. Returns the response, or the status of a call that fails."""
         return self.call_raw(method_of(request), request.SerializeToString(), caller)
 
     def call_raw(self, method: str, request: bytes, caller: str = "") -> Any:
@@ -81,7 +81,7 @@ class Recorder:
         return message_of(method, answer.code, answer.content)
 
     def pages(self, request: Any, caller: str = "") -> list[str]:
-        """Reads a listing to its end. Gives the page tokens. The page size must be small enough for two pages."""
+        """Reads a listing to its end. Returns the page tokens. The page size must be small enough for two pages."""
         request, tokens = type(request).FromString(request.SerializeToString()), []
         while token := self.call(request, caller).next_page_token:
             tokens.append(token)
@@ -114,7 +114,7 @@ def read(recording: Path) -> list[Line]:
 
 
 def shown(line: Line) -> str:
-    """A line for a person, with the answer in text format."""
+    """A line for people, with the answer in text format."""
     return json.dumps(line) if "clock" in line else f"{_call(line)}\n{described(line['method'], _recorded(line))}\n"
 
 
@@ -127,7 +127,7 @@ def _served(run: Line, directory: Path) -> Iterator[ClockedServer]:
         with closing(sqlite3.connect(directory / DATABASE)) as connection, connection:
             assert connection.execute(statement).rowcount == 1, statement
     with closing(socket.socket()) as closed:
-        # The port is taken as long as the socket is open, and refuses connections because nothing listens.
+        # While the socket is open, the port is in use. It refuses connections, because nothing listens on it.
         closed.bind(("127.0.0.1", 0))
         values = {"{directory}": str(directory), "{closed_port}": str(closed.getsockname()[1])}
         flags = [_filled(flag, values) for flag in run.get("settings", ())]
@@ -155,7 +155,7 @@ def _answer(server: ClockedServer, line: Line) -> Answer:
 
 
 def _written(method: str, request: bytes) -> Line:
-    """The request in text format, if that gives the same bytes again."""
+    """The request in text format, if parsing the text gives the same bytes."""
     try:
         text = one_line(request_class(method).FromString(request))
         if text_format.Parse(text, request_class(method)()).SerializeToString() == request:

@@ -1,4 +1,4 @@
-"""What a run builds once for all its processes: wheels, environments, programs in other languages."""
+"""Builds that a run makes once for all its processes: wheels, environments, programs in other languages."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ def run_directory(factory: pytest.TempPathFactory) -> Path:
 
 
 def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
-    """Builds into an empty directory, which it gives. The first process builds, the others wait for it."""
+    """Builds into an empty directory and returns it. The first process builds, and the others wait for it."""
     directory = run_directory(factory) / name
     done = directory.with_suffix(".done")
     with directory.with_suffix(".lock").open("w") as lock:

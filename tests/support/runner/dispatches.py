@@ -1,4 +1,4 @@
-"""A pytest plugin: tests that run on both parts of the server that take calls, the loop and grpcio.
+"""A pytest plugin: tests that run with both dispatches of the server, the loop and grpcio.
 
 `pytest.mark.both_dispatches` gives a test, or all tests of a module, to servers with `--call-dispatch grpcio` too. With
 `short=False` only `make test-long` does so. All other tests run on the default.
@@ -34,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def dispatch(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The part that takes calls in all servers that a test starts."""
+    """The dispatch of all servers that a test starts."""
     chosen: str = getattr(request, "param", DEFAULT)
     with pytest.MonkeyPatch.context() as patch:
         if chosen != DEFAULT:

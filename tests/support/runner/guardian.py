@@ -1,7 +1,7 @@
 """A program that outlives pytest: it kills the processes that a killed pytest left.
 
-Its stdin is a pipe from pytest, which closes when pytest ends, also by SIGKILL. A pytest that ends by itself says so
-first. The kernel's parent-death signal would come too early: at the end of the thread that started a process.
+Its stdin is a pipe from pytest, which closes when pytest ends, also by SIGKILL. A pytest that ends normally writes to
+the pipe first. The kernel's parent-death signal comes too early: when the thread ends that started a process.
 """
 
 import sys

@@ -1,9 +1,9 @@
 """A pytest plugin: a test that hangs fails alone, and the others go on.
 
-At the timeout of pytest-timeout a signal fails the test. The end of a `with` block can hang in turn, for example when
-it waits for a thread. So the signal comes again, until the test has ended. A signal that comes while pytest itself
-works, for example on a report, does nothing. Code in C that never returns gets no signal:
-then the process ends. pytest-xdist reports the test, and starts another process.
+At the timeout of pytest-timeout a signal fails the test. The end of a `with` block can hang too, for example when it
+waits for a thread. So the signal is repeated until the test has ended. A signal that comes while pytest itself works,
+for example on a report, does nothing. Code in C that never returns does not handle the signal: then the process ends,
+and pytest-xdist reports the test and starts another process.
 """
 
 import faulthandler
@@ -18,26 +18,26 @@ import pytest
 from support.runner.sizes import longest
 
 AGAIN = 30.0
-"""Seconds from one signal to the next, at most."""
+"""The most seconds from one signal to the next."""
 
 LAST = 8
-"""So many signals later the process ends."""
+"""The number of signals after which the process ends."""
 
 _STDERR = pytest.StashKey[int]()
 _TIMED_OUT = pytest.StashKey[bool]()
 _IN_PHASE = pytest.StashKey[bool]()
-"""Whether the set-up, the call or the teardown of a test runs: elsewhere a signal would end pytest itself."""
+"""Whether the setup, the call or the teardown of a test runs. At other times a signal would end pytest itself."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keeps the real stderr, for the stacks of a test that hangs."""
+    """Keeps the real stderr for the stacks of a test that hangs."""
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         config.stash[_STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
 
 
 def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
-    """Arms the signals, in place of pytest-timeout's single one."""
+    """Starts the signals, instead of pytest-timeout's single signal."""
     seconds = longest(settings.timeout, is_long=item.get_closest_marker("long") is not None)
     stderr = item.config.stash[_STDERR]
 
@@ -57,7 +57,7 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
 
 
 def pytest_timeout_cancel_timer(item: pytest.Item) -> bool:
-    """Keeps pytest-timeout from disarming the signals when a test fails: its fixtures can still hang."""
+    """Prevents pytest-timeout from stopping the signals when a test fails, because its fixtures can still hang."""
     if item.config.getoption("usepdb"):
         _disarm()
     return True
@@ -65,7 +65,7 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol() -> Iterator[Any]:
-    """Disarms the signals once the test and its fixtures have ended."""
+    """Stops the signals when the test and its fixtures have ended."""
     try:
         return (yield)
     finally:
@@ -74,7 +74,7 @@ def pytest_runtest_protocol() -> Iterator[Any]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    """Lets a signal fail the set-up."""
+    """Lets a signal fail the setup."""
     yield from _phase(item)
 
 
@@ -105,7 +105,7 @@ def _disarm() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Ends the process after a test that hung, although a thread of that test may still run."""
+    """Ends the process after a test that hung, even if a thread of that test still runs."""
     if session.config.stash.get(_TIMED_OUT, False):
         end = threading.Timer(AGAIN, lambda: os._exit(int(session.exitstatus)))
         end.daemon = True

@@ -1,6 +1,6 @@
 """A pytest plugin: no process outlives the run.
 
-At the end of the run every process with its mark is named and killed, and the run fails. A guardian kills them where
+At the end of the run every process with its mark is reported and killed, and the run fails. A guardian kills them if
 pytest itself is killed.
 """
 
@@ -15,7 +15,7 @@ import pytest
 from support.processes import MARK, kill_marked, marked
 
 GRACE = 3.0
-"""Seconds for processes that are about to end."""
+"""Seconds to wait for processes that are ending."""
 
 _LEFTOVERS = pytest.StashKey[list[str]]()
 _GUARDIAN = pytest.StashKey[subprocess.Popen[bytes]]()
@@ -24,7 +24,7 @@ _GUARDIAN = pytest.StashKey[subprocess.Popen[bytes]]()
 def pytest_configure(config: pytest.Config) -> None:
     """Gives the run its mark and its guardian. A worker of pytest-xdist adds its name to the mark.
 
-    A worker has no guardian of its own: one that is killed late would hide its leftovers from the check of the run.
+    A worker has no guardian: that could kill leftovers of the worker before the check of the run reports them.
     """
     if worker := getattr(config, "workerinput", None):
         os.environ[MARK] = f"{os.environ[MARK]}/{worker['workerid']}"
@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _guardian(mark: str) -> subprocess.Popen[bytes]:
-    """Starts the program that outlives this process. It has no mark: it must not kill itself."""
+    """Starts the program that outlives this process. It has no mark, because it must not kill itself."""
     return subprocess.Popen(
         [sys.executable, "-I", "-S", str(Path(__file__).with_name("guardian.py")), mark],
         stdin=subprocess.PIPE,
@@ -47,7 +47,7 @@ def _guardian(mark: str) -> subprocess.Popen[bytes]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Names and kills what is left. Runs after pytest-xdist has ended its workers."""
+    """Reports and kills leftover processes. Runs after pytest-xdist has ended its workers."""
     if hasattr(session.config, "workerinput"):
         return
     mark = os.environ[MARK]
@@ -61,14 +61,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tells what was left."""
+    """Prints the leftover processes."""
     for line in config.stash.get(_LEFTOVERS, []):
         terminalreporter.write_line(f"outlived the tests: {line}", red=True)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Ends the guardian: the check of the run has looked for leftovers."""
+    """Ends the guardian, after the check for leftovers."""
     guardian = config.stash.get(_GUARDIAN, None)
     if guardian is not None:
         guardian.communicate(b"ended", timeout=60)

@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Notes the form before any test module is imported."""
+    """Stores the form before any test module is imported."""
     _Form.is_long, _Form.times = config.getoption("long"), config.getoption("times")
 
 
@@ -33,7 +33,7 @@ def size(*, short: int, long: int) -> int:
 
 
 def members(every: Iterable[Any], *, short: Collection[Any]) -> list[Any]:
-    """Values to parametrize a test with: in the short form those in `short`, in the long form the others too.
+    """Values to parametrize a test with: in the short form only those in `short`, in the long form all.
 
     A tuple gives several values at once.
     """
@@ -46,5 +46,5 @@ def members(every: Iterable[Any], *, short: Collection[Any]) -> list[Any]:
 
 
 def longest(timeout: float, *, is_long: bool) -> float:
-    """Seconds that a test may take: six times its timeout in the long form."""
+    """The most seconds that a test may take: six times its timeout in the long form."""
     return timeout * 6 * _Form.times if _Form.is_long and is_long else timeout

@@ -1,23 +1,23 @@
-"""A pytest plugin: each file of tests has a budget of time. A file over its budget is named, but does not fail."""
+"""A pytest plugin: each file of tests has a time budget. A file over its budget is reported, but does not fail."""
 
 from collections import Counter
 
 import pytest
 
 SHORT, LONG = 30.0, 300.0
-"""Seconds for a file, all its cases together: in the short form and in the long form."""
+"""Seconds for all cases of a file together, in the short form and in the long form."""
 
 _SPENT = pytest.StashKey[Counter[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begins to count."""
+    """Starts to count."""
     config.stash[_SPENT] = Counter()
     config.pluginmanager.register(_Clock(config.stash[_SPENT]))
 
 
 class _Clock:
-    """Adds up what the cases of each file take."""
+    """Adds up the time of the cases of each file."""
 
     def __init__(self, spent: Counter[str]) -> None:
         self._spent: Counter[str] = spent
@@ -29,7 +29,7 @@ class _Clock:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Names the files over their budget, the slowest first."""
+    """Prints the files over their budget, the slowest first."""
     budget = LONG if config.getoption("long") else SHORT
     for file, seconds in config.stash[_SPENT].most_common():
         if seconds > budget:
