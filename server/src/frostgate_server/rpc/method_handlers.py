@@ -79,7 +79,7 @@ class MethodHandler:
         """Authenticates the caller. Returns None if the call was refused."""
         try:
             return self._authenticator.authenticate(call, self.name, self.row.roles)
-        except Exception as error:  # noqa: BLE001 - any error must end the call, which otherwise waits for ever
+        except Exception as error:  # noqa: BLE001 - any error must end the call, which otherwise never ends
             call.reply(self.refuse(None, error))
             return None
 

@@ -1,7 +1,7 @@
 """Server reflection, for tools such as grpcurl, under its current name (v1) and its earlier one (v1alpha).
 
-`Reflection` does not depend on a transport: it answers one serialized request with one serialized response. It returns
-the same bytes as grpcio-reflection for all that grpcio-reflection finds. It also finds methods and the v1 service.
+`Reflection` does not depend on a transport: it answers one serialized request with one serialized response. If
+grpcio-reflection finds a symbol, the answer has the same bytes. `Reflection` also finds methods and the v1 service.
 """
 
 from collections.abc import Iterable

@@ -26,7 +26,7 @@ class WriteProbe:
         self._thread.start()
 
     def close(self) -> None:
-        """Stops the thread. Waits for an answer in progress, but not for ever: the disk may hang."""
+        """Stops the thread. Waits for an answer in progress, at most LAST_WAIT_SECONDS: the disk may hang."""
         self._ended.set()
         self._thread.join(LAST_WAIT_SECONDS)
 

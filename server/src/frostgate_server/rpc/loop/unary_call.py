@@ -96,7 +96,7 @@ class UnaryCall:
         )
 
     def drop(self) -> None:
-        """Ends a call that is not watched without an answer: its caller no longer waits."""
+        """Ends a call without an answer: its caller no longer waits. The call must not be watched."""
         self._end()
 
     def give_up(self, reply: Reply) -> None:
