@@ -138,7 +138,7 @@ def test_spaces_between_words_and_repeated_words_are_dropped() -> None:
 
 
 def test_a_fraction_of_a_millisecond_cannot_be_shown() -> None:
-    with pytest.raises(ValueError, match="durations are whole milliseconds"):
+    with pytest.raises(ValueError, match="must be a whole number of milliseconds"):
         Duration(most=HOUR).show(timedelta(microseconds=1))
 
 

@@ -1,9 +1,9 @@
-"""Addresses that settings name: HOST:PORT or unix:/path."""
+"""Addresses in settings: HOST:PORT or unix:/path."""
 
 import ipaddress
 
 MOST_SOCKET_PATH = 107
-"""Bytes of the path of a unix socket."""
+"""The largest number of bytes in the path of a unix socket."""
 
 
 def is_unix(address: str) -> bool:

@@ -1,8 +1,8 @@
-"""Who may call: the `[[callers]]` tables of the configuration file.
+"""The callers: the `[[callers]]` tables of the configuration file.
 
-A table that cannot be used is passed over, and its principal has no role. So it never gives anybody more than it would
-if it were right: a principal of two tables has neither role, and a certificate with the names of two tables stays one
-of two callers.
+A table that cannot be used is ignored, and its principal has no role. So an ignored table never gives more permissions
+than a correct one: a principal of two tables has neither role, and a certificate with the names of two tables is still
+a certificate of two callers.
 """
 
 import re
@@ -26,9 +26,9 @@ _PARTNER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class KnownCaller:
-    """A caller. `partners` are those whose customers it may see and change; None: all of them.
+    """A caller. `partners` are those whose customers it may see and change; None: all partners.
 
-    `role` is None if its table was passed over.
+    `role` is None if its table was ignored.
     """
 
     principal: str
@@ -37,11 +37,11 @@ class KnownCaller:
 
 
 Callers = Mapping[str, KnownCaller]
-"""Those who are named in the file, by principal."""
+"""The callers in the file, by principal."""
 
 
 class CallersError(StartupError):
-    """No table can be used. Names every problem."""
+    """No table can be used. The message names every problem."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -49,11 +49,11 @@ class CallersError(StartupError):
 
 
 class _Problem(Exception):
-    """One thing that is wrong with one table."""
+    """A table cannot be used."""
 
 
 def parse_callers(tables: object) -> Usable[Callers]:
-    """The callers of the file's tables, and why each other table is passed over.
+    """The callers of the file's tables, and the reason why each other table is ignored.
 
     Raises CallersError if no table can be used.
     """
@@ -78,9 +78,9 @@ def parse_callers(tables: object) -> Usable[Callers]:
 
 
 def _name(table: object) -> str:
-    """The principal that a table names, also if the table cannot be used; empty if there is none.
+    """The principal that a table names, even if the table cannot be used; empty if there is none.
 
-    Certificates are compared with host names in lower case. So a name that only differs in that is the same one.
+    Host names in certificates are compared in lower case. So names that differ only in case are the same.
     """
     principal = table.get("principal") if isinstance(table, dict) else None
     if not isinstance(principal, str):
@@ -90,7 +90,7 @@ def _name(table: object) -> str:
 
 
 def parse_callers_file(file: bytes) -> Usable[Callers]:
-    """The callers of a configuration file, of which nothing else is looked at. Raises StartupError."""
+    """The callers of a configuration file. Does not read its settings. Raises StartupError."""
     try:
         document = parse_toml(file)
     except ValueError as error:
@@ -99,7 +99,7 @@ def parse_callers_file(file: bytes) -> Usable[Callers]:
 
 
 def _caller(table: object) -> KnownCaller:
-    """Raises _Problem with all that is wrong."""
+    """Parses a table. Raises _Problem with every mistake."""
     if not isinstance(table, dict):
         raise _Problem("is not a table")
     problems = []
@@ -123,7 +123,7 @@ def _caller(table: object) -> KnownCaller:
 
 
 def _problem_of_partners(bound: bool, table: dict[str, Any]) -> str:
-    """What is wrong with the partners; nothing if nothing is. Nobody gets all of them by leaving them out."""
+    """The mistake in `partners`; empty if there is none. A bound role without `partners` is a mistake."""
     if not bound:
         return "partners is for the role partner-center only" if "partners" in table else ""
     partners = table.get("partners")

@@ -1,5 +1,7 @@
-"""The file with the key under which verification codes are kept: not in the database, so that a copy of that says
-nothing of codes."""
+"""The file with the key for the digests of verification codes.
+
+It is separate from the database, so that a copy of the database does not reveal codes.
+"""
 
 import os
 import secrets
@@ -12,7 +14,7 @@ LEAST_BYTES = 32
 
 
 def code_key(named: Path | None, default: Path) -> CodeKey:
-    """The key in the file that is named, or else in the default one, which is made if there is none.
+    """The key in the named file, or else in the default one, which is created if it does not exist.
 
     Raises StartupError.
     """
@@ -29,7 +31,7 @@ def code_key(named: Path | None, default: Path) -> CodeKey:
 
 
 def _make(path: Path) -> None:
-    """Makes a key, whole under its name or not at all."""
+    """Creates the key file atomically: writes a temporary file and renames it."""
     unfinished = path.with_name(path.name + "-new")
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:

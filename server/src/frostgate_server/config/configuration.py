@@ -14,10 +14,10 @@ from .settings import Settings, all_settings
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The settings in force, and where each came from: a flag, a variable, the file's name or "default".
+    """The settings in force, and the origin of each: a flag, a variable, the file's name or "default".
 
-    `callers` are those that the `file` names; none: everybody is anonymous, and may do all. `passed_over` has a line
-    for each of their tables that cannot be used. `warnings` are sentences on what was found beside the settings.
+    `callers` are the callers in `file`. If there are none, every call is anonymous and allowed. `passed_over` has a
+    line for each of their tables that cannot be used. `warnings` are sentences about unknown variables.
     """
 
     settings: Settings
@@ -29,19 +29,19 @@ class Configuration:
 
     @property
     def may_create(self) -> bool:
-        """Whether a missing database may be made: where asked for, or at the default place."""
+        """Whether a missing database may be created: with `create`, or at the default path."""
         return self.settings.create or self.origins["database"] == "default"
 
     @property
     def callers_file(self) -> Path | None:
-        """The file that names the callers; None if nobody is named."""
+        """The file that names the callers; None if there are no callers."""
         return self.file if self.callers else None
 
     def shown(self) -> str:
-        """As a TOML file with the same settings, and the origin of each.
+        """A TOML file with the same settings, and the origin of each.
 
-        A database that the file names is no longer the default one: where it is missing, it is made with `create` only.
-        A caller whose table was passed over has no role in the file, so that it is passed over again.
+        With this file the database is not the default one any more: if it is missing, it is created with `create` only.
+        A caller whose table was ignored has no role in the file, so that it is ignored again.
         """
         lines = [f"# passed over {problem}\n" for problem in self.passed_over]
         for one in all_settings():
@@ -51,7 +51,7 @@ class Configuration:
 
 
 def _shown_caller(caller: KnownCaller) -> str:
-    """As a table of the file."""
+    """A caller as a table of the file."""
     lines = [f"principal = {quote_text(caller.principal)}"]
     if caller.role is not None:
         lines.append(f"role = {quote_text(caller.role)}")

@@ -1,4 +1,4 @@
-"""The definition of a setting: its default, its kind and its documentation, and the names that follow from its own."""
+"""The definition of a setting: its default, kind and documentation, and the names that are derived from its name."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
@@ -9,13 +9,13 @@ _T = TypeVar("_T")
 
 
 def setting(default: _T, kind: Kind[_T], doc: str) -> _T:
-    """A field of Settings. `doc` is shown in the command line's help and in the operator's page."""
+    """A field of Settings. `doc` is shown in the help of commands and on the operator's page."""
     return field(default=default, metadata={"kind": kind, "doc": doc})
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `default` is shown as text; empty: none."""
+    """One setting. `default` is the default as text; empty: none."""
 
     name: str
     kind: Kind[Any]

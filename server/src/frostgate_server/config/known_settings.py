@@ -1,4 +1,4 @@
-"""Settings of which some values could not be read: for a check that goes on with all the others."""
+"""Settings of which some values could not be read: for a check that continues with the others."""
 
 from collections.abc import Collection
 from typing import Any
@@ -7,11 +7,11 @@ from .settings import Settings
 
 
 class UnreadSetting(Exception):
-    """A setting was asked for whose value could not be read."""
+    """The value of the requested setting could not be read."""
 
 
 class KnownSettings:
-    """Takes the place of Settings. Raises UnreadSetting for a setting whose value could not be read."""
+    """Used instead of Settings. Raises UnreadSetting for a setting whose value could not be read."""
 
     def __init__(self, settings: Settings, unread: Collection[str]) -> None:
         """`unread` are names of settings."""

@@ -1,4 +1,4 @@
-"""Reads the configuration: flags over environment over file over defaults."""
+"""Reads the configuration. Flags override the environment, which overrides the file, which overrides the defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from .usable import Usable
 from .validation import problems_of_addresses
 
 CONFIG_VARIABLE = "FROSTGATE_CONFIG"
-"""The variable that names the file, where --config does not."""
+"""The variable that names the file if --config does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsReading:
     """The configuration as far as it could be read, and each problem.
 
-    `unread` are the settings whose values could not be read: they have their defaults. `has_callers` tells whether the
-    file names callers, also where none of them can be used.
+    `unread` are the settings whose values could not be read: they have their defaults. `has_callers` says whether the
+    file names callers, even if none of them can be used.
     """
 
     configuration: Configuration
@@ -39,7 +39,7 @@ class SettingsReading:
 def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None) -> Configuration:
     """The settings in force. `flags` holds those given, by the setting's name.
 
-    Raises StartupError with every problem: unknown keys in the file, and values that cannot be, with their origin.
+    Raises StartupError with every problem: unknown keys in the file, and invalid values with their origin.
     """
     reading = read_settings(flags, environment, file)
     if reading.problems:
@@ -48,7 +48,7 @@ def configure(flags: Mapping[str, str], environment: Mapping[str, str], file: Pa
 
 
 def read_settings(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None) -> SettingsReading:
-    """As `configure`, but with the problems beside what could be read.
+    """As `configure`, but returns the problems together with the settings that could be read.
 
     If the file cannot be read, only the settings that flags and variables give are known.
     """
@@ -92,7 +92,7 @@ def read_settings(flags: Mapping[str, str], environment: Mapping[str, str], file
 def _given(
     setting: Setting, flags: Mapping[str, str], environment: Mapping[str, str], in_file: Mapping[str, Any], file: str
 ) -> tuple[object, str]:
-    """The value that counts for a setting, and where it came from. None if there is none."""
+    """The value in force of a setting, and its origin. None if there is no value."""
     if setting.name in flags:
         return flags[setting.name], setting.flag
     if setting.variable in environment:
@@ -103,7 +103,7 @@ def _given(
 
 
 def _text_of(value: object) -> str:
-    """A value, of a TOML file too, as the text that a flag would give. Raises ValueError if it cannot be one."""
+    """A value from any source, as the text that a flag would have. Raises ValueError if this is not possible."""
     if isinstance(value, bool):
         return Switch().show(value)
     if not isinstance(value, str | int | float):
@@ -120,7 +120,7 @@ def _text_of(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value that was refused, for a message."""
+    """A refused value, for a message."""
     try:
         return repr(value)
     except ValueError:

@@ -1,8 +1,8 @@
-"""The server's settings. They are read once, by `loading`, and do not change.
+"""The server's settings. `loading` reads them once, and they do not change.
 
 Every setting is one field of Settings: its default, its kind and its documentation. Its flag, its environment variable
-and its key in the file follow from the field's name: `check_threads` is `--check-threads`, `FROSTGATE_CHECK_THREADS`
-and `check_threads = …`.
+and its key in the file are derived from the field's name: `check_threads` is `--check-threads`,
+`FROSTGATE_CHECK_THREADS` and `check_threads = …`.
 
 The fields are in three classes, each of which extends the one before. Their order is that of the documentation.
 """

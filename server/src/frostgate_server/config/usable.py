@@ -1,4 +1,4 @@
-"""A value made of a file that holds many things: those that cannot be used are passed over, one by one."""
+"""A value that is parsed from a file of many items: items that cannot be used are ignored, one by one."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -8,7 +8,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class Usable(Generic[_Value]):
-    """The value of all that can be used. `passed_over` has one line for each other thing: its place, and why."""
+    """The value of the usable items. `passed_over` has one line for each ignored item: its place and the reason."""
 
     value: _Value
     passed_over: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Every rule between settings: combinations with which the server cannot work, or is open to others."""
+"""Rules between settings: combinations with which the server cannot work, or is open to other machines."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,23 +14,23 @@ from .settings import LOG_MAIL, Settings
 
 
 def ensure_valid(configuration: Configuration, database_endings: Sequence[str]) -> None:
-    """Raises StartupError with the first broken rule, which says how to mend it.
+    """Raises StartupError with the first broken rule. The message says how to correct the settings.
 
-    `database_endings` are those of the files of a database, behind its name.
+    `database_endings` are the endings of the files beside a database, such as -wal.
     """
     for problem in find_problems(configuration.settings, bool(configuration.callers), database_endings):
         raise StartupError(problem)
 
 
 def problems_of_addresses(settings: Settings, origins: Mapping[str, str]) -> Iterator[str]:
-    """The rule that every command checks, together with the values."""
+    """The rule that every command checks when it reads the values."""
     if not settings.listen and not settings.mtls_listen:
         rule = f"{Address(unix=True).rule} if mtls_listen is empty"
         yield f"listen (from {origins['listen']}) {rule}, but is ''"
 
 
 def find_problems(settings: Settings, has_callers: bool, database_endings: Sequence[str]) -> Iterator[str]:
-    """Every broken rule. Rules on settings that could not be read, where these are KnownSettings, are passed over."""
+    """Every broken rule. With KnownSettings, rules on settings that could not be read are skipped."""
     for broken in (
         _problems_of_tls(settings),
         _problems_of_tokens(settings),
@@ -87,7 +87,7 @@ def _problems_of_callers(settings: Settings, has_callers: bool) -> Iterator[str]
 
 
 def _problems_of_anonymous_callers(settings: Settings, has_callers: bool) -> Iterator[str]:
-    """Without callers everybody is anonymous, and may do all."""
+    """Without callers every call is anonymous and allowed."""
     if has_callers or settings.insecure:
         return
     if settings.listen and not is_loopback(settings.listen):
@@ -116,7 +116,10 @@ def _problems_of_smtp(settings: Settings) -> Iterator[str]:
 
 
 def _problems_of_written_files(settings: Settings, database_endings: Sequence[str]) -> Iterator[str]:
-    """No file that the server writes is one of the database's own, by whichever name. The default key file is one."""
+    """No setting names a file of the database as a file to write, even by a link.
+
+    `verification_key` may name the default key file.
+    """
     database = settings.database.resolve()
     own = {ending: database.with_name(database.name + ending) for ending in database_endings}
     if settings.head_export not in {"", "-"}:
@@ -137,7 +140,7 @@ def _problems_of_written_file(name: str, path: Path, files: Iterable[Path]) -> I
 
 
 def _problems_of_workers(settings: Settings) -> Iterator[str]:
-    """A unix socket has one listener."""
+    """A unix socket has one listener, so several workers cannot share it."""
     sockets = [address for address in (settings.listen, settings.mtls_listen) if is_unix(address)]
     if sockets and settings.workers not in {None, 1}:
         yield f"{settings.workers} workers cannot share {sockets[0]}: set --workers 1, or listen on a port"

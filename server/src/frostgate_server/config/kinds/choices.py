@@ -1,4 +1,4 @@
-"""Words of a fixed set."""
+"""Kinds with a fixed set of words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The base of all kinds, and the kind that adds a text for None to another one."""
+"""The base class of all kinds, and the kind that adds a text for None to another kind."""
 
 import json
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ class Kind(ABC, Generic[_T]):
     @property
     @abstractmethod
     def rule(self) -> str:
-        """The rule for a text of this kind: the message of the error where a text breaks it."""
+        """The rule for a text of this kind: the message of the error if a text breaks it."""
 
     @abstractmethod
     def read(self, text: str) -> _T:

@@ -1,4 +1,4 @@
-"""Files and addresses."""
+"""Kinds for files and addresses."""
 
 import os
 import re
@@ -73,7 +73,7 @@ class Address(Kind[str]):
         if len(os.fsencode(path)) > MOST_SOCKET_PATH:
             raise ValueError(f"must have at most {MOST_SOCKET_PATH} bytes after unix:")
         if "%" in path or "\0" in path:
-            # gRPC decodes the path as that of a URL, so it would listen elsewhere.
+            # gRPC decodes the path like the path of a URL, so it would listen at another path.
             raise ValueError("must have no % and no NUL after unix:")
         return text
 

@@ -1,4 +1,4 @@
-"""Texts, switches, numbers and durations."""
+"""Kinds for texts, switches, numbers and durations."""
 
 import re
 from dataclasses import dataclass
@@ -94,4 +94,4 @@ class Duration(Kind[timedelta]):
         for unit, length in _UNITS.items():
             if value % length == timedelta(0):
                 return f"{value // length}{unit}"
-        raise ValueError(f"durations are whole milliseconds, is {value}")
+        raise ValueError(f"must be a whole number of milliseconds, but is {value}")
