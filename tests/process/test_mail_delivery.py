@@ -122,7 +122,7 @@ def test_a_refusal_is_told_without_the_contact(tmp_path: Path, word: str) -> Non
 def test_a_mail_of_which_nobody_knows_whether_it_was_taken_is_lost(tmp_path: Path) -> None:
     with MailServer(tmp_path) as server:
         server.vanishes = True
-        with pytest.raises(DeliveryUnknown, match="did not say whether it took a mail"):
+        with pytest.raises(DeliveryUnknown, match="did not answer whether it accepted a mail"):
             SmtpMailer(settings_of(*server.flags())).send("a@example.org", "01234567", PURPOSE, EXPIRES)
         assert server.mail()[0] == "a@example.org"
 

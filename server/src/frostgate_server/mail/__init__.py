@@ -1,1 +1,1 @@
-"""Delivery of verification codes by SMTP; which code goes to which contact is decided in services."""
+"""Delivery of verification codes by SMTP; services choose the code and the contact."""

@@ -6,7 +6,7 @@ from frostgate_server.domain.enums import VerificationAction
 from frostgate_server.domain.verification_code import Purpose
 
 _MOST_NAMED = 10
-"""Customers that a mail names."""
+"""The largest number of customers that a mail names."""
 
 _WHAT = {
     VerificationAction.FREEZE: "freeze",
@@ -17,7 +17,7 @@ _WHAT = {
 
 
 def body(code: str, purpose: Purpose, expire_time: datetime) -> str:
-    """What a mail says."""
+    """The text of a mail."""
     return (
         f"Somebody wants to {_described(purpose)}, on behalf of partner {purpose.partner_id}.\n"
         f"\n"

@@ -1,4 +1,4 @@
-"""Verification codes by mail: through an SMTP server, or, for development, into the log."""
+"""Sends verification codes by mail: through an SMTP server, or, for development, to the log."""
 
 import logging
 import smtplib
@@ -24,14 +24,14 @@ from frostgate_server.services.mailer import DeliveryUnknown, Mailer
 _log = logging.getLogger(__name__)
 
 TIMEOUT = 5.0
-"""Seconds that each step of a conversation with the mail server may take."""
+"""Seconds that each step of an SMTP session may take."""
 
 DEADLINE = 10.0
-"""Seconds for all of them, once the server's address is found: a worker that drains waits no longer."""
+"""Seconds for all steps, once the server's address is resolved: a worker that drains waits no longer."""
 
 
 def create_mailer(settings: Settings) -> Mailer | None:
-    """The mailer that the settings tell of, or none."""
+    """The mailer of the settings; None if no mail server is set."""
     if not settings.mail_server:
         return None
     return LogMailer() if settings.mail_server == LOG_MAIL else SmtpMailer(settings)
@@ -40,7 +40,7 @@ def create_mailer(settings: Settings) -> Mailer | None:
 def ensure_mail_files(settings: Settings) -> list[str]:
     """Raises StartupError if the files that mail needs, for certificates and the password, cannot be used.
 
-    Gives a line for each authority that is passed over.
+    Returns a line for each ignored authority.
     """
     problems, passed_over = check_mail_files(settings)
     if problems:
@@ -49,7 +49,7 @@ def ensure_mail_files(settings: Settings) -> list[str]:
 
 
 def check_mail_files(settings: Settings) -> tuple[list[str], list[str]]:
-    """Each problem with the files that mail needs, and a line for each authority that is passed over."""
+    """Each problem with the files that mail needs, and a line for each ignored authority."""
     problems: list[str] = []
     passed_over: list[str] = []
     if settings.mail_server in {"", LOG_MAIL}:
@@ -70,17 +70,17 @@ def check_mail_files(settings: Settings) -> tuple[list[str], list[str]]:
 
 
 class LogMailer:
-    """Logs what it would mail."""
+    """Writes mails to the log, and does not send them."""
 
     def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
         _log.warning("a mail to %s, which is not sent:\n%s", to, body(code, purpose, expire_time))
 
 
 class SmtpMailer:
-    """Hands mails to an SMTP server, each in a conversation of its own. The password is read anew for each."""
+    """Sends mails through an SMTP server, each in its own session. The password file is read for each mail."""
 
     def __init__(self, settings: Settings) -> None:
-        """Takes the settings of mail."""
+        """Uses the settings of mail."""
         self._settings = settings
         host, _, port = settings.mail_server.rpartition(":")
         self._host = host.strip("[]")
@@ -107,7 +107,7 @@ class SmtpMailer:
 
     @contextmanager
     def _conversation(self) -> Iterator[smtplib.SMTP]:
-        """A conversation that ends in time, its greeting included, whatever the server does."""
+        """An SMTP session, including its greeting, that ends at the deadline at the latest."""
         name = gethostname()
         smtp = (
             smtplib.SMTP_SSL(local_hostname=name, timeout=TIMEOUT, context=_trusted(self._settings))
@@ -118,7 +118,7 @@ class SmtpMailer:
         deadline.daemon = True
         deadline.start()
         try:
-            # The name that certificates are held against. It is set by the constructor alone, which would connect, too.
+            # The host name for the check of certificates. Only the constructor sets it, but it would also connect.
             vars(smtp)["_host"] = self._host
             smtp.connect(self._host, self._port)
             yield smtp
@@ -127,7 +127,7 @@ class SmtpMailer:
             smtp.close()
 
     def _introduce(self, smtp: smtplib.SMTP, to: str) -> None:
-        """All that comes before the mail itself."""
+        """The steps before the mail itself: encryption, login, sender and recipient."""
         if self._settings.mail_security == "starttls":
             smtp.starttls(context=_trusted(self._settings))
         if self._settings.mail_user:
@@ -139,13 +139,13 @@ class SmtpMailer:
 
 
 def _hand_over(smtp: smtplib.SMTP, message: bytes) -> None:
-    """Raises DeliveryUnknown where the answer to the mail itself is missing: it may have been taken."""
+    """Sends the mail itself. Raises DeliveryUnknown if there is no answer: the server may have accepted the mail."""
     try:
         code, _ = smtp.data(message)
     except smtplib.SMTPDataError as error:
         code = error.smtp_code
     except (OSError, ValueError) as error:
-        raise DeliveryUnknown(f"the mail server did not say whether it took a mail: {_told(error)}") from None
+        raise DeliveryUnknown(f"the mail server did not answer whether it accepted a mail: {_told(error)}") from None
     if code != 250:
         raise smtplib.SMTPResponseException(code, "")
     with suppress(OSError):
@@ -153,14 +153,14 @@ def _hand_over(smtp: smtplib.SMTP, message: bytes) -> None:
 
 
 def _cut(connection: socket | None) -> None:
-    """Ends a conversation that takes too long, whoever waits in it. A TLS connection stays one to its end."""
+    """Shuts down the connection of a session that takes too long. This also ends a TLS connection."""
     if connection is not None:
         with suppress(OSError):
             socket.shutdown(connection, SHUT_RDWR)
 
 
 def _told(error: Exception) -> str:
-    """What of an error may stand in the log: its text may quote a contact, or the password."""
+    """A description of an error for the log, without its text: this may quote a contact or the password."""
     if isinstance(error, smtplib.SMTPResponseException):
         return f"the mail server answers {error.smtp_code}"
     return (
@@ -169,14 +169,14 @@ def _told(error: Exception) -> str:
 
 
 def _trusted(settings: Settings) -> ssl.SSLContext:
-    """Raises OSError if no authority can be read."""
+    """The TLS settings for the mail server. Raises OSError if no authority can be read."""
     if settings.mail_ca is None:
         return ssl.create_default_context()
     return ssl.create_default_context(cadata=_read_authorities(settings.mail_ca).value)
 
 
 def _read_authorities(file: Path) -> Usable[str]:
-    """The certificates of a PEM file; those that cannot be read are passed over. Raises OSError if none is left."""
+    """The certificates of a PEM file; those that cannot be read are ignored. Raises OSError if none is left."""
     found, passed_over = [], []
     for place, block in split_bundle(file.read_bytes()):
         try:

@@ -1,1 +1,1 @@
-"""Logging; this package knows nothing of the domain."""
+"""Logging; this package does not use the domain."""

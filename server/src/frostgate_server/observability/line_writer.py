@@ -1,4 +1,4 @@
-"""Lines for a pipe or a file that may take none for a while: a thread writes them, and no other thread waits for it."""
+"""Writes lines to a pipe or file that may block: a thread writes them, and other threads do not wait for it."""
 
 import os
 import select
@@ -8,16 +8,16 @@ from collections.abc import Callable
 from time import monotonic
 
 MOST_BYTES = 1024 * 1024
-"""Bytes that may wait. Lines beyond are lost."""
+"""Bytes that may be queued. Further lines are lost."""
 
 NOTICE_SECONDS = 1.0
-"""Seconds at most between two notices of lost lines, while lines are written and others are lost."""
+"""The longest time in seconds between two notices of lost lines, while lines are written and others are lost."""
 
 
 class LineWriter:
-    """Writes lines to a descriptor, in order. Lines that find no room in the queue, or cannot be written, are lost.
+    """Writes lines to a descriptor, in order. Lines are lost if the queue is full, or if they cannot be written.
 
-    It calls `os.write` and holds no lock meanwhile: a thread that hangs there does not keep the process from ending.
+    It holds no lock while it calls `os.write`: a thread that hangs there does not keep the process from ending.
     `lost` counts the lost lines. `failure` is the error of the last write, None if it succeeded.
     """
 
@@ -28,8 +28,11 @@ class LineWriter:
         most_bytes: int = MOST_BYTES,
         describe_lost: Callable[[int], str] | None = None,
     ) -> None:
-        """Starts the thread, `name`. `describe_lost` makes the line that tells how many lines were lost since the
-        last such line; None: no such lines."""
+        """Starts the thread, with this name.
+
+        `describe_lost` makes the line with the number of lines that were lost since the last such line; None: no such
+        lines.
+        """
         self.lost = 0
         self.failure: OSError | None = None
         self._descriptor = descriptor
@@ -40,12 +43,12 @@ class LineWriter:
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._idle = True
-        # Reentrant: a destructor that runs in the middle of `put` may write to stderr too.
+        # Reentrant: a destructor that runs during `put` may write to stderr too.
         self._changed = threading.Condition(threading.RLock())
         threading.Thread(target=self._write_all, name=name, daemon=True).start()
 
     def put(self, line: str) -> bool:
-        """Queues a line, without its end. Says whether there was room."""
+        """Queues a line, without a line break. Returns whether there was room."""
         encoded = line.encode("utf-8", "backslashreplace") + b"\n"
         with self._changed:
             if self._waiting_bytes + len(encoded) > self._most_bytes:
@@ -58,7 +61,7 @@ class LineWriter:
         return True
 
     def flush(self, seconds: float) -> bool:
-        """Waits until all lines are written, or lost, but not longer. Says whether they are."""
+        """Waits until all lines are written or lost, at most `seconds`. Returns whether they are."""
         with self._changed:
             return self._changed.wait_for(lambda: self._idle, seconds)
 
@@ -68,7 +71,7 @@ class LineWriter:
             self._tell_lost()
 
     def _next_batch(self) -> list[bytes]:
-        """The lines that fit into one write that no other process interrupts; one line at least. They stay queued."""
+        """The lines that fit into one atomic write; at least one line. They stay queued."""
         with self._changed:
             if not self._waiting:
                 self._idle = True
@@ -91,7 +94,7 @@ class LineWriter:
                 self.lost += len(batch)
 
     def _tell_lost(self) -> None:
-        """Writes how many lines were lost: behind the lines that waited, or once in a while if the queue never ends."""
+        """Writes the number of lost lines: after the queued lines, or once a second if the queue is never empty."""
         lost = self.lost
         if self._describe_lost is None or lost == self._told or self.failure is not None:
             return
@@ -103,7 +106,7 @@ class LineWriter:
             self._told, self._notice_due = lost, None
 
     def _write(self, data: bytes) -> OSError | None:
-        """Writes all, however long that takes. Gives the error if it cannot."""
+        """Writes all data, without a time limit. Returns the error if it cannot."""
         try:
             while data:
                 data = data[self._write_some(data) :]
@@ -112,7 +115,7 @@ class LineWriter:
         return None
 
     def _write_some(self, data: bytes) -> int:
-        """Gives how many bytes were written. Another process may have made the descriptor non-blocking."""
+        """Returns the number of bytes written. Another process may have made the descriptor non-blocking."""
         try:
             return os.write(self._descriptor, data)
         except BlockingIOError:

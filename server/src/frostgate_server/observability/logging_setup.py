@@ -1,6 +1,6 @@
-"""The log, on stderr: lines of all processes of a server, each with the name of its process.
+"""The log on stderr: lines of all processes of a server, each with the name of its process.
 
-A reader of stderr that is too slow makes lines get lost. It stops nothing else.
+If the reader of stderr is too slow, lines are lost. Nothing else is affected.
 """
 
 import io
@@ -12,7 +12,7 @@ from .line_writer import LineWriter
 _log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
-"""Seconds that the end of the process waits for lines to be written."""
+"""Seconds that a process waits at its end until its lines are written."""
 
 _STDERR = 2
 
@@ -27,7 +27,7 @@ class StderrLog(logging.Handler):
 
     @property
     def lost_lines(self) -> int:
-        """How many lines were lost since the start of the process."""
+        """The number of lines that were lost since the start of the process."""
         return self.lines.lost
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -44,7 +44,7 @@ class StderrLog(logging.Handler):
 
 
 class _Stderr(io.TextIOBase):
-    """Takes the place of `sys.stderr`, for what is written there without the log, such as a traceback."""
+    """Replaces `sys.stderr`, for text that is written there without the log, such as a traceback."""
 
     def __init__(self, lines: LineWriter) -> None:
         self._lines = lines
@@ -58,7 +58,7 @@ class _Stderr(io.TextIOBase):
 
 
 def log_to_stderr(level: str, process: str) -> StderrLog:
-    """Logs from now on. `level` is debug, info, warning or error."""
+    """Configures the log. `level` is debug, info, warning or error."""
     log = StderrLog()
     logging.basicConfig(
         level=level.upper(), format=f"%(asctime)s %(levelname)s {process}: %(name)s: %(message)s", handlers=[log]

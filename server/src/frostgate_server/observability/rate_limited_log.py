@@ -1,4 +1,4 @@
-"""Why strangers were refused, in the log: a line a second at most, so that none of them can fill a disk."""
+"""Logs the reasons of refusals: at most one line a second, so that strangers cannot fill a disk."""
 
 import logging
 import threading
@@ -11,17 +11,17 @@ PAUSE = 1.0
 
 
 class RateLimitedLog:
-    """Notes refusals at info, and counts those that it leaves out."""
+    """Logs refusals at level info, and counts those that it does not log."""
 
     def __init__(self, log: logging.Logger) -> None:
-        """Nothing is left out yet."""
+        """Starts with a count of 0."""
         self._log = log
         self._lock = threading.Lock()
         self._next = 0.0
         self._left_out = 0
 
     def note(self, why: str) -> None:
-        """Logs why somebody was refused, unless there was a line just now. `why` may quote what a stranger sent."""
+        """Logs the reason of a refusal, or counts it if the pause has not ended. `why` may quote untrusted text."""
         with self._lock:
             if monotonic() < self._next:
                 self._left_out += 1
