@@ -62,7 +62,7 @@ def test_a_mail_says_what_its_code_is_for(tmp_path: Path) -> None:
     [
         (VerificationAction.UNFREEZE, ["a"], FreezeScope.ACCOUNT, "unfreeze a, scope ACCOUNT, on behalf"),
         (VerificationAction.DISASSOCIATE, ["a"], None, "end the association of a, on behalf"),
-        (VerificationAction.UPDATE_PARTNER, [], None, "change its own verification settings, on behalf of partner p"),
+        (VerificationAction.UPDATE_PARTNER, [], None, "change the verification settings, on behalf of partner p"),
         (VerificationAction.FREEZE, [f"c-{n:02d}" for n in range(12)], FreezeScope.ACCOUNT, "c-09 and 2 more, scope"),
     ],
 )

@@ -113,5 +113,5 @@ def test_for_development_a_mail_is_written_to_the_log(tmp_path: Path) -> None:
         calls.associate(customer_id=customer_id, partner_id="p")
         calls.update_partner("p", verification_code_enabled=True, verification_contact="a@example.org")
         calls.send_code("p", FREEZE, customer_id, scope=RESOURCES)
-        code = log_with(server, "give it to nobody").split("Verification code: ")[1][:8]
+        code = log_with(server, "do not give it to anyone").split("Verification code: ")[1][:8]
         assert calls.freeze(customer_id=customer_id, scope=RESOURCES, verification_code=code).revision

@@ -12,19 +12,19 @@ _WHAT = {
     VerificationAction.FREEZE: "freeze",
     VerificationAction.UNFREEZE: "unfreeze",
     VerificationAction.DISASSOCIATE: "end the association of",
-    VerificationAction.UPDATE_PARTNER: "change its own verification settings",
+    VerificationAction.UPDATE_PARTNER: "change the verification settings",
 }
 
 
 def body(code: str, purpose: Purpose, expire_time: datetime) -> str:
     """The text of a mail."""
     return (
-        f"Somebody wants to {_described(purpose)}, on behalf of partner {purpose.partner_id}.\n"
+        f"A caller asks to {_described(purpose)}, on behalf of partner {purpose.partner_id}.\n"
         f"\n"
         f"Verification code: {code}\n"
         f"\n"
-        f"It is good for this alone, once, until {expire_time:%Y-%m-%d %H:%M:%S} UTC.\n"
-        f"If nobody of yours asked for it, give it to nobody.\n"
+        f"The code is valid once, for this request only, until {expire_time:%Y-%m-%d %H:%M:%S} UTC.\n"
+        f"If your organization did not ask for it, do not give it to anyone.\n"
     )
 
 
