@@ -1,6 +1,6 @@
 """Generates the synchronous client from the asynchronous one.
 
-usage: generate_sync.py DIRECTORY   (writes below DIRECTORY as the repository has it)
+usage: generate_sync.py DIRECTORY   (writes to DIRECTORY with the layout of the repository)
 """
 
 import re
@@ -27,13 +27,13 @@ RULES = [
         '"""The synchronous client."""',
     ),
     (r"asynchronous", "synchronous"),
-    (r"from one event loop", "from as many threads as you like"),
+    (r"from one event loop", "from any number of threads"),
 ]
-"""Patterns of the asynchronous client, and what the synchronous one has instead."""
+"""Patterns in the asynchronous client, and their replacements in the synchronous one."""
 
 
 def main(directory: Path) -> None:
-    """Writes the modules. Fails for a rule that no module needs."""
+    """Writes the modules. Fails if a rule matches in no module."""
     unused = dict(RULES)
     for source, target in MODULES.items():
         text = (HERE / PACKAGE / source).read_text()

@@ -1,6 +1,6 @@
-"""A build hook of hatchling: the readme of a distribution, with links that also work on the page of a package index.
+"""A build hook of hatchling: makes the links of a readme absolute, so that they work on the page of a package index.
 
-Links into the repository are relative in the file. The address of the repository stands in `[project.urls]` alone.
+Links into the repository are relative in the file. `[project.urls]` contains the address of the repository.
 """
 
 import posixpath
@@ -14,7 +14,7 @@ _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
 def absolute_links(text: str, *, base: str, directory: str) -> str:
-    """Markdown with absolute links. `base` is the repository's address, `directory` the place of the text in it."""
+    """Makes the links of Markdown absolute. `base` is the repository's address, `directory` the text's path in it."""
 
     def absolute(link: re.Match[str]) -> str:
         path, number_sign, heading = link[1].partition("#")
@@ -24,10 +24,10 @@ def absolute_links(text: str, *, base: str, directory: str) -> str:
 
 
 class ReadmeHook(MetadataHookInterface):
-    """Sets the readme. Its configuration names the `directory` of the project in the repository."""
+    """Sets the readme. Its configuration contains the `directory` of the project in the repository."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Takes the README.md of the project. Links lead to the files of the released version."""
+        """Sets the README.md of the project as the readme. Links point to the files of the released version."""
         base = f"{metadata['urls']['Repository']}/blob/v{metadata['version']}"
         text = Path(self.root, "README.md").read_text("utf-8")
         readme = absolute_links(text, base=base, directory=self.config["directory"])

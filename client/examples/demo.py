@@ -1,6 +1,6 @@
-"""The story of one customer, told by a real server and the real client: `make demo`.
+"""Calls a server for one customer with the Python client: `make demo`.
 
-Every step is a call as a control plane or a partner's backend would make it.
+A control plane or a partner's backend makes the same calls.
 """
 
 import re
@@ -17,7 +17,7 @@ from frostgate import BillingMode, Check, Client, FreezeScope, Operation
 
 
 def main() -> None:
-    """Starts a server of its own, tells the story, and stops the server."""
+    """Starts a server, runs all steps, and stops the server."""
     with tempfile.TemporaryDirectory() as directory, serving(Path(directory)) as address, Client(address) as client:
         freeze_by_default(client)
         unfreeze(client)
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def freeze_by_default(client: Client) -> None:
-    """Associating freezes the account."""
+    """An association freezes the account."""
     say("A partner associates a customer. The account is frozen by default:")
     association = client.associate_customer(customer_id="c-1001", partner_id="p-1")
     show(association.customer)
@@ -37,7 +37,7 @@ def freeze_by_default(client: Client) -> None:
 
 
 def unfreeze(client: Client) -> None:
-    """Unfreezing allows everything."""
+    """After an unfreeze, every operation is allowed."""
     say("The partner unfreezes it:")
     change = client.unfreeze_customer(customer_id="c-1001", scope=FreezeScope.ACCOUNT, reason="first invoice paid")
     print(f"  {change.message}")
@@ -47,7 +47,7 @@ def unfreeze(client: Client) -> None:
 
 
 def freeze_account_and_resources(client: Client) -> None:
-    """Freezing the resources stops fees, and starts the retention period."""
+    """A freeze of the resources stops fees and starts the retention period."""
     say("It stops paying. First see what freezing its resources would do, then do it:")
     scope, reason = FreezeScope.ACCOUNT_AND_RESOURCES, "invoice 60 days overdue"
     foreseen = client.freeze_customer(customer_id="c-1001", scope=scope, reason=reason, validate_only=True)
@@ -65,7 +65,7 @@ def freeze_account_and_resources(client: Client) -> None:
 
 
 def ask_for_many(client: Client) -> None:
-    """A batch is one transaction; what is refused is that customer's result."""
+    """A batch is one transaction. A refused customer has an error as its result."""
     say("Three customers are frozen at once; one of them does not exist:")
     client.associate_customer(customer_id="c-1002", partner_id="p-1")
     batch = client.batch_freeze_customers(
@@ -77,7 +77,7 @@ def ask_for_many(client: Client) -> None:
 
 
 def repeat_a_request(client: Client) -> None:
-    """The same request_id makes the same change once."""
+    """Calls with the same request_id make the change once."""
     say("A call whose answer was lost is repeated with its request_id. It is done once:")
     request_id = uuid4()
     for _ in range(2):
@@ -91,7 +91,7 @@ def repeat_a_request(client: Client) -> None:
 
 
 def read_the_record(client: Client) -> None:
-    """Everything that happened is told, the newest first."""
+    """All changes are recorded as events. They are listed newest first."""
     say("What happened to c-1001:")
     for event in client.list_freeze_events(customer_id="c-1001"):
         scope = f" {event.scope}" if event.scope else ""
@@ -120,7 +120,7 @@ def check_everything(client: Client) -> None:
 
 
 def show(customer: frostgate.Customer) -> None:
-    """A customer in a line or two."""
+    """Prints a customer in one or two lines."""
     fees = "fees accrue" if customer.fees_accrue else "no fees accrue"
     print(f"  {customer.customer_id} is {customer.freeze_state}, {fees}, revision {customer.revision}")
     if customer.retention_expire_time and customer.freeze_time:
@@ -129,13 +129,13 @@ def show(customer: frostgate.Customer) -> None:
 
 
 def say(sentence: str) -> None:
-    """A step of the story."""
+    """Prints the heading of a step."""
     print(f"\n{sentence}")
 
 
 @contextmanager
 def serving(directory: Path) -> Iterator[str]:
-    """A server on a free port of loopback, with a database of its own. Gives its address."""
+    """Runs a server on a free loopback port, with its own database. Yields its address."""
     command = [sys.executable, "-m", "frostgate_server", "serve", "--listen", "127.0.0.1:0", "--create"]
     with subprocess.Popen(
         [*command, "--database", str(directory / "frostgate.db")], stdout=subprocess.PIPE, text=True

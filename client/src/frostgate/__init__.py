@@ -1,4 +1,4 @@
-"""The client of frostgate: what may a frozen customer still do?
+"""The Python client of frostgate, a gRPC policy decision service.
 
     from frostgate import BillingMode, Client, Operation
 
@@ -9,8 +9,8 @@
         if not decision.allowed:
             print(decision.message)
 
-`frostgate.aio.Client` has the same methods for asyncio. A call that has no answer raises FrostgateError: see
-`frostgate.errors` for the tree. The messages and stubs themselves are in `frostgate.v1`.
+`frostgate.aio.Client` has the same methods for asyncio. A call without an answer raises FrostgateError.
+`frostgate.errors` documents the tree of exceptions. `frostgate.v1` contains the messages and stubs.
 """
 
 from . import aio

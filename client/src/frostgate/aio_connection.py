@@ -1,4 +1,4 @@
-"""The asynchronous client without its calls: how it connects, and how it makes a call until it is answered."""
+"""The base of the asynchronous client: its connections and retries."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Connection:
-    """Makes calls, until it is closed."""
+    """Makes calls until it is closed."""
 
     def __init__(
         self,
@@ -36,18 +36,18 @@ class Connection:
         metadata: Sequence[tuple[str, str | bytes]] = (),
         interceptors: Sequence[Any] = (),
     ) -> None:
-        """Connects with the first call.
+        """Sets up the client. It connects with the first call.
 
         Args:
             target: "host:port", "unix:/path", or any other name that gRPC understands.
-            credentials: for TLS, client certificates and tokens; plaintext without. See docs/callers.md.
-            token_file: a file with a bearer token, which is sent with every call. It is read again when it changes. It
-                needs credentials: a token is sent by TLS only.
-            timeout: seconds that a call may take, unless it says otherwise.
-            channels: connections, used in turn, so that load spreads over the processes of a server.
-            options: of gRPC's channels, over those set here.
-            metadata: headers of every call: names, and values that are strings, or bytes if the name ends in -bin.
-            interceptors: gRPC's, for each try of a call: grpc.UnaryUnaryClientInterceptor, or that of grpc.aio.
+            credentials: for TLS, client certificates and tokens. None: plaintext. See docs/callers.md.
+            token_file: a file with a bearer token, which is sent with every call. It is read again when it changes.
+                Needs `credentials`, because tokens are sent only over TLS.
+            timeout: the default timeout of a call, in seconds.
+            channels: the number of connections. They are used in turn, so that load spreads over the server's workers.
+            options: options of the gRPC channels. They override those of the client.
+            metadata: headers of every call, as pairs of name and value. Values are bytes if the name ends in -bin.
+            interceptors: gRPC interceptors for each try: grpc.UnaryUnaryClientInterceptor, or that of grpc.aio.
         """
         if channels < 1:
             raise ValueError(f"channels must be at least 1, is {channels}")
@@ -77,8 +77,10 @@ class Connection:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections. Calls from now on raise ClientClosed; calls under way raise it too, changes of
-        customers OutcomeUnknown."""
+        """Closes the connections. Later calls and calls in progress raise ClientClosed.
+
+        A change of a customer that is in progress raises OutcomeUnknown instead.
+        """
         for channel in self._channels:
             channel.stop()
         for channel in self._channels:
@@ -94,7 +96,7 @@ class Connection:
                 yield item
 
     async def _answer(self, call: Call[_Answer], timeout: float | None) -> _Answer:
-        """Makes the call until it is answered, refused, or out of time."""
+        """Makes the call, with retries, until it is answered or refused, or its deadline is reached."""
         tries = Attempts(self._timeout if timeout is None else timeout, once=call.once, name=call.name())
         while True:
             channel = self._channels[next(self._turns) % len(self._channels)]

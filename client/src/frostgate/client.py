@@ -12,13 +12,13 @@ from .requests.call import RequestId
 
 
 class Client(Connection):
-    """Calls a frostgate, from as many threads as you like. Close it, or use it in a `with`.
+    """Makes calls to a server, from any number of threads. Close it, or use it in a `with`.
 
-    Every call ends within its timeout, retries included. What fails with UNAVAILABLE is tried again, with growing
-    pauses; what is refused with OVERLOADED, after the time that the server says; nothing else is. Changes of customers
-    carry a request_id, made here if none is given, so that a retry cannot act twice; `update_partner` and
-    `send_verification_code` have none, and are sent once. Every method raises FrostgateError where there is no answer;
-    see frostgate.errors.
+    Every call ends within its timeout, retries included. A call that fails with UNAVAILABLE is retried with growing
+    pauses. A call that is refused with OVERLOADED is retried after the time that the server sets. Other failed calls
+    are not retried. Each change of a customer has a request_id, so that a retry cannot make the change twice. The
+    client makes one if none is given. `update_partner` and `send_verification_code` have no request_id and are sent
+    only once. Every method raises FrostgateError if there is no answer: see frostgate.errors.
     """
 
     def check_operation(
@@ -42,17 +42,17 @@ class Client(Connection):
         minimum_revision: int | None = None,
         timeout: float | None = None,
     ) -> models.BatchDecisions:
-        """Decides on 1 to 1,000 operations, all from one state, in the order asked."""
+        """Decides on 1 to 1,000 operations, all from one state. The results are in the order of the checks."""
         return self._answer(decisions.batch_check_operations(checks, minimum_revision), timeout)
 
     def list_rules(self, *, timeout: float | None = None) -> models.Policy:
-        """The whole policy, as this deployment applies it."""
+        """Returns the whole policy of this deployment."""
         return self._answer(decisions.list_rules(), timeout)
 
     def associate_customer(
         self, *, customer_id: str, partner_id: str, request_id: RequestId = None, timeout: float | None = None
     ) -> models.Association:
-        """Associates a customer with a partner: its account is frozen by default.
+        """Associates a customer with a partner. Its account is frozen by default.
 
         Raises AlreadyExists, OutcomeUnknown.
         """
@@ -68,9 +68,10 @@ class Client(Connection):
         expected_revision: int | None = None,
         timeout: float | None = None,
     ) -> models.Disassociation:
-        """Ends the association of a customer; with `expected_revision` only if the customer's revision is this one.
+        """Ends the association of a customer.
 
-        Raises NotFound, RevisionMismatch, OutcomeUnknown.
+        With `expected_revision` the change is made only if the customer has this revision. Raises NotFound,
+        RevisionMismatch, OutcomeUnknown.
         """
         call = customers.disassociate_customer(customer_id, reason, verification_code, request_id, expected_revision)
         return self._answer(call, timeout)
@@ -87,10 +88,10 @@ class Client(Connection):
         expected_revision: int | None = None,
         timeout: float | None = None,
     ) -> models.FreezeResult:
-        """Freezes a customer, or freezes it further.
+        """Freezes a customer, or extends the freeze from the account to its resources.
 
-        `validate_only` only tells what would be done. With `expected_revision` the change is made only if the
-        customer's revision is this one. Raises NotFound, RevisionMismatch, FailedPrecondition, OutcomeUnknown.
+        `validate_only` returns the result and changes nothing. With `expected_revision` the change is made only if the
+        customer has this revision. Raises NotFound, RevisionMismatch, FailedPrecondition, OutcomeUnknown.
         """
         call = customers.freeze_customer(
             customer_id, scope, reason, verification_code, request_id, validate_only, expected_revision
@@ -109,10 +110,10 @@ class Client(Connection):
         expected_revision: int | None = None,
         timeout: float | None = None,
     ) -> models.FreezeResult:
-        """Unfreezes a customer, by the scope it is frozen with.
+        """Unfreezes a customer. `scope` must be the scope that is frozen.
 
-        `validate_only` only tells what would be done. With `expected_revision` the change is made only if the
-        customer's revision is this one. Raises NotFound, RevisionMismatch, FailedPrecondition, OutcomeUnknown.
+        `validate_only` returns the result and changes nothing. With `expected_revision` the change is made only if the
+        customer has this revision. Raises NotFound, RevisionMismatch, FailedPrecondition, OutcomeUnknown.
         """
         call = customers.unfreeze_customer(
             customer_id, scope, reason, verification_code, request_id, validate_only, expected_revision
@@ -130,9 +131,9 @@ class Client(Connection):
         validate_only: bool = False,
         timeout: float | None = None,
     ) -> models.BatchFreezeResult:
-        """Freezes 1 to 1,000 customers; what is refused is that customer's result.
+        """Freezes 1 to 1,000 customers. A refused customer has an error as its result.
 
-        `validate_only` only tells what would be done. Raises OutcomeUnknown.
+        `validate_only` returns the results and changes nothing. Raises OutcomeUnknown.
         """
         call = customers.batch_freeze_customers(
             customer_ids, scope, reason, verification_code, request_id, validate_only
@@ -150,9 +151,9 @@ class Client(Connection):
         validate_only: bool = False,
         timeout: float | None = None,
     ) -> models.BatchFreezeResult:
-        """Unfreezes 1 to 1,000 customers; what is refused is that customer's result.
+        """Unfreezes 1 to 1,000 customers. A refused customer has an error as its result.
 
-        `validate_only` only tells what would be done. Raises OutcomeUnknown.
+        `validate_only` returns the results and changes nothing. Raises OutcomeUnknown.
         """
         call = customers.batch_unfreeze_customers(
             customer_ids, scope, reason, verification_code, request_id, validate_only
@@ -160,7 +161,7 @@ class Client(Connection):
         return self._answer(call, timeout)
 
     def get_customer(self, *, customer_id: str, timeout: float | None = None) -> models.Customer:
-        """The customer. Raises NotFound."""
+        """Returns a customer. Raises NotFound."""
         return self._answer(customers.get_customer(customer_id), timeout)
 
     def list_customers(
@@ -172,7 +173,7 @@ class Client(Connection):
         page_size: int = 0,
         timeout: float | None = None,
     ) -> Iterator[models.Customer]:
-        """A partner's customers by id, page by page as you go on; `timeout` is that of a page. Raises NotFound."""
+        """Iterates over a partner's customers by id. Reads page by page; `timeout` is for one page. Raises NotFound."""
         return self._items(customers.list_customers(partner_id, freeze_state, retention_expired, page_size), timeout)
 
     def list_freeze_events(
@@ -186,12 +187,12 @@ class Client(Connection):
         page_size: int = 0,
         timeout: float | None = None,
     ) -> Iterator[models.FreezeEvent]:
-        """What happened, the newest first, page by page as you go on; `timeout` is that of a page."""
+        """Iterates over events, newest first. Reads page by page; `timeout` is for one page."""
         call = customers.list_freeze_events(customer_id, partner_id, after_revision, start_time, end_time, page_size)
         return self._items(call, timeout)
 
     def get_partner(self, *, partner_id: str, timeout: float | None = None) -> models.Partner:
-        """The partner, its contact masked. Raises NotFound."""
+        """Returns a partner. Its contact is masked. Raises NotFound."""
         return self._answer(partners.get_partner(partner_id), timeout)
 
     def update_partner(
@@ -203,10 +204,10 @@ class Client(Connection):
         verification_code: str = "",
         timeout: float | None = None,
     ) -> models.Partner:
-        """Enables or disables verification codes for a partner, or changes where they are sent to; None: no change.
+        """Enables or disables verification codes for a partner, or changes their contact. None: no change.
 
-        Is tried once: after Unavailable or DeadlineExceeded it may have been done. Raises FailedPrecondition,
-        PermissionDenied, ResourceExhausted; and ValueError if nothing is to be changed.
+        The call is sent only once. After Unavailable or DeadlineExceeded the change may have been made. Raises
+        FailedPrecondition, PermissionDenied, ResourceExhausted, and ValueError if both settings are None.
         """
         call = partners.update_partner(partner_id, verification_code_enabled, verification_contact, verification_code)
         return self._answer(call, timeout)
@@ -220,9 +221,10 @@ class Client(Connection):
         scope: FreezeScope | None = None,
         timeout: float | None = 20.0,
     ) -> models.SentCode:
-        """Mails a code to the partner's contact, good for one such action. A code before it is good for nothing.
+        """Mails a code to the partner's contact. It is valid for one such action. Earlier codes become invalid.
 
-        Is tried once, since each mail counts, and waits longer than other calls, as mail servers take their time.
+        The call is sent only once, because the server limits the number of mails. Its default timeout is longer than
+        that of other calls, because mail servers may be slow.
         Raises NotFound, FailedPrecondition, ResourceExhausted, Unavailable.
         """
         return self._answer(partners.send_verification_code(partner_id, action, customer_ids, scope), timeout)

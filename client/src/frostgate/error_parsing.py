@@ -1,4 +1,4 @@
-"""From a failed call, or a failed item of a batch, to the error that is raised or returned."""
+"""Converts a failed call, or a failed item of a batch, to an exception."""
 
 from contextlib import suppress
 from typing import Any, Protocol, cast
@@ -46,20 +46,20 @@ _MAY_HAVE_BEEN_DONE = {
     grpc.StatusCode.UNKNOWN,
     grpc.StatusCode.INTERNAL,
 }
-"""Codes after which a change may have been made, unless the server itself says why it was not."""
+"""Codes after which a change may have been made, unless the server sends a reason why it was not."""
 
 _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
 
 _ILLEGAL_METADATA = "Illegal metadata"
-"""gRPC's message where the credentials of a call gave a header that it cannot send."""
+"""gRPC's message if the credentials of a call return a header that it cannot send."""
 
 _NO_METADATA = "Getting metadata from plugin failed"
-"""How gRPC's message begins where the credentials of a call gave no header."""
+"""The start of gRPC's message if the credentials of a call return no header."""
 
 
 class FailedCall(Protocol):
-    """What a failed call of grpc and of grpc.aio can be asked."""
+    """The methods that a failed call has in grpc and in grpc.aio."""
 
     def code(self) -> grpc.StatusCode:
         """The status code."""
@@ -72,7 +72,7 @@ class FailedCall(Protocol):
 
 
 def error_of_call(call: grpc.RpcError, request_id: str | None) -> FrostgateError:
-    """The error of a failed call. `request_id` is that of a change, None for a read."""
+    """Returns the error of a failed call. `request_id` is that of a change, None for a read."""
     status = _status(cast(FailedCall, call))
     if status.message == _ILLEGAL_METADATA:
         return Unauthenticated(
@@ -91,7 +91,7 @@ def error_of_call(call: grpc.RpcError, request_id: str | None) -> FrostgateError
 
 
 def error_of_status(status: Status) -> FrostgateError:
-    """The error that a google.rpc.Status tells of: of a failed call, or of one item of a batch."""
+    """Converts the google.rpc.Status of a failed call, or of one item of a batch, to an error."""
     info, bad_request, retry = ErrorInfo(), BadRequest(), RetryInfo()
     for detail in status.details:
         for known in (info, bad_request, retry):
@@ -109,7 +109,7 @@ def error_of_status(status: Status) -> FrostgateError:
 
 
 def _status(call: FailedCall) -> Status:
-    """The status that the server sent with the call's end, or one made of what gRPC itself says."""
+    """Returns the status that the server sent, or one made from gRPC's own code and message."""
     plain = Status(code=call.code().value[0], message=call.details() or "")
     for name, value in call.trailing_metadata() or ():
         if name == _DETAILS_KEY:

@@ -1,20 +1,20 @@
-"""Why a call has no answer.
+"""The exceptions of the client. A call without an answer raises one of them.
 
     FrostgateError
-    ├── InvalidRequest       the request is malformed: mend it
+    ├── InvalidRequest       the request is malformed: correct it
     ├── NotFound             no such customer or partner
     ├── AlreadyExists        the customer is associated already
     ├── RevisionMismatch     the customer changed since the caller read it
     ├── FailedPrecondition   the state does not permit it, or a verification code is needed
-    ├── Unauthenticated      no identity, or a bad one
-    ├── PermissionDenied     this caller may not, or not with this code
-    ├── ResourceExhausted    too much load, too many codes, or a request too large
+    ├── Unauthenticated      the caller has no valid identity
+    ├── PermissionDenied     the caller may not make this call, or the verification code is wrong
+    ├── ResourceExhausted    too much load, too many codes, or too large a request
     ├── Unavailable          no server answered, or its storage cannot be reached
     ├── DeadlineExceeded     a read was not answered in time
     ├── OutcomeUnknown       a change may have been made or not
     └── ClientClosed         the client was closed
 
-A denial is none of them: it is an answer.
+A denial is an answer, not an exception.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,23 +26,23 @@ import grpc
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """What is wrong with one field of the request: its path, and what would be right."""
+    """An invalid field of the request: its path, and a description of the problem."""
 
     field: str
     description: str
 
 
 class FrostgateError(Exception):
-    """A call has no answer; of this very class where no other fits.
+    """A call has no answer. The base class, also used where no subclass fits.
 
     Attributes:
-        code: gRPC's status code.
-        reason: the name of the error for programs, such as "ALREADY_FROZEN"; empty where gRPC itself failed the call.
-            frostgate.ErrorReason documents them.
-        metadata: the values that stand in the message.
-        field_violations: what is wrong with the request, field by field.
-        retry_after: seconds to wait before another try; None where the server does not say.
-        sent: False if nothing of the call was sent to a server, in no try. True: it may have been.
+        code: the gRPC status code.
+        reason: the name of the error for programs, such as "ALREADY_FROZEN". Empty if gRPC itself failed the call.
+            frostgate.ErrorReason documents the names.
+        metadata: the values in the message.
+        field_violations: the invalid fields of the request.
+        retry_after: seconds to wait before a retry. None if the server does not set it.
+        sent: False if no try sent anything to a server. True if the call may have been sent.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class FrostgateError(Exception):
         return f"{self.reason or self.code.name}: {super().__str__()}{not_sent}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles and copies without a call of __init__, whose arguments differ between the classes."""
+        """Pickles and copies without calling __init__, because its arguments differ between the classes."""
         return _restore, (type(self), self.args, dict(vars(self)))
 
 
@@ -80,7 +80,7 @@ def _restore(kind: type[FrostgateError], args: tuple[Any, ...], attributes: dict
 
 
 class InvalidRequest(FrostgateError):
-    """The request is malformed. `field_violations` names every field."""
+    """The request is malformed. `field_violations` lists the invalid fields."""
 
 
 class NotFound(FrostgateError):
@@ -114,16 +114,19 @@ class RevisionMismatch(FrostgateError):
 
 
 class FailedPrecondition(FrostgateError):
-    """The state does not permit it: ALREADY_FROZEN, NOT_FROZEN, SCOPE_MISMATCH; or it needs a verification code, or no
-    code can be sent: VERIFICATION_CODE_REQUIRED, VERIFICATION_NOT_ENABLED, VERIFICATION_NOT_CONFIGURED."""
+    """The state does not permit the call: ALREADY_FROZEN, NOT_FROZEN, SCOPE_MISMATCH.
+
+    Or the call needs a verification code, or no code can be sent: VERIFICATION_CODE_REQUIRED, VERIFICATION_NOT_ENABLED,
+    VERIFICATION_NOT_CONFIGURED.
+    """
 
 
 class Unauthenticated(FrostgateError):
-    """The server does not know who calls."""
+    """The caller has no valid identity: its certificate or token is missing, invalid or expired."""
 
 
 class PermissionDenied(FrostgateError):
-    """This caller may not do this, or not with this code: PERMISSION_DENIED, PARTNER_MISMATCH,
+    """The caller may not make this call: PERMISSION_DENIED, PARTNER_MISMATCH. Or the verification code is wrong:
     VERIFICATION_CODE_INVALID."""
 
 
@@ -132,8 +135,11 @@ class ResourceExhausted(FrostgateError):
 
 
 class Unavailable(FrostgateError):
-    """No server answered until the deadline, or its storage cannot be reached. Nothing was changed, unless by
-    `update_partner` or `send_verification_code`, which have no request_id, and of which `sent` is True."""
+    """No server answered before the deadline, or its storage cannot be reached. Nothing was changed.
+
+    Exception: `update_partner` and `send_verification_code` have no request_id. If `sent` is True, such a call may have
+    been carried out.
+    """
 
 
 class DeadlineExceeded(FrostgateError):
@@ -143,8 +149,8 @@ class DeadlineExceeded(FrostgateError):
 class OutcomeUnknown(FrostgateError):
     """A change may have been made or not: its answer was lost, or did not come in time.
 
-    Find out by making the same call with `request_id=error.request_id`, within 24 hours: if the change was made, that
-    gives its first answer and changes nothing; if not, it makes it now.
+    To find out, repeat the same call with `request_id=error.request_id` within 24 hours. If the change was made, the
+    call returns the first answer and changes nothing. If not, the call makes the change now.
     """
 
     def __init__(self, message: str, *, code: grpc.StatusCode, request_id: str) -> None:
@@ -160,4 +166,4 @@ class ClientClosed(FrostgateError):
 
 
 MADE_KNOWN = (InvalidRequest, NotFound, AlreadyExists, RevisionMismatch, FailedPrecondition)
-"""What a change is refused with only after the server looked for an earlier answer to the same request."""
+"""Errors of a change that the server returns only after it has looked for a stored answer to the same request_id."""

@@ -1,4 +1,4 @@
-"""What calls answer, as plain values. Times are UTC. What has no value is None."""
+"""The results of calls, as plain values. Times are UTC. A missing value is None."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from .errors import FrostgateError
 
 
 class NoTruthValue:
-    """A result that is neither true nor false: its use as a condition raises TypeError, since a denial is no yes."""
+    """A result that has no truth value. Its use as a condition raises TypeError, so that no denial is read as True."""
 
     __slots__ = ()
     _instead = ""
@@ -28,9 +28,9 @@ class NoTruthValue:
 
 @dataclass(frozen=True, slots=True)
 class Decision(NoTruthValue):
-    """The answer to a check. `allowed` says whether the customer may.
+    """The answer to a check. `allowed` is True if the customer may use the operation.
 
-    `freeze_state` and `basis` are None for a customer that is associated with no partner.
+    `freeze_state` and `basis` are None if the customer is not associated with a partner.
     """
 
     allowed: bool
@@ -56,7 +56,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class BatchDecisions(NoTruthValue):
-    """The answers to a batch, in the order asked, all of one revision. A malformed check has its error instead."""
+    """The answers to a batch, in the order of the checks, all at one revision. A malformed check has an error."""
 
     results: tuple[Decision | FrostgateError, ...]
     revision: int
@@ -82,7 +82,7 @@ class Rule(NoTruthValue):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The policy of a deployment, and what it answers for unknown customers."""
+    """The policy of a deployment, and its decision for unknown customers."""
 
     rules: tuple[Rule, ...]
     unknown_customer_allowed: bool
@@ -124,7 +124,7 @@ class FreezeEvent:
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A partner. Its contact is masked, such as a***@example.org; None where there is none."""
+    """A partner. Its contact is masked, such as a***@example.org. None if it has no contact."""
 
     partner_id: str
     verification_code_enabled: bool
@@ -133,7 +133,7 @@ class Partner:
 
 @dataclass(frozen=True, slots=True)
 class SentCode:
-    """A verification code was mailed: until when it is good, and to whom it went, masked."""
+    """A verification code that was mailed: its expiry time, and the masked contact it was sent to."""
 
     expire_time: datetime
     sent_to: str
@@ -141,7 +141,7 @@ class SentCode:
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """A customer was associated."""
+    """The result of an association."""
 
     customer: Customer
     revision: int
@@ -149,14 +149,14 @@ class Association:
 
 @dataclass(frozen=True, slots=True)
 class Disassociation:
-    """A customer is associated no more."""
+    """The result of a disassociation."""
 
     revision: int
 
 
 @dataclass(frozen=True, slots=True)
 class FreezeResult:
-    """A customer was frozen or unfrozen; `message` says so to a person."""
+    """The result of a freeze or an unfreeze. `message` is text for users."""
 
     customer: Customer
     message: str
@@ -165,7 +165,7 @@ class FreezeResult:
 
 @dataclass(frozen=True, slots=True)
 class BatchFreezeResult(NoTruthValue):
-    """What became of each customer of a batch, by its id, in the order asked: itself, or why it was not changed."""
+    """The result for each customer of a batch, by id, in the order of the request: the customer, or an error."""
 
     results: dict[str, Customer | FrostgateError]
     revision: int

@@ -1,4 +1,4 @@
-"""Messages to plain values."""
+"""Converts messages to plain values."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ _ALLOW = policy_pb2.DECISION_ALLOW
 
 
 def decision(message: decisions_pb.CheckOperationResponse) -> models.Decision:
-    """A decision. Anything but ALLOW is a denial."""
+    """A decision. Any value other than ALLOW is a denial."""
     return models.Decision(
         allowed=message.decision == _ALLOW,
         reason=DecisionReason.from_number(message.reason),
@@ -84,7 +84,7 @@ def change(message: freezes_pb.FreezeCustomerResponse | freezes_pb.UnfreezeCusto
 def batch_change(
     message: freezes_pb.BatchFreezeCustomersResponse | freezes_pb.BatchUnfreezeCustomersResponse,
 ) -> models.BatchFreezeResult:
-    """A batch of either."""
+    """The results of a batch of freezes or unfreezes."""
     results = {
         result.customer_id: customer(result.customer) if result.HasField("customer") else error_of_status(result.error)
         for result in message.results
@@ -93,7 +93,7 @@ def batch_change(
 
 
 def got_customer(message: freezes_pb.GetCustomerResponse) -> models.Customer:
-    """A customer that was asked for."""
+    """The customer of a GetCustomerResponse."""
     return customer(message.customer)
 
 
@@ -126,7 +126,7 @@ def customer(message: customer_pb2.Customer) -> models.Customer:
 
 
 def partner(message: freezes_pb.GetPartnerResponse | freezes_pb.UpdatePartnerResponse) -> models.Partner:
-    """A partner that was asked for, or updated."""
+    """The partner of a read or an update."""
     one = message.partner
     return models.Partner(one.partner_id, one.verification_code_enabled, one.verification_contact or None)
 

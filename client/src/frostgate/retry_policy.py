@@ -1,4 +1,4 @@
-"""When and how long to wait before another try: the same for both clients."""
+"""Decides about retries and pauses, for both clients."""
 
 import logging
 import random
@@ -11,16 +11,16 @@ from .errors import MADE_KNOWN, DeadlineExceeded, FrostgateError, OutcomeUnknown
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
-"""Seconds. Pauses double from the first to the longest, and each is shortened by chance, so that callers spread out."""
+"""Seconds. Pauses double up to the longest. Each is shortened by a random factor, so that callers spread out."""
 
 _log = logging.getLogger("frostgate")
 
 
 class Attempts:
-    """The tries of one call, and the deadline of them all."""
+    """The tries of one call, and their common deadline."""
 
     def __init__(self, timeout: float, *, once: bool = False, name: str = "call") -> None:
-        """Takes seconds from now, whether there is to be but one try, and the name of the call for the log.
+        """Takes the seconds until the deadline, whether the call is sent only once, and its name for the log.
 
         Raises ValueError unless the seconds are positive and finite.
         """
@@ -33,13 +33,13 @@ class Attempts:
         self._tries = 0
 
     def time_left(self) -> float:
-        """Seconds left for the next try; a little more than none, since gRPC wants some."""
+        """Returns the seconds left for the next try: at least 0.001, because gRPC needs a positive timeout."""
         return max(self._end - time.monotonic(), 0.001)
 
     def pause_after(self, error: FrostgateError) -> float:
-        """Seconds to wait before another try. If there is to be none, raises the error that says most.
+        """Returns the seconds to wait before a retry. If there is no retry, raises the most informative error.
 
-        Once an outcome is unknown, only an answer or a refusal that looked for an earlier answer first makes it known.
+        After an unknown outcome, only two results make it known: an answer, or one of the errors in MADE_KNOWN.
         """
         self._tries += 1
         self._sent = error.sent = self._sent or error.sent
@@ -54,11 +54,11 @@ class Attempts:
         raise self._says_most from error
 
     def _pause_before_another_try(self, error: FrostgateError) -> float | None:
-        """Seconds to wait, if the deadline allows. None: the error is final."""
-        chance = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+        """Returns the seconds to wait, without regard to the deadline. None: the error is final."""
+        chance = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, is no secret
         asked = error.retry_after or 0.0
         if error.reason == ErrorReason.OVERLOADED and asked > 0 and not self._once:
-            # Not earlier than asked, and not all callers at once.
+            # Not before the time that the server set, and not all callers at the same time.
             return asked * (1.5 - chance / 2)
         if error.code is grpc.StatusCode.UNAVAILABLE and not (self._once and self._sent):
             pause = max(self._pause * chance, asked)
@@ -68,7 +68,7 @@ class Attempts:
 
 
 def check_timeout(timeout: float) -> float:
-    """Gives a timeout back. Raises ValueError unless it is positive and finite: a call must not hang."""
+    """Returns the timeout. Raises ValueError unless it is positive and finite: a call must not hang."""
     if not 0 < timeout < float("inf"):
         raise ValueError(f"a timeout must be a positive number of seconds, is {timeout!r}")
     return timeout

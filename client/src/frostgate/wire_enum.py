@@ -1,4 +1,4 @@
-"""The base of the enums: names for programs and people, numbers for the wire."""
+"""The base class of the enums. Values are names; the wire has numbers."""
 
 import re
 from enum import StrEnum
@@ -18,8 +18,8 @@ _DESCRIPTORS = {
 class WireEnum(StrEnum):
     """A StrEnum whose members have numbers on the wire.
 
-    A newer server may send a number that this client does not know. It is read as a value such as UNRECOGNIZED_17:
-    equal to no member, and not to be sent. A later client that knows the number reads UNRECOGNIZED_17 as its member.
+    A newer server may send a number that this client does not know. It is read as a value such as UNRECOGNIZED_17. This
+    value is equal to no member and cannot be sent. A newer client reads UNRECOGNIZED_17 as the member with this number.
     """
 
     @property
@@ -35,7 +35,7 @@ class WireEnum(StrEnum):
         return cls._unrecognized(number) if member is None else member
 
     def __reduce_ex__(self, _: object) -> tuple[type[Self], tuple[str]]:
-        """Pickles and copies by value, since a number that is not known has no attribute of the class."""
+        """Pickles and copies by value, because an unknown number has no attribute in the class."""
         return type(self), (self.value,)
 
     @classmethod
@@ -57,9 +57,9 @@ _Enum = TypeVar("_Enum", bound=WireEnum)
 
 
 def number_to_send(argument: str, value: _Enum, enum: type[_Enum]) -> Any:
-    """The number of a caller's argument, which may be a member or its name.
+    """Returns the number of a caller's argument, which may be a member or its name.
 
-    Raises TypeError or ValueError, which name the argument, where the value is neither.
+    Raises TypeError or ValueError with the name of the argument if the value is neither.
     """
     if type(value) not in {enum, str}:
         raise TypeError(f"{argument} must be of {enum.__name__}, but is {value!r}")
@@ -80,7 +80,7 @@ def _members(enum: type[_Enum]) -> tuple[dict[str, int], dict[int, _Enum]]:
 
 
 def _unknown_number(value: object) -> int | None:
-    """The number of a value such as UNRECOGNIZED_17; None for all others."""
+    """Returns the number of a value such as UNRECOGNIZED_17, and None for other values."""
     if not isinstance(value, str):
         return None
     found = re.fullmatch(f"{_UNRECOGNIZED}(-?[0-9]+)", value)

@@ -1,1 +1,1 @@
-"""One function for each RPC: plain arguments to a call that is ready to be made, synchronously or not."""
+"""One function for each RPC. It converts plain arguments to a Call, for both clients."""

@@ -1,4 +1,4 @@
-"""A call that is ready to be made, and the checks of a caller's arguments."""
+"""The description of a call, and checks of a caller's arguments."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -13,14 +13,14 @@ Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
 RequestId = str | UUID | None
-"""A UUID that makes a change repeatable. None, or an empty string: a new one."""
+"""A UUID with which a change can be repeated. None, or an empty string: the client makes a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Answer]):
-    """A call: where it goes, what it says, how its answer is read.
+    """A call: its path, its request, and the function that reads its answer.
 
-    `request_id` is that of a change; None: a read, or what has none and so is to be tried but `once`.
+    `request_id` is that of a change. It is None for reads, and for changes without one, which are sent only `once`.
     """
 
     path: str
@@ -35,7 +35,7 @@ class Call(Generic[Answer]):
         return self.path.rpartition("/")[2]
 
     def page(self, token: str) -> "Call[Answer]":
-        """The same listing, from the page that the token names."""
+        """Returns the call for the page of this token."""
         request: Any = type(self.request)()
         request.CopyFrom(self.request)
         request.page_token = token
@@ -43,12 +43,12 @@ class Call(Generic[Answer]):
 
 
 def serialized(request: Message) -> bytes:
-    """The request as it is sent."""
+    """Returns the request in bytes."""
     return request.SerializeToString()
 
 
 def list_of(name: str, values: Iterable[Item], kind: type[Item]) -> list[Item]:
-    """The items of a list. Raises TypeError for a string, which is no list of ids, and for items of another type."""
+    """Returns the items as a list. Raises TypeError for a string, and for items of another type."""
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a list of {kind.__name__}, but is the string {values!r}: write [{values!r}]")
     items = list(values)
@@ -59,7 +59,7 @@ def list_of(name: str, values: Iterable[Item], kind: type[Item]) -> list[Item]:
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
-    """A time as a message. Raises ValueError for a time without a time zone."""
+    """Converts a time to a message. Raises ValueError for a time without a time zone."""
     if time is None:
         return None
     if time.tzinfo is None:

@@ -1,4 +1,4 @@
-"""The calls of CustomerFreezeService for customers and what happened to them."""
+"""The calls of CustomerFreezeService for customers and their events."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -163,11 +163,11 @@ def list_freeze_events(
 
 
 def _change(method: str, request: Any, response_class: type[Message], read: Callable[[Any], Answer]) -> Call[Answer]:
-    """A call that changes customers, unless it is to validate only."""
+    """Returns a call that changes customers. With `validate_only` it is a read."""
     validates = getattr(request, "validate_only", False)
     return Call(_SERVICE + method, request, response_class, read, None if validates else request.request_id)
 
 
 def _request_id(given: RequestId, validate_only: bool = False) -> str:
-    """The id that is sent. A call that validates only keeps none, so that none is made for it."""
+    """Returns the id to send. No id is made for `validate_only`, because the server keeps none for it."""
     return str(given or ("" if validate_only else uuid4()))

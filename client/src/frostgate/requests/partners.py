@@ -24,7 +24,7 @@ def get_partner(partner_id: str) -> Call[models.Partner]:
 def update_partner(
     partner_id: str, enabled: bool | None, contact: str | None, verification_code: str
 ) -> Call[models.Partner]:
-    """UpdatePartner. Raises ValueError if nothing is to be changed."""
+    """UpdatePartner. Raises ValueError if both settings are None."""
     if enabled is None and contact is None:
         raise ValueError("an update needs verification_code_enabled, verification_contact, or both")
     changed = {"verification_code_enabled": enabled, "verification_contact": contact}

@@ -1,1 +1,1 @@
-"""Connections to a server: how they are made, used and closed. Which calls there are, this package does not know."""
+"""Makes, uses and closes connections to a server. This package does not depend on the calls of frostgate."""

@@ -19,9 +19,9 @@ _READY = grpc.ChannelConnectivity.READY
 
 
 class Channel:
-    """Makes calls. gRPC's channel is made with the first one, since it belongs to the event loop that runs then.
+    """Makes calls. gRPC's channel is made with the first call, because it belongs to the running event loop.
 
-    A call is sent only when the connection is ready, so that it is known what was not sent.
+    A call is sent only over a ready connection. Therefore the client knows whether nothing was sent.
     """
 
     def __init__(self, settings: ChannelSettings) -> None:
@@ -31,7 +31,7 @@ class Channel:
         self._closed = False
 
     async def answer(self, call: Call[Any], timeout: float) -> Any:
-        """The response message of a call. `timeout` is in seconds. Raises FrostgateError."""
+        """Returns the response message of a call. `timeout` is in seconds. Raises FrostgateError."""
         end = time.monotonic() + timeout
         channel = self._open()
         if channel.get_state(try_to_connect=True) is not _READY:
@@ -43,23 +43,23 @@ class Channel:
         except grpc.RpcError as failure:
             raise error_of_call(failure, call.request_id) from failure
         except asyncio.CancelledError:
-            # gRPC cancels the calls of a channel that is closed, and so would cancel the caller's task.
+            # When a channel is closed, gRPC cancels its calls. This must not look like a cancelled task to the caller.
             if not self._closed or _is_task_cancelled():
                 raise
             raise closed_meanwhile(call.request_id) from None
 
     def stop(self) -> None:
-        """Refuses calls from now on."""
+        """Refuses later calls."""
         self._closed = True
 
     async def close(self) -> None:
-        """Ends the calls under way and the connection."""
+        """Ends the calls in progress and closes the connection."""
         self.stop()
         if self._channel is not None:
             await self._channel.close(None)
 
     def _open(self) -> grpc.aio.Channel:
-        """gRPC's channel. Raises ClientClosed, or RuntimeError in a second event loop beside the first one."""
+        """Returns gRPC's channel. Raises ClientClosed, or RuntimeError if another event loop is open."""
         if self._closed:
             raise client_closed()
         loop = asyncio.get_running_loop()
@@ -70,7 +70,7 @@ class Channel:
         return self._channel
 
     async def _connect(self, channel: grpc.aio.Channel, end: float, connected_by: float) -> None:
-        """Waits until the connection is ready. Raises Unavailable if it is not in time, and ClientClosed."""
+        """Waits until the connection is ready. Raises Unavailable if this takes too long, and ClientClosed."""
         _log.debug("waiting for a connection to %s", self._settings.target)
         try:
             async with asyncio.timeout(connected_by - time.monotonic()):
@@ -83,7 +83,7 @@ class Channel:
 
 
 def new_channel(settings: ChannelSettings) -> grpc.aio.Channel:
-    """gRPC's channel, which connects with its first call."""
+    """Makes gRPC's channel. It connects with its first call."""
     target, options, interceptors = settings.target, settings.options, settings.interceptors
     if settings.credentials is None:
         return grpc.aio.insecure_channel(target, options, interceptors=interceptors)
@@ -91,7 +91,7 @@ def new_channel(settings: ChannelSettings) -> grpc.aio.Channel:
 
 
 async def _reason(channel: grpc.aio.Channel, end: float) -> str:
-    """gRPC's words for why there is no connection: it tells them to calls only."""
+    """Returns gRPC's reason why there is no connection. gRPC gives it only as the error of a call."""
     probe: Any = channel.unary_unary(PROBE)
     try:
         await probe(b"", timeout=max(end - time.monotonic(), 0.001))
@@ -101,6 +101,6 @@ async def _reason(channel: grpc.aio.Channel, end: float) -> str:
 
 
 def _is_task_cancelled() -> bool:
-    """Whether the caller's task was cancelled, and not only the call."""
+    """Tells whether the caller's task was cancelled, and not only the call."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

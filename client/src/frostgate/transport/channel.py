@@ -18,13 +18,13 @@ _READY, _IDLE = grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.IDLE
 _log = logging.getLogger("frostgate")
 
 _LOOK = 0.2
-"""Seconds after which a call that waits for a connection asks for one again, if gRPC has none."""
+"""Seconds after which a waiting call asks gRPC to connect again, if the channel is idle."""
 
 
 class Channel:
-    """Makes calls, from any thread. gRPC's channel is made with the first one.
+    """Makes calls, from any thread. gRPC's channel is made with the first call.
 
-    A call is sent only when the connection is ready, so that it is known what was not sent.
+    A call is sent only over a ready connection. Therefore the client knows whether nothing was sent.
     """
 
     def __init__(self, settings: ChannelSettings) -> None:
@@ -35,7 +35,7 @@ class Channel:
         self._connectivity = _Connectivity()
 
     def answer(self, call: Call[Any], timeout: float) -> Any:
-        """The response message of a call. `timeout` is in seconds. Raises FrostgateError."""
+        """Returns the response message of a call. `timeout` is in seconds. Raises FrostgateError."""
         end = time.monotonic() + timeout
         channel = self._channel or self._open()
         if self._connectivity.state is not _READY:
@@ -49,13 +49,13 @@ class Channel:
                 raise closed_meanwhile(call.request_id) from failure
             raise error_of_call(failure, call.request_id) from failure
         except ValueError:
-            # gRPC's error for a channel that is closed, perhaps by another thread in this moment.
+            # gRPC's error for a closed channel. Another thread may have closed it just now.
             if not self._closed:
                 raise
             raise client_closed() from None
 
     def stop(self) -> None:
-        """Refuses calls from now on."""
+        """Refuses later calls."""
         with self._lock:
             self._closed = True
         if self._channel is not None:
@@ -63,13 +63,13 @@ class Channel:
         self._connectivity.note(grpc.ChannelConnectivity.SHUTDOWN)
 
     def close(self) -> None:
-        """Ends the calls under way and the connection. gRPC takes up to 0.2 s to stop telling its state."""
+        """Ends the calls in progress and closes the connection. gRPC needs up to 0.2 s to stop reporting its state."""
         self.stop()
         if self._channel is not None:
             self._channel.close()
 
     def _open(self) -> grpc.Channel:
-        """gRPC's channel. Raises ClientClosed."""
+        """Returns gRPC's channel. Raises ClientClosed."""
         with self._lock:
             if self._closed:
                 raise client_closed()
@@ -79,11 +79,11 @@ class Channel:
             return self._channel
 
     def _connect(self, channel: grpc.Channel, end: float, connected_by: float) -> None:
-        """Waits until the connection is ready. Raises Unavailable if it is not in time, and ClientClosed."""
+        """Waits until the connection is ready. Raises Unavailable if this takes too long, and ClientClosed."""
         _log.debug("waiting for a connection to %s", self._settings.target)
         while not self._closed:
             if self._connectivity.state is _IDLE:
-                # gRPC's thread that tells the state connects when it looks next.
+                # gRPC's thread that reports the state connects at its next poll.
                 channel.subscribe(_ignore, try_to_connect=True)
                 channel.unsubscribe(_ignore)
             left = connected_by - time.monotonic()
@@ -95,21 +95,21 @@ class Channel:
 
 
 class _Connectivity:
-    """The state of a connection, which gRPC tells in a thread of its own."""
+    """The state of a connection. gRPC reports it in its own thread."""
 
     def __init__(self) -> None:
         self.state: grpc.ChannelConnectivity | None = None
         self._changed = Condition()
 
     def note(self, state: grpc.ChannelConnectivity) -> None:
-        """Takes the new state. The last one is SHUTDOWN."""
+        """Stores the new state. After SHUTDOWN the state does not change."""
         with self._changed:
             if self.state is not grpc.ChannelConnectivity.SHUTDOWN:
                 self.state = state
             self._changed.notify_all()
 
     def wait_ready(self, seconds: float) -> bool:
-        """Waits until the connection is ready, or will not be any more. Says whether it is ready."""
+        """Waits until the connection is ready or shut down. Returns True if it is ready."""
         with self._changed:
             self._changed.wait_for(self._is_ready_or_over, seconds)
             return self.state is _READY
@@ -119,7 +119,7 @@ class _Connectivity:
 
 
 def new_channel(settings: ChannelSettings) -> grpc.Channel:
-    """gRPC's channel, which connects with its first call."""
+    """Makes gRPC's channel. It connects with its first call."""
     channel = (
         grpc.insecure_channel(settings.target, settings.options)
         if settings.credentials is None
@@ -129,17 +129,17 @@ def new_channel(settings: ChannelSettings) -> grpc.Channel:
 
 
 def _reason(channel: grpc.Channel, end: float) -> str:
-    """gRPC's words for why there is no connection: it tells them to calls only."""
+    """Returns gRPC's reason why there is no connection. gRPC gives it only as the error of a call."""
     probe: Any = channel.unary_unary(PROBE)
     try:
         probe(b"", timeout=max(end - time.monotonic(), 0.001))
     except grpc.RpcError as failure:
         return failure.details() or ""
     except ValueError:
-        # The channel was closed in this moment.
+        # The channel was closed just now.
         return ""
     return ""
 
 
 def _ignore(_: grpc.ChannelConnectivity) -> None:
-    """Takes a state, for a subscription that is only to connect."""
+    """Ignores the state. The subscription serves only to connect."""

@@ -11,7 +11,7 @@ Metadata = tuple[tuple[str, str | bytes], ...]
 
 
 def check_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> Metadata:
-    """Gives the metadata back. Raises ValueError for a header that cannot be sent; its value is not shown."""
+    """Returns the metadata. Raises ValueError for a header that cannot be sent. The message does not show its value."""
     checked = tuple(metadata)
     for name, value in checked:
         if not _NAME.fullmatch(name) or name.startswith("grpc-"):

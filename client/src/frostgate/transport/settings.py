@@ -12,14 +12,14 @@ from .metadata import Metadata
 from .token_file import TokenFile
 
 PROBE = "/grpc.health.v1.Health/Check"
-"""A call that changes nothing, and that every caller may make."""
+"""A call that changes nothing. Every caller may make it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
     """The arguments of gRPC's channel, and the headers of its calls. Without credentials it is plaintext.
 
-    The interceptors are gRPC's: those of the synchronous client, or those of grpc.aio.
+    The interceptors are those of grpc for the synchronous client, and those of grpc.aio for the asynchronous one.
     """
 
     target: str
@@ -30,17 +30,17 @@ class ChannelSettings:
     interceptors: Sequence[Any] = ()
 
     def call_metadata(self) -> Metadata:
-        """The metadata of a call that is made now. Raises Unauthenticated if there is no token."""
+        """Returns the metadata for the next call. Raises Unauthenticated if there is no token."""
         return self.metadata if self.token_file is None else (*self.metadata, self.token_file.header())
 
 
 def time_to_ask(timeout: float) -> float:
-    """Seconds at the end of a call in which gRPC is asked why there is no connection."""
+    """Returns the seconds at the end of a call in which the client asks gRPC why there is no connection."""
     return min(0.1, timeout / 5)
 
 
 def not_connected(target: str, reason: str) -> Unavailable:
-    """The error of a call for which there is no connection. `reason` is gRPC's message."""
+    """Returns the error of a call without a connection. `reason` is gRPC's message."""
     return Unavailable(
         f"no connection to {target}: {reason or 'it came too late'}", code=grpc.StatusCode.UNAVAILABLE, sent=False
     )

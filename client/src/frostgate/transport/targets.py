@@ -1,4 +1,4 @@
-"""Targets: where a connection goes."""
+"""The targets of connections."""
 
 from ipaddress import ip_address
 from urllib.parse import unquote
@@ -8,7 +8,7 @@ _RESOLVED = ("dns:", "ipv4:", "ipv6:")
 
 
 def is_local(target: str) -> bool:
-    """Whether all addresses of a target are sockets of this machine: unix sockets, or loopback by name or number."""
+    """Tells whether all addresses of a target are on this machine: unix sockets, or loopback by name or number."""
     if target.startswith(_UNIX):
         return True
     scheme = next((scheme for scheme in _RESOLVED if target.startswith(scheme)), "")
@@ -19,7 +19,7 @@ def is_local(target: str) -> bool:
 
 
 def _host(address: str) -> str:
-    """The host of `host`, `host:port`, `[host]:port`, or an IPv6 address."""
+    """Returns the host of `host`, `host:port`, `[host]:port`, or an IPv6 address."""
     if address.startswith("["):
         return address[1:].partition("]")[0]
     return address.partition(":")[0] if address.count(":") == 1 else address

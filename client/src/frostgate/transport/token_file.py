@@ -1,4 +1,4 @@
-"""A bearer token that stands in a file, and may be replaced there."""
+"""Reads a bearer token from a file. The file may be replaced."""
 
 import os
 from pathlib import Path
@@ -10,19 +10,19 @@ from frostgate.errors import Unauthenticated
 _RIGHT = "It must hold one token and nothing else, in printable ASCII without blanks"
 
 _State = tuple[int, int, int] | None
-"""What changes when a file is written or replaced: time of modification in ns, inode, bytes. None: no file."""
+"""The state of a file, which changes on each write or replacement: mtime in ns, inode, size. None: no file."""
 
 
 class TokenFile:
-    """Sends the token that a file holds now. The file is read again when it has changed."""
+    """Provides the current token of a file. The file is read again when it has changed."""
 
     def __init__(self, file: str | os.PathLike[str]) -> None:
-        """Reads the token. Raises ValueError if the file holds none."""
+        """Reads the token. Raises ValueError if the file contains no valid token."""
         self._file = Path(file)
         self._read: tuple[_State, str] = self._token()
 
     def header(self) -> tuple[str, str]:
-        """The metadata of a call. Raises Unauthenticated if the file holds no token any more."""
+        """Returns the header for the next call. Raises Unauthenticated if the file contains no valid token."""
         if self._read[0] is None or self._read[0] != self._state():
             try:
                 self._read = self._token()
@@ -38,9 +38,9 @@ class TokenFile:
         return found.st_mtime_ns, found.st_ino, found.st_size
 
     def _token(self) -> tuple[_State, str]:
-        """The state of the file and its token. Raises ValueError."""
+        """Returns the state of the file, and its token as a header value. Raises ValueError."""
         try:
-            # First the state: a token that is replaced in between is read again at the next call.
+            # Read the state first: if the token is replaced before it is read, the next call reads it again.
             state = self._state()
             text = self._file.read_bytes().decode("utf-8-sig").strip()
         except OSError as problem:
