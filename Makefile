@@ -22,7 +22,7 @@ PYTEST     := $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 .DEFAULT_GOAL := help
 .PHONY: help setup tools run demo certificates test test-long test-oldest test-java docs lint proto check-proto check-breaking dist \
     bench compare freshness profile campaign-bench campaign-compare campaign-freshness campaign-profile campaign-overload \
-    campaign-memory campaign-connections campaign-resets campaign-chaos campaign-damage campaign-tampering \
+    campaign-memory campaign-connections campaign-resets campaign-chaos campaign-kills campaign-damage campaign-tampering \
     campaign-soak clean
 
 help: ## List the targets
@@ -133,6 +133,9 @@ campaign-resets: setup ## Measure checks while other calls are reset as soon as 
 campaign-chaos: setup ## Kill and restart a server 2,000 times while clients call it
 	$(BIN)/pytest --long --times=25 tests/e2e/test_client_restarts.py $(RAW_RESULT)
 
+campaign-kills: setup ## Kill a server 3,000 times amid changes, and look for every change that was answered
+	$(BIN)/pytest --long --times=30 tests/durability/test_kill.py $(RAW_RESULT)
+
 campaign-damage: setup ## Damage a database in 2,000 ways, served or not, and check every frozen customer
 	$(BIN)/python tests/benchmarks/damage.py $(if $(DAMAGES),--damages $(DAMAGES)) \
 	    $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(SEED),--seed $(SEED))
@@ -141,7 +144,7 @@ campaign-tampering: setup ## Tamper with a database in 250,000 ways, and check t
 	$(BIN)/pytest --long --times=100 -m long -k "tampering or flipped" tests/storage $(RAW_RESULT)
 
 campaign-soak: setup ## Compare a server with its model for several hours
-	$(BIN)/pytest --long --times=100 tests/e2e/test_customer_life_stateful.py $(RAW_RESULT)
+	$(BIN)/pytest --long --times=300 tests/e2e/test_customer_life_stateful.py $(RAW_RESULT)
 
 clean: ## Remove all build results, but not data/
 	rm -rf $(VENV) $(PROTO_VENV) $(OLDEST_VENV) .tools build dist

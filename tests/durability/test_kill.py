@@ -23,7 +23,7 @@ from support.processes import PATIENCE
 from support.runner.sizes import size
 from support.server_process import ServerProcess
 
-KILLS = size(short=9, long=300)
+KILLS = size(short=9, long=100)
 
 
 CLIENTS = 4

@@ -18,7 +18,7 @@ from support.runner.sizes import size
 from support.server_process import ServerProcess
 from support.statuses import error_info
 
-STEPS = size(short=500, long=100_000)
+STEPS = size(short=500, long=30_000)
 STEPS_OF_A_LIFE = 100
 
 NAMES = [f"c{number}" for number in range(6)]

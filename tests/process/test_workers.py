@@ -106,7 +106,7 @@ def changed(connection: Connection, customer_id: str, *, frozen: bool) -> tuple[
 
 @pytest.mark.long
 def test_a_change_on_one_worker_is_seen_by_the_others_from_its_answer_on(two: ServerProcess) -> None:
-    pairs, callers = size(short=800, long=200_000), 8
+    pairs, callers = size(short=800, long=40_000), 8
     calls = Calls(two)
     customers = [calls.new_customer("NORMAL") for _ in range(callers)]
 
