@@ -82,7 +82,7 @@ def test_no_change_of_the_schema_lets_a_frozen_customer_through(served: Served, 
     assert (refused.code.name, refused.reason) == ("UNAVAILABLE", "STORAGE_UNAVAILABLE")
     assert "schema" not in refused.message
     log = log_with(served.server, "the schema: ")
-    assert log.count("are refused until it is right again") == 1
+    assert log.count("are refused until it is correct again") == 1
     assert served.server.stop() == 0
     assert "the schema: " in refused_start("serve", "--database", str(served.database))
 

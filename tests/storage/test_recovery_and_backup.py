@@ -51,15 +51,15 @@ def test_recovery_takes_up_a_database_whose_head_file_is_no_use(path: Path, dama
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (cut_short, "is not whole"),
-        (flip_a_page, "is not whole"),
+        (cut_short, "is inconsistent"),
+        (flip_a_page, "is inconsistent"),
         (truncate_to_nothing, "is not a frostgate database"),
         (Path.unlink, "does not exist: restore it from a backup first"),
-        (rewrite_history, "the head: revision 3 does not stand where the last event, 3, ends"),
-        (lambda path: edit(path, "UPDATE customers SET freeze_state = 1"), "does not fit its checksum"),
+        (rewrite_history, "the head: revision 3 does not match the last event, 3"),
+        (lambda path: edit(path, "UPDATE customers SET freeze_state = 1"), "does not match its checksum"),
         (
             lambda path: edit(path, "DELETE FROM customers WHERE customer_id = 'b'"),
-            "customer b: it is missing, though its events do not end it",
+            "customer b: its row is missing, although its last event requires one",
         ),
     ],
 )
@@ -97,7 +97,7 @@ def test_a_backup_of_a_served_database_is_whole_and_can_be_taken_up(tmp_path: Pa
         assert backup(database, copy) == 2
         calls.freeze(customer_id=customer_id)
         assert copy.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(StartupError, match="its -head file is gone"):
+    with pytest.raises(StartupError, match="its -head file is missing"):
         open_store(copy, create=False)
     recovered = recover(copy)
     with closing(open_store(copy, create=False)) as store:

@@ -59,16 +59,19 @@ def test_a_lost_database_is_not_made_anew_even_where_asked_for(path: Path) -> No
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (truncate_to_nothing, "is not a frostgate database, or cut to nothing"),
-        (cut_short, "malformed|was cut short"),
+        (truncate_to_nothing, "is not a frostgate database, or was truncated"),
+        (cut_short, "malformed|was truncated"),
         (overwrite, "file is not a database"),
         (flip_a_page, "malformed"),
         (put_another_in_its_place, "was replaced: its -head file belongs to another one"),
-        (put_an_older_one_in_its_place, "lost its tail: it ends at revision 3, but revision 4 was acknowledged"),
+        (
+            put_an_older_one_in_its_place,
+            "lost its last changes: it ends at revision 3, but revision 4 was acknowledged",
+        ),
         (put_no_frostgate_in_its_place, "is not a frostgate database"),
-        (lose_the_head_file, "is at revision 3, but its -head file is gone"),
-        (damage_the_head_file, "head file .* cannot be used: it holds no sound line"),
-        (rewrite_history, "holds another history than its -head file remembers"),
+        (lose_the_head_file, "is at revision 3, but its -head file is missing"),
+        (damage_the_head_file, "head file .* cannot be used: it has no valid line"),
+        (rewrite_history, "has another history than its -head file"),
         (come_from_the_future, r"made by a newer frostgate \(later\): upgrade this one"),
     ],
 )
@@ -127,7 +130,7 @@ def test_an_edited_customer_row_is_noticed_by_every_read(path: Path, column: str
         ):
             with pytest.raises(StorageUnavailable) as noticed:
                 read()
-            assert noticed.value.detail == f"the row of customer {customer_id} does not fit its checksum"
+            assert noticed.value.detail == f"the row of customer {customer_id} does not match its checksum"
         assert subject.state("a") == (FreezeState.ACCOUNT_FROZEN, 3)
 
 
@@ -139,7 +142,7 @@ def test_an_edited_row_is_unavailable_to_callers_and_never_an_answer(tmp_path: P
         refused = refusal(lambda: calls.check(customer_id=customer_id))
         assert (refused.code.name, refused.reason) == ("UNAVAILABLE", "STORAGE_UNAVAILABLE")
         assert customer_id not in refused.message
-        assert log_with(server, f"the row of customer {customer_id} does not fit its checksum")
+        assert log_with(server, f"the row of customer {customer_id} does not match its checksum")
         assert calls.check(customer_id="another").message
 
 
@@ -201,7 +204,7 @@ def test_one_file_has_one_head_and_one_lock_by_whichever_name(path: Path) -> Non
     with closing(open_store(link, create=False)) as store:
         assert store.get_revision() == 3
     path.with_name("hard.db").hardlink_to(path)
-    with pytest.raises(StartupError, match="has another name by a hard link"):
+    with pytest.raises(StartupError, match=r"has a second name \(hard link\)"):
         lock_database(path, create=False)
 
 
@@ -223,8 +226,8 @@ def test_a_locked_database_is_no_reason_to_restore_a_backup(path: Path, monkeypa
     monkeypatch.setattr("frostgate_server.storage.sqlite.connections.BUSY_TIMEOUT", 0.1)
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StartupError, match="cannot be used now: database is locked; correct its permissions, or see"):
+    with pytest.raises(StartupError, match="cannot be used now: database is locked; correct its permissions, or check"):
         open_store(path, create=False)
-    with pytest.raises(StartupError, match="cannot be used now: database is locked; see which other process holds it"):
+    with pytest.raises(StartupError, match="cannot be used now: database is locked; check which other process uses it"):
         recover(path)
     blocker.close()

@@ -91,7 +91,7 @@ def test_flipped_bytes_are_found(kept: Kept, tmp_path: Path) -> None:
 def test_an_older_database_in_its_place_is_found(kept: Kept, tmp_path: Path) -> None:
     path = Path(shutil.copy(kept.older, tmp_path))
     assert verify(path).events == CHANGES * 3 // 4
-    with pytest.raises(DatabaseInconsistent, match=f"it ends at revision {CHANGES * 3 // 4}, but {CHANGES} was there"):
+    with pytest.raises(DatabaseInconsistent, match=f"it ends at revision {CHANGES * 3 // 4}, but {CHANGES} was known"):
         verify(path, kept.exported)
 
 

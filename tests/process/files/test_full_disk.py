@@ -59,7 +59,7 @@ def test_a_server_starts_on_a_full_disk(disk: SmallDisk, tmp_path: Path, end: st
         disk.fill()  # a -wal file that was left by a kill is folded in at the start, which makes room
         assert_changes_fail(calls, customer_id)
         wait_for_health(server, checks=True, changes=False)
-        assert log_with(server, "changes fail until there is room on its disk: No space left on device")
+        assert log_with(server, "changes fail until its disk has free space: No space left on device")
         assert log_with(server, "CustomerFreezeService is NOT_SERVING: changes fail: ")
         disk.make_room()
         wait_for_health(server, checks=True, changes=True)

@@ -169,7 +169,7 @@ def test_a_database_that_was_not_closed_is_read_with_its_log_and_not_changed(his
     assert Checked(tmp_path, "--database", str(database)).problems == []
     database.with_name("f.db-wal").unlink()
     (problem,) = Checked(tmp_path, "--database", str(database)).problems
-    assert "lost its tail" in problem
+    assert "lost its last changes" in problem
 
 
 def test_a_server_on_the_same_database_is_a_warning_and_so_is_its_address(

@@ -57,7 +57,7 @@ def test_an_older_page_is_noticed_by_every_worker_and_told(server: ServerProcess
         connections = [connection for (connection,) in workers.values()]
         for connection in connections:
             eventually(partial(answers, connection, "STORAGE_UNAVAILABLE"), "noticed")
-        log_with(server, f"customer {REVERTED}: the row is not what the last event says")
+        log_with(server, f"customer {REVERTED}: the row does not match the last event")
         report = SqliteBackend(database).get_check_report()
         assert report is not None
         assert set(report.suspects) == {REVERTED}

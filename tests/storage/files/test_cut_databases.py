@@ -111,7 +111,7 @@ def test_a_database_that_was_cut_beside_the_log_of_a_crash_is_refused(path: Path
     page = last_page_that_is_in_the_file_only(path)
     with path.open("r+b") as file:
         file.truncate(page * PAGE - removed)
-    assert_refused(path, rf"was cut short: page {page} of \d+ is neither in it nor in its -wal file|malformed")
+    assert_refused(path, rf"was truncated: page {page} of \d+ is neither in it nor in its -wal file|malformed")
 
 
 def test_a_database_that_lacks_only_pages_that_are_in_its_log_is_opened_with_all_changes(path: Path) -> None:
@@ -125,13 +125,13 @@ def test_a_database_without_its_schema_is_refused(path: Path, left: int) -> None
     """SQLite finds no page count then."""
     with path.open("r+b") as file:
         file.truncate(left)
-    assert_refused(path, "malformed|was cut short")
+    assert_refused(path, "malformed|was truncated")
 
 
 @pytest.mark.parametrize("left", [0, 1, 99])
 def test_a_database_that_was_cut_to_nothing_keeps_its_log(path: Path, left: int) -> None:
     path.write_bytes(bytes(left))
-    assert_refused(path, "is not a frostgate database, or cut to nothing")
+    assert_refused(path, "is not a frostgate database, or was truncated")
 
 
 @pytest.mark.parametrize("more", [1, PAGE, 10 * PAGE])
@@ -162,7 +162,7 @@ def flip_a_bit(content: bytes, place: int) -> bytes:
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-LOST_TAIL = rf"lost its tail: it ends at revision \d+, but revision {CUSTOMERS} was acknowledged"
+LOST_TAIL = rf"lost its last changes: it ends at revision \d+, but revision {CUSTOMERS} was acknowledged"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_the_log_of_another_database_is_not_taken_up(path: Path, tmp_path: Path)
     before = path.read_bytes()
     shutil.copy(log_of(other), log_of(path))
     path.with_name(path.name + "-shm").unlink()
-    with pytest.raises(StartupError, match=r"database .* (was replaced|was cut short|cannot be used)"):
+    with pytest.raises(StartupError, match=r"database .* (was replaced|was truncated|cannot be used)"):
         open_store(path, create=False)
     assert path.read_bytes() == before
     assert log_of(path).read_bytes() == log_of(other).read_bytes()
@@ -224,7 +224,7 @@ def test_a_log_of_an_earlier_time_is_not_taken_up(path: Path, tmp_path: Path) ->
     assert not log_of(path).exists()
     shutil.copy(earlier, log_of(path))
     before = path.read_bytes()
-    with pytest.raises(StartupError, match=f"lost its tail: .* but revision {CUSTOMERS + 20} was acknowledged"):
+    with pytest.raises(StartupError, match=f"lost its last changes: .* but revision {CUSTOMERS + 20} was acknowledged"):
         open_store(path, create=False)
     assert path.read_bytes() == before
     log_of(path).unlink()

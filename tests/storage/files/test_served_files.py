@@ -82,11 +82,11 @@ def test_with_a_file_that_was_removed_or_replaced_no_change_is_made(
 @pytest.mark.parametrize(
     ("ending", "tamper", "said"),
     [
-        ("", empty, "frostgate.db was cut while it was served"),
-        ("-wal", empty, "frostgate.db-wal was cut while it was served"),
-        ("-wal", overwrite_by_an_older_one, "frostgate.db-wal was cut while it was served"),
-        ("-head", empty, "the -head file was emptied, or put back to an older state"),
-        ("-head", overwrite_by_an_older_one, "the -head file was emptied, or put back to an older state"),
+        ("", empty, "frostgate.db was truncated while it was served"),
+        ("-wal", empty, "frostgate.db-wal was truncated while it was served"),
+        ("-wal", overwrite_by_an_older_one, "frostgate.db-wal was truncated while it was served"),
+        ("-head", empty, "the -head file was emptied, or replaced by an older state"),
+        ("-head", overwrite_by_an_older_one, "the -head file was emptied, or replaced by an older state"),
     ],
 )
 def test_with_a_file_that_was_overwritten_no_change_is_made(
@@ -111,8 +111,10 @@ def test_a_database_behind_its_head_file_takes_no_changes_and_is_not_joined(serv
     with closing(HeadFile(head_path(served.path))) as file, file.locked():
         assert file.head is not None
         file.advance(replace(file.head, revision=7))
-    assert_stands_still(served, "lost its tail: it ends at revision 5, but revision 7 was acknowledged")
-    with pytest.raises(StartupError, match="lost its tail: it ends at revision 5, but revision 7 was acknowledged"):
+    assert_stands_still(served, "lost its last changes: it ends at revision 5, but revision 7 was acknowledged")
+    with pytest.raises(
+        StartupError, match="lost its last changes: it ends at revision 5, but revision 7 was acknowledged"
+    ):
         join_store(served.held)
 
 
@@ -135,7 +137,7 @@ def test_a_backup_without_the_last_changes_is_refused(served: Served, tmp_path: 
     for ending in ("-wal", "-shm"):
         served.tamper(ending, remove)
     line = refused_start("backup", "--database", str(served.path), "--to", f"{tmp_path}/copy.db")
-    assert "lost its tail: it ends at revision 3, but revision 5 was acknowledged" in line
+    assert "lost its last changes: it ends at revision 3, but revision 5 was acknowledged" in line
     assert not (tmp_path / "copy.db").exists()
 
 

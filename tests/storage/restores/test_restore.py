@@ -150,13 +150,13 @@ def test_restores_are_append_only(saved: Path, tmp_path: Path, edits: str) -> No
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (cut_short, "is not whole"),
-        (flip_a_page, "is not whole"),
+        (cut_short, "is inconsistent"),
+        (flip_a_page, "is inconsistent"),
         (truncate_to_nothing, "is not a frostgate database"),
         (put_no_frostgate_in_its_place, "is not a frostgate database"),
         (Path.unlink, "does not exist"),
-        (lambda path: edit(path, "UPDATE customers SET freeze_state = 1"), "is not whole"),
-        (lambda path: edit(path, "CREATE TABLE other (x)"), "is not whole"),
+        (lambda path: edit(path, "UPDATE customers SET freeze_state = 1"), "is inconsistent"),
+        (lambda path: edit(path, "CREATE TABLE other (x)"), "is inconsistent"),
     ],
 )
 def test_a_damaged_backup_is_refused_and_nothing_is_left(

@@ -105,7 +105,7 @@ def test_all_is_answered_again_once_the_schema_is_right_again(
         ServiceSubject(store).unfreeze("a", FreezeScope.ACCOUNT_AND_RESOURCES)
         ServiceSubject(store).freeze("a", FreezeScope.ACCOUNT)
         levels = [(record.levelno, record.getMessage().split(":")[0]) for record in caplog.records]
-        assert levels == [(logging.CRITICAL, "the schema"), (logging.WARNING, "the schema is right again")]
+        assert levels == [(logging.CRITICAL, "the schema"), (logging.WARNING, "the schema is correct again")]
 
 
 @pytest.mark.parametrize("statements", HARMLESS.values(), ids=list(HARMLESS))

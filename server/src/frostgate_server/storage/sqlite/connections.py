@@ -117,9 +117,9 @@ class Connections:
         """
         sizes = self._files.ensure_same()
         if sizes[""] < self._size:
-            raise FilesChanged(f"{self._files.path} was cut while it was served")
+            raise FilesChanged(f"{self._files.path} was truncated while it was served")
         if sizes["-wal"] < bytes_of_frames(frames, self._page_size):
-            raise FilesChanged(f"{self._files.path}-wal was cut while it was served")
+            raise FilesChanged(f"{self._files.path}-wal was truncated while it was served")
         self._size = sizes[""]
 
     def close(self) -> None:

@@ -136,13 +136,13 @@ def _explained(path: Path) -> Iterator[None]:
     except FilesChanged as error:
         raise StartupError(f"database {path} cannot be joined: {error}; stop the server, and start it again") from error
     except (sqlite3.OperationalError, OSError) as error:
-        mend = "make room on its disk" if _is_for_room(error) else _MEND
+        mend = "free space on its disk" if _is_for_room(error) else _MEND
         raise StartupError(f"database {path} cannot be used now: {error}; {mend}") from error
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StartupError(f"database {path} cannot be used: {error}; {RESTORE}") from error
 
 
-_MEND = "correct its permissions, or see which other process holds it"
+_MEND = "correct its permissions, or check which other process uses it"
 
 _NO_ROOM_OF_SQLITE = {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
 
@@ -170,7 +170,7 @@ def _ensure_ours_alone(path: Path) -> None:
     if path.is_dir():
         raise StartupError(f"database {path} is a directory: correct --database")
     if path.stat().st_nlink > 1:
-        raise StartupError(f"database {path} has another name by a hard link: remove one of them")
+        raise StartupError(f"database {path} has a second name (hard link): remove one of them")
     if not os.access(path, os.R_OK | os.W_OK):
         raise StartupError(f"database {path} must be readable and writable for this user: {_MEND}")
 
@@ -220,7 +220,7 @@ def ensure_frostgate_database(path: Path, connection: sqlite3.Connection) -> Non
     """Raises StartupError if the file is an SQLite database of another application, or an empty file."""
     ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
     if application_id != APPLICATION_ID:
-        raise StartupError(f"{path} is not a frostgate database, or cut to nothing: correct --database, or {RESTORE}")
+        raise StartupError(f"{path} is not a frostgate database, or was truncated: correct --database, or {RESTORE}")
 
 
 def _verify_history(path: Path, connection: sqlite3.Connection, head: Head, remembered: Head | None) -> None:

@@ -37,7 +37,7 @@ def checksum(customer_id: str, freeze_state: int, revision: int) -> int:
 def verify_state(customer_id: str, freeze_state: int, revision: int, claimed: int) -> FreezeState:
     """The state of a customer row. Raises StorageUnavailable if the checksum does not match the row."""
     if checksum(customer_id, freeze_state, revision) != claimed:
-        raise StorageUnavailable(f"the row of customer {customer_id} does not fit its checksum")
+        raise StorageUnavailable(f"the row of customer {customer_id} does not match its checksum")
     return _STATES[freeze_state]
 
 
@@ -50,7 +50,7 @@ def ensure_unknown(customer_id: str, last_action: int | None) -> None:
     `last_action` is the action of that event; None if there is no event. Damage can hide a row without an SQLite error.
     """
     if last_action is not None and last_action != FreezeEventAction.DISASSOCIATED:
-        raise StorageUnavailable(f"the row of customer {customer_id} is missing, although its events do not end it")
+        raise StorageUnavailable(f"the row of customer {customer_id} is missing, although its last event requires one")
 
 
 def to_microseconds(time: datetime) -> int:
@@ -117,7 +117,7 @@ def read_current_customer(customer_id: str, row: Row) -> Customer | None:
         return None
     customer = read_customer_row(tuple(columns))
     if customer.revision != last_revision:
-        raise StorageUnavailable(f"the row of customer {customer_id} is not what its last event made")
+        raise StorageUnavailable(f"the row of customer {customer_id} does not match its last event")
     return customer
 
 
@@ -173,7 +173,7 @@ def read_entry_row(row: Row) -> AuditEntry:
     sequence, principal, method, reason, subject, time, omitted, *partner = row
     made = None if partner == [None, None, None] else read_partner_row(tuple(partner))
     if made is not None and None in partner:
-        raise ValueError(f"audit entry {sequence} tells of half a partner")
+        raise ValueError(f"audit entry {sequence} has an incomplete partner")
     return AuditEntry(sequence, AuditNote(principal, method, reason, subject, from_microseconds(time), omitted, made))
 
 

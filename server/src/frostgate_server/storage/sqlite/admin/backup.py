@@ -36,7 +36,7 @@ def backup(path: Path, to: Path) -> int:
             os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             return _copied(connection, to, remembered)
     except StorageUnavailable as error:
-        raise StartupError(f"{path} cannot be copied: {error.detail}; see which files were moved") from error
+        raise StartupError(f"{path} cannot be copied: {error.detail}; check which files were moved") from error
     except FileExistsError:
         raise StartupError(f"{to} exists already: name a new file") from None
     except (sqlite3.Error, OSError) as error:

@@ -77,9 +77,7 @@ class _Chain:
         """
         self._pass_heads_before(number)
         if not (number == self._last + 1 or number > self._last + REVISION_JUMP):
-            raise DatabaseInconsistent(
-                f"{self._link} {number}: it stands behind {self._last}, and must have the next number"
-            )
+            raise DatabaseInconsistent(f"{self._link} {number}: it follows {self._last}, but must have the next number")
         if made != claimed:
             raise DatabaseInconsistent(
                 f"{self._link} {number}: its hash does not follow from it and the {self._link} before"
@@ -90,16 +88,16 @@ class _Chain:
         """Raises DatabaseInconsistent unless the chain ends at the database's head and contains all known heads."""
         if self.hash != hash_ or not (number == self._last or number >= self._last + REVISION_JUMP):
             raise DatabaseInconsistent(
-                f"the head: {self._number} {number} does not stand where the last {self._link}, {self._last}, ends"
+                f"the head: {self._number} {number} does not match the last {self._link}, {self._last}"
             )
         self._pass_heads_before(number + 1)
         if self._expected:
             was, _ = self._expected[0]
-            raise DatabaseInconsistent(f"the history: it ends at {self._number} {number}, but {was} was there")
+            raise DatabaseInconsistent(f"the history: it ends at {self._number} {number}, but {was} was known")
 
     def _pass_heads_before(self, next_number: int) -> None:
         """Verifies the known heads before this number: they must have the hash of the last link."""
         while self._expected and self._expected[0][0] < next_number:
             number, hash_ = self._expected.popleft()
             if hash_ != self.hash:
-                raise DatabaseInconsistent(f"the history: {self._number} {number} is not the one that was there before")
+                raise DatabaseInconsistent(f"the history: {self._number} {number} is not the same as before")

@@ -33,7 +33,7 @@ def migrate_with_backup(path: Path, to: Path) -> MigrateResult:
                     migrate(connection, by_command=True)
                 return MigrateResult(pending)
         except sqlite3.Error as error:
-            raise StartupError(f"database {path} cannot be migrated: {error}; it is as before") from error
+            raise StartupError(f"database {path} cannot be migrated: {error}; it is unchanged") from error
 
 
 def _back_up(path: Path, to: Path) -> None:
@@ -43,4 +43,4 @@ def _back_up(path: Path, to: Path) -> None:
         verify(to)
     except DatabaseInconsistent as error:
         to.unlink()
-        raise StartupError(f"database {path} is not whole: {error}; it is as before, and has no backup") from error
+        raise StartupError(f"database {path} is inconsistent: {error}; it is unchanged, without a backup") from error

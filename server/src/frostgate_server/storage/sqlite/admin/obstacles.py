@@ -60,7 +60,7 @@ def _obstacles_of_place(path: Path, create: bool) -> Iterator[str]:
         yield f"database {path} does not exist: correct --database, or pass --create to make a new one"
         return
     elif path.exists() and path.stat().st_nlink > 1:
-        yield f"database {path} has another name by a hard link: remove one of them"
+        yield f"database {path} has a second name (hard link): remove one of them"
     for file in (path, head_path(path), lock_path(path)):
         if file.exists() and not os.access(file, os.R_OK | os.W_OK):
             yield f"{file} must be readable and writable for this user: correct its permissions"

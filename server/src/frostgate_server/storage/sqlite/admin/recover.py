@@ -36,9 +36,9 @@ def recover(path: Path) -> RecoverResult:
         with closing(connect(path)) as connection:
             return _recover(path, connection)
     except sqlite3.OperationalError as error:
-        raise StartupError(f"database {path} cannot be used now: {error}; see which other process holds it") from error
+        raise StartupError(f"database {path} cannot be used now: {error}; check which other process uses it") from error
     except (DatabaseInconsistent, sqlite3.DatabaseError) as error:
-        raise StartupError(f"database {path} is not whole: {error}; restore an older backup") from error
+        raise StartupError(f"database {path} is inconsistent: {error}; restore an older backup") from error
     except OSError as error:
         raise StartupError(f"head file of {path} cannot be written: {error}; mend that and recover again") from error
     finally:

@@ -39,7 +39,7 @@ def verify_customers(connection: sqlite3.Connection, partners: dict[str, Partner
         _ensure_same(made, row, customer_id)
         row, count = next(rows, None), count + 1
     if row is not None:
-        raise DatabaseInconsistent(f"customer {row.customer_id}: no event tells of it")
+        raise DatabaseInconsistent(f"customer {row.customer_id}: it has no events")
     return count
 
 
@@ -49,7 +49,7 @@ def verify_partners(connection: sqlite3.Connection, made: dict[str, Partner]) ->
     for partner_id in sorted({*found, *made}):
         if found.get(partner_id) != made.get(partner_id):
             raise DatabaseInconsistent(
-                f"partner {partner_id}: it is not what the audit log and its customers make of it"
+                f"partner {partner_id}: it does not match the audit log and the events of its customers"
             )
 
 
@@ -67,9 +67,9 @@ def _replayed(made: Customer | None, event: FreezeEvent) -> Customer | None:
 
 def _ensure_same(made: Customer, row: Customer | None, customer_id: str) -> None:
     if row is None or row.customer_id > customer_id:
-        raise DatabaseInconsistent(f"customer {customer_id}: it is missing, though its events do not end it")
+        raise DatabaseInconsistent(f"customer {customer_id}: its row is missing, although its last event requires one")
     if row.customer_id < customer_id:
-        raise DatabaseInconsistent(f"customer {row.customer_id}: no event tells of it")
+        raise DatabaseInconsistent(f"customer {row.customer_id}: it has no events")
     for field in Customer.__slots__:
         if getattr(row, field) != getattr(made, field):
-            raise DatabaseInconsistent(f"customer {customer_id}: its {field} is not what its events make of it")
+            raise DatabaseInconsistent(f"customer {customer_id}: its {field} does not match its events")

@@ -41,7 +41,7 @@ def restore(backup: Path, path: Path) -> RecoverResult:
     except (sqlite3.OperationalError, OSError) as error:
         raise StartupError(f"backup {backup} cannot be restored to {path}: {error}") from error
     except (DatabaseInconsistent, sqlite3.DatabaseError) as error:
-        raise StartupError(f"backup {backup} is not whole: {error}; restore another one") from error
+        raise StartupError(f"backup {backup} is inconsistent: {error}; restore another one") from error
     finally:
         lock.close()
 

@@ -50,7 +50,7 @@ def verify_content(connection: sqlite3.Connection, heads: Iterable[Head] = ()) -
     except StorageUnavailable as error:
         raise DatabaseInconsistent(error.detail) from error
     except (ValueError, OverflowError, TypeError) as error:
-        raise DatabaseInconsistent(f"a value that cannot be: {error}") from error
+        raise DatabaseInconsistent(f"an invalid value: {error}") from error
 
 
 def _verified(connection: sqlite3.Connection, heads: list[Head]) -> VerifyResult:

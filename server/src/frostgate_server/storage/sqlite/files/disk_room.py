@@ -48,7 +48,7 @@ def make_room_to_read(database: Path) -> None:
         ensure_room(database)
     except OSError as error:
         if error.errno in NO_ROOM:
-            _log.warning("database %s: changes fail until there is room on its disk: %s", database, error.strerror)
+            _log.warning("database %s: changes fail until its disk has free space: %s", database, error.strerror)
             _give_up_reserve(database)
 
 

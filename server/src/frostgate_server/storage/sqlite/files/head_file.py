@@ -68,7 +68,7 @@ class HeadFile:
         """Reads the file again. Raises HeadFileDamaged if its head is older than before: it must only advance."""
         head, slot = self._newest()
         if self.head is not None and (head is None or head.place < self.head.place):
-            raise HeadFileDamaged("the -head file was emptied, or put back to an older state")
+            raise HeadFileDamaged("the -head file was emptied, or replaced by an older state")
         self.head, self._slot = head, slot
 
     def _newest(self) -> tuple[Head | None, int]:
@@ -77,7 +77,7 @@ class HeadFile:
             return None, 1
         heads = {slot: head for slot in (0, 1) if (head := _parse(content[slot * SLOT_SIZE :][:SLOT_SIZE]))}
         if not heads:
-            raise HeadFileDamaged("it holds no sound line")
+            raise HeadFileDamaged("it has no valid line")
         slot = max(heads, key=lambda slot: heads[slot].place)
         return heads[slot], slot
 

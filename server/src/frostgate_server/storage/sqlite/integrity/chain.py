@@ -32,15 +32,13 @@ class ChainCheck:
             text = f"{self._link} {number}: its hash does not follow from it and the {self._link} before"
             self._findings.note(text, customer_id)
         if self._known.get(number, claimed) != claimed:
-            self._findings.note(f"the history: {self._link} {number} is not the one that was there before", customer_id)
+            self._findings.note(f"the history: {self._link} {number} is not the same as before", customer_id)
         self.number, self.hash = number, claimed
 
     def end(self, number: int, hash_: str) -> None:
         """Verifies the end of the chain against the head of the database."""
         if self.hash not in (hash_, None) or not (number == self.number or number >= self.number + REVISION_JUMP):
-            self._findings.note(
-                f"the head: {self._link} {number} does not stand where the last {self._link}, {self.number}, ends"
-            )
+            self._findings.note(f"the head: {self._link} {number} does not match the last {self._link}, {self.number}")
         for known, hash_then in self._known.items():
             if self.number < known and (known > number or hash_then != hash_):
-                self._findings.note(f"the history: it ends at {self._link} {number}, but {known} was there")
+                self._findings.note(f"the history: it ends at {self._link} {number}, but {known} was known")

@@ -45,7 +45,7 @@ class Findings:
         if len(self._examples) < MOST_LOGGED:
             self._examples.append(finding)
             if finding not in self._known:
-                _log.error("the record does not fit: %s", finding)
+                _log.error("the database is inconsistent: %s", finding)
         if customer_id is not None and customer_id not in self._suspects:
             self._suspects[customer_id] = finding
             self._unsaved = self._unsaved or customer_id not in self._report.suspects
@@ -60,7 +60,7 @@ class Findings:
         """Ends a pass, and replaces the findings of the last one. Raises OSError."""
         if self._count != self._last_count:
             level = logging.ERROR if self._count else logging.WARNING
-            text = "the check of the record found %d things that do not fit; %d customers are not answered"
+            text = "the background check found %d inconsistencies; requests for %d customers are refused"
             _log.log(level, text, self._count, len(self._suspects))
         self._known, self._last_count = frozenset(self._examples), self._count
         self._write(

@@ -26,7 +26,7 @@ def problems_of_head(head: Head, remembered: Head | None) -> Iterator[str]:
     """The reasons why a database at `head` is not the database of its head file. "The database" precedes each text."""
     if remembered is None:
         if head.place > (0, 0):
-            yield f"is at revision {head.revision}, but its -head file is gone"
+            yield f"is at revision {head.revision}, but its -head file is missing"
         return
     if remembered.database_id != head.database_id:
         yield "was replaced: its -head file belongs to another one"
@@ -35,13 +35,13 @@ def problems_of_head(head: Head, remembered: Head | None) -> Iterator[str]:
         ("audit entry", head.audit_sequence, remembered.audit_sequence),
     ):
         if stands < was:
-            yield f"lost its tail: it ends at {name} {stands}, but {name} {was} was acknowledged"
+            yield f"lost its last changes: it ends at {name} {stands}, but {name} {was} was acknowledged"
     for stands, was, hash_, was_hash in (
         (head.revision, remembered.revision, head.hash, remembered.hash),
         (head.audit_sequence, remembered.audit_sequence, head.audit_hash, remembered.audit_hash),
     ):
         if stands == was and hash_ != was_hash:
-            yield "holds another history than its -head file remembers"
+            yield "has another history than its -head file"
 
 
 def problems_of_tail(connection: sqlite3.Connection, head: Head, remembered: Head) -> Iterator[str]:
@@ -57,4 +57,4 @@ def problems_of_tail(connection: sqlite3.Connection, head: Head, remembered: Hea
         if audit_hash != claimed:
             yield f"is damaged: audit entry {row[0]} does not follow the one before"
     if (hash_, audit_hash) != (head.hash, head.audit_hash):
-        yield "holds another history than its -head file remembers"
+        yield "has another history than its -head file"

@@ -65,4 +65,4 @@ class PartnerCheck:
             rows = self._connection.execute(sql, (partner_id,)).fetchall()
             found = read_partner_row(rows[0]) if rows else None
             if found != self._audited.get(partner_id, Partner(partner_id)):
-                self._findings.note(f"partner {partner_id}: the row is not what the audit log makes of it")
+                self._findings.note(f"partner {partner_id}: the row does not match the audit log")

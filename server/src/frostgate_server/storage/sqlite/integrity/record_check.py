@@ -101,9 +101,9 @@ class _Pass:
     def _examine_customer(self, row: Row) -> None:
         customer_id, state, revision, claimed, fits, is_indexed = row
         if claimed != checksum(customer_id, state, revision):
-            self._findings.note(f"customer {customer_id}: the row does not fit its checksum", customer_id)
+            self._findings.note(f"customer {customer_id}: the row does not match its checksum", customer_id)
         elif not fits:
-            self._findings.note(f"customer {customer_id}: the row is not what the last event says", customer_id)
+            self._findings.note(f"customer {customer_id}: the row does not match the last event", customer_id)
         if not is_indexed:
             self._findings.note(f"customer {customer_id}: index customers_of_partner does not have it")
 
@@ -120,13 +120,13 @@ class _Pass:
         if not by_time:
             self._findings.note(f"event {revision}: index events_by_time does not have it")
         if not fits:
-            text = f"customer {customer_id}: there is no row as the last event, {revision}, says"
+            text = f"customer {customer_id}: there is no row that matches the last event, {revision}"
             self._findings.note(text, customer_id)
 
     def _examine_event_of_customer(self, row: Row) -> None:
         customer_id, revision, has_event = row
         if not has_event:
-            text = f"customer {customer_id}: index events_of_customer tells of event {revision}, which is missing"
+            text = f"customer {customer_id}: index events_of_customer has event {revision}, which is missing"
             self._findings.note(text, customer_id)
 
     def _examine_customer_of_partner(self, row: Row) -> None:

@@ -46,7 +46,7 @@ class Suspects:
             self._look()
         if self._ids and not self._ids.isdisjoint(customer_ids):
             (suspect, *_) = self._ids.intersection(customer_ids)
-            raise StorageUnavailable(f"the background check found that the record of customer {suspect} does not fit")
+            raise StorageUnavailable(f"the background check found an inconsistency of customer {suspect}")
 
     def _look(self) -> None:
         self._next_look = monotonic() + LOOK_SECONDS

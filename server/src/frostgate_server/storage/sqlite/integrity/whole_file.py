@@ -28,7 +28,7 @@ def ensure_whole(path: Path) -> None:
     """
     if path.stat().st_size < _HEADER_BYTES:
         # SQLite removes the log of a database with 0 bytes or 1 byte.
-        raise StartupError(f"{path} is not a frostgate database, or cut to nothing: correct --database, or {RESTORE}")
+        raise StartupError(f"{path} is not a frostgate database, or was truncated: correct --database, or {RESTORE}")
     if beside(path, "-journal").exists():
         # The database was not in WAL mode. It has no log, and a read-only connection cannot roll back.
         return
@@ -49,4 +49,4 @@ def _ensure_no_page_is_missing(path: Path, connection: sqlite3.Connection) -> No
     missing = set(range(present + 1, pages + 1)) - in_log - {_PENDING_BYTE // page_size + 1}
     if missing:
         lost = f"page {min(missing)} of {pages} is neither in it nor in its -wal file"
-        raise StartupError(f"database {path} was cut short: {lost}; {RESTORE}")
+        raise StartupError(f"database {path} was truncated: {lost}; {RESTORE}")

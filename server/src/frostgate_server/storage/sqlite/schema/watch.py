@@ -35,14 +35,14 @@ class SchemaAlarm:
         with self._lock:
             if difference != self._said:
                 self._said = difference
-                _log.critical("%s: checks, reads and changes are refused until it is right again", difference)
+                _log.critical("%s: checks, reads and changes are refused until it is correct again", difference)
 
     def end(self) -> None:
         """Logs that the schema is correct again, if it differed before."""
         with self._lock:
             if self._said:
                 self._said = ""
-                _log.warning("the schema is right again")
+                _log.warning("the schema is correct again")
 
 
 class SchemaWatch:
