@@ -52,4 +52,4 @@ def test_a_hung_worker_does_not_keep_the_others_from_draining(impatient: ServerP
         blocker.execute("ROLLBACK")
     assert under_way.result().message == "The account is unfrozen."
     assert impatient.process.wait(PATIENCE) == 0
-    assert f"process {victim} hangs as it drains: killing it" in impatient.log.read_text()
+    assert f"process {victim} hangs during its drain: it is killed" in impatient.log.read_text()

@@ -95,7 +95,7 @@ def test_a_worker_one_of_whose_threads_died_ends_and_is_replaced(tmp_path: Path)
         with pytest.raises(grpc.RpcError):
             Calls(server).associate(customer_id="a")
         eventually(lambda: "ended with status 1" in server.log.read_text(), "noticed")
-        assert log_with(server, "group-commit died, and the process with it")
+        assert log_with(server, "thread group-commit died, so the process ends")
         eventually(lambda: "serves as process" in server.log.read_text(), "replaced")
         assert Calls(server).check(customer_id="a").message
 

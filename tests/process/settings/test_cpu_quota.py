@@ -150,7 +150,7 @@ def test_an_odd_quota_is_named_in_the_log(version_2: Tree, caplog: pytest.LogCap
     version_2.write("sys/fs/cgroup/a/b/cpu.max", "half\n100000")
     assert version_2.quota() is None
     file = version_2.root / "sys/fs/cgroup/a/b/cpu.max"
-    assert caplog.messages == [f"{file} is passed over: it has no CPU quota, but 'half\\n100000'"]
+    assert caplog.messages == [f"{file} is ignored: its CPU quota is invalid: 'half\\n100000'"]
 
 
 @pytest.mark.parametrize("lines", ["", "\n", "nonsense", "0:", "30 22 0:26 / - cgroup2", " - cgroup2 x rw", "\0"])

@@ -24,4 +24,4 @@ def keep_to_core(core: int) -> None:
     try:
         os.sched_setaffinity(0, {core})
     except OSError as error:
-        _log.warning("cannot keep to core %d: %s", core, error)
+        _log.warning("cannot run only on core %d: %s", core, error)

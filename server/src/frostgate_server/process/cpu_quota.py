@@ -96,7 +96,7 @@ def _quota(version: int, directory: Path) -> int | None:
         if granted <= 0 or period <= 0:
             raise ValueError
     except ValueError:
-        _log.warning("%s is passed over: it has no CPU quota, but %.64r", directory / names[0], " ".join(texts))
+        _log.warning("%s is ignored: its CPU quota is invalid: %.64r", directory / names[0], " ".join(texts))
         return None
     return granted // period
 

@@ -35,7 +35,7 @@ class HeadExporter:
         self._ended.set()
         self._thread.join(LAST_EXPORT)
         if self._thread.is_alive():
-            _log.error("the head could not be exported a last time within %g s", LAST_EXPORT)
+            _log.error("the last export of the head did not end within %g s", LAST_EXPORT)
 
     def _export_all(self) -> None:
         self._export()

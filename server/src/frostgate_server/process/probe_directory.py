@@ -10,7 +10,7 @@ from pathlib import Path
 from frostgate_server.config.addresses import MOST_SOCKET_PATH
 from frostgate_server.domain.errors import StartupError
 
-_NO_PLACE = "the sockets of workers have no place: set TMPDIR to a directory with a short path"
+_NO_PLACE = "there is no directory for the sockets of workers: set TMPDIR to a directory with a short path"
 
 _RANDOM_LETTERS = 8
 """The number of characters that `mkdtemp` appends to the prefix of the directory."""

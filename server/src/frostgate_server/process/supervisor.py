@@ -96,7 +96,7 @@ class Supervisor:
             for worker in waited_for:
                 worker.listen()
                 if trouble := self._trouble(worker):
-                    raise StartupError(worker.failure or f"a worker {trouble} as it started")
+                    raise StartupError(worker.failure or f"a worker {trouble} during its start")
             waited_for = [worker for worker in waited_for if worker.serving_since is None]
         self._reserve.next_try = monotonic() + RESERVE_DELAY
 
@@ -215,7 +215,7 @@ class Supervisor:
                 self.probe_directory.remove_socket(one.worker.pid)
                 self._leaving.remove(one)
             elif not one.killed and (self._trouble(one.worker) or monotonic() > one.last_moment):
-                _log.warning("process %d hangs as it drains: killing it", one.worker.pid)
+                _log.warning("process %d hangs during its drain: it is killed", one.worker.pid)
                 one.kill()
 
     def _last_moment(self) -> float:

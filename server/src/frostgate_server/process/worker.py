@@ -108,14 +108,14 @@ def _hear_supervisor(server: WorkerServer) -> bool:
 
 
 def _end_at_once() -> None:
-    _log.error("does not come to an end, and leaves all as in a crash")
+    _log.error("does not end in time, and exits without cleanup, as in a crash")
     _exit_at_once(1)
 
 
 def _end_with_the_thread(died: threading.ExceptHookArgs) -> None:
     """Ends the process after an exception in a thread. The supervisor then replaces the worker."""
-    name = died.thread.name if died.thread else "a thread"
-    _log.critical("%s died, and the process with it", name, exc_info=died.exc_value)
+    name = died.thread.name if died.thread else "without a name"
+    _log.critical("thread %s died, so the process ends", name, exc_info=died.exc_value)
     _exit_at_once(1)
 
 

@@ -128,7 +128,7 @@ def _connections(config: WorkerConfig) -> int:
     addresses = len(config.listeners) + len(config.mtls_listeners)
     allowed = allowed_connections(config.settings, addresses)
     if allowed < config.settings.max_connections:
-        _log.warning("max_connections is lowered to %d, by the limit of open files", allowed)
+        _log.warning("max_connections is lowered to %d, because of the limit of open files", allowed)
     return allowed
 
 

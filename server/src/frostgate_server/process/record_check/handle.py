@@ -35,7 +35,7 @@ class RecordCheckHandle:
         if not self._config.rows:
             return
         if self._process is not None and (status := self._process.poll()) is not None:
-            _log.warning("the check of the record ended with status %d, and starts again later", status)
+            _log.warning("the background check ended with status %d: it starts again later", status)
             self._release()
         if self._process is None and monotonic() >= self._next_start:
             self._next_start = monotonic() + RESTART_PAUSE
@@ -64,7 +64,7 @@ class RecordCheckHandle:
                 process_group=0,
             )
         except OSError as error:
-            _log.error("the check of the record cannot be started: %s", error)
+            _log.error("the background check cannot be started: %s", error)
             return
         assert self._process.stdin is not None
         # The config has a few kilobytes, so the write does not block.

@@ -40,7 +40,7 @@ def main() -> int:
     try:
         check = find_backend(config.database).open_record_check(config.prepared)
     except StorageUnavailable as error:
-        _log.error("the record cannot be checked: %s", error.detail)
+        _log.error("the background check cannot open the database: %s", error.detail)
         return 1
     with closing(check):
         trouble = ""
@@ -51,7 +51,7 @@ def main() -> int:
                 pause, trouble = PASS_PAUSE, ""
             except StorageUnavailable as error:
                 if error.detail != trouble:
-                    _log.error("a check of the record cannot go on: %s", error.detail)
+                    _log.error("the background check cannot continue: %s", error.detail)
                 pause, trouble = RETRY_PAUSE, error.detail
             if not _is_wanted(pause):
                 return 0
