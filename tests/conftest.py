@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from support.calls import Calls
 from support.server_process import TWO_WORKERS, ServerProcess
 
@@ -16,6 +17,10 @@ pytest_plugins = [
     "support.runner.leftover_processes",
     "support.runner.time_budgets",
 ]
+
+# An example takes as long as the machine needs: a loaded one is not a failure.
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 TOOLS = Path(__file__).parent.parent / ".tools"
 

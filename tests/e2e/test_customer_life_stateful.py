@@ -215,7 +215,6 @@ def test_server_and_model_agree_through_a_long_life(server: ServerProcess) -> No
             settings=settings(
                 max_examples=(STEPS - Life.steps) // STEPS_OF_A_LIFE + 5,
                 stateful_step_count=STEPS_OF_A_LIFE,
-                deadline=None,
                 database=None,
                 suppress_health_check=list(HealthCheck),
             ),

@@ -99,7 +99,6 @@ def test_a_garbage_page_token_is_refused(calls: Calls, token: str) -> None:
 @pytest.mark.long
 @settings(
     max_examples=size(short=300, long=5_000),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(method=st.sampled_from(METHODS), request=st.binary(max_size=200))
@@ -120,7 +119,6 @@ any_number = st.integers(-1, 12) | st.integers(-(2**31), 2**31 - 1)
 @pytest.mark.long
 @settings(
     max_examples=size(short=300, long=5_000),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(customer_id=any_text, operation=any_number, mode=any_number, minimum=st.integers(-(2**63), 2**63 - 1))
@@ -140,7 +138,6 @@ def test_whatever_is_checked_is_answered_or_refused_as_documented(
 @pytest.mark.long
 @settings(
     max_examples=size(short=200, long=3_000),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(customer_id=any_text, scope=any_number, reason=st.text(max_size=300), request_id=any_text)

@@ -16,7 +16,7 @@ from frostgate_server.storage.interface import Store
 from frostgate_server.storage.queries import CustomerFilter, EventFilter
 from frostgate_server.storage.sqlite import connections, listing
 from frostgate_server.storage.sqlite.opening import open_store
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.listings import START, all_events, customer_pages, event_pages, insert, make_customer, make_event
 
@@ -96,7 +96,6 @@ def is_wanted_customer(wanted: CustomerFilter, customer: Customer) -> bool:
     )
 
 
-@settings(deadline=None)
 @given(wanted=event_filters, page_size=st.integers(1, 90), most_read=st.integers(1, 90))
 def test_pages_of_events_give_each_wanted_event_once(
     listed: Listed, wanted: EventFilter, page_size: int, most_read: int
@@ -109,7 +108,6 @@ def test_pages_of_events_give_each_wanted_event_once(
     assert max(len(page.items) for page in pages) <= page_size
 
 
-@settings(deadline=None)
 @given(wanted=customer_filters, page_size=st.integers(1, 60), most_read=st.integers(1, 60))
 def test_pages_of_customers_give_each_wanted_customer_once(
     listed: Listed, wanted: CustomerFilter, page_size: int, most_read: int

@@ -175,7 +175,6 @@ def test_a_long_life_of_codes_is_like_its_model() -> None:
         settings=settings(
             max_examples=size(short=10, long=2_000),
             stateful_step_count=60,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -228,7 +228,7 @@ NAMES = st.sampled_from([*FILES, *METHODS, *chain.from_iterable(map(symbols_of, 
 
 
 @pytest.mark.long
-@settings(max_examples=size(short=100, long=20_000), deadline=None)
+@settings(max_examples=size(short=100, long=20_000))
 @given(st.binary(max_size=60) | st.builds(bytes.__add__, st.just(b"\x22"), st.binary(max_size=60)))
 def test_whatever_bytes_come_there_is_a_response(serialized: bytes) -> None:
     response = ServerReflectionResponse.FromString(reflection.respond(serialized))
@@ -237,7 +237,7 @@ def test_whatever_bytes_come_there_is_a_response(serialized: bytes) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=size(short=100, long=20_000), deadline=None)
+@settings(max_examples=size(short=100, long=20_000))
 @given(
     NAMES | st.text(max_size=40), st.sampled_from(["file_by_filename", "file_containing_symbol"]), st.text(max_size=5)
 )

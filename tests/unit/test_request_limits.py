@@ -16,7 +16,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 MOST_ITEMS = {
@@ -91,7 +91,6 @@ def counted_by_parser(found: Any) -> Iterator[tuple[int, int]]:
             yield one.field_number, 4
 
 
-@settings(deadline=None)
 @given(serialized=messages | damaged | st.binary(max_size=60))
 @example(serialized=b"\x2b" + 2 * field(ITEM, 2, b"") + b"\x2c")
 @example(serialized=b"\x2b\x2c" + 4 * field(ITEM, 2, b""))

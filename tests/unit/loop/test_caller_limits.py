@@ -6,7 +6,7 @@ import pytest
 from frostgate_server.config.settings import Settings
 from frostgate_server.rpc.loop import limits
 from frostgate_server.rpc.loop.limits import CallerLimits
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -116,7 +116,6 @@ def test_callers_without_recent_calls_are_forgotten_and_others_are_not(
     assert admitted(counted, "idle 0", 1) == 1
 
 
-@settings(deadline=None)
 @given(per_second=st.integers(1, 5), pauses=st.lists(st.floats(0, 0.6), min_size=1, max_size=40))
 def test_in_any_time_a_caller_makes_no_more_calls_than_at_once_and_those_that_time_brings(
     per_second: int, pauses: list[float]

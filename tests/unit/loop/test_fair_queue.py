@@ -4,7 +4,7 @@ from copy import deepcopy
 from typing import NamedTuple
 
 from frostgate_server.rpc.loop.fair_queue import FairQueue, Owner, OwnerCounts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -68,7 +68,6 @@ seconds = st.sampled_from(["1", "2", "3"])
 steps = st.lists(st.one_of(st.tuples(names, seconds), st.integers(0, 5)), max_size=60)
 
 
-@settings(deadline=None)
 @given(steps=steps)
 def test_items_are_taken_in_the_order_of_a_simple_model(steps: list[Owner | int]) -> None:
     """A step adds an item of an owner, or takes a number of items."""
