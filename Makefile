@@ -144,7 +144,8 @@ campaign-tampering: setup ## Tamper with a database in 250,000 ways, and check t
 	$(BIN)/pytest --long --times=100 -m long -k "tampering or flipped" tests/storage $(RAW_RESULT)
 
 campaign-soak: setup ## Compare a server with its model for several hours
-	$(BIN)/pytest --long --times=300 tests/e2e/test_customer_life_stateful.py $(RAW_RESULT)
+	$(BIN)/pytest --long --times=300 tests/e2e/test_customer_life_stateful.py \
+	    tests/unit/test_code_verifier_stateful.py $(RAW_RESULT)
 
 clean: ## Remove all build results, but not data/
 	rm -rf $(VENV) $(PROTO_VENV) $(OLDEST_VENV) .tools build dist

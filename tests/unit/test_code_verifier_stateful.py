@@ -173,7 +173,7 @@ def test_a_long_life_of_codes_is_like_its_model() -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=size(short=10, long=2_000),
+            max_examples=size(short=10, long=300),
             stateful_step_count=60,
             suppress_health_check=list(HealthCheck),
         ),
