@@ -76,7 +76,7 @@ def test_serve_makes_a_migration_that_reads_no_rows_by_itself(old: Path) -> None
 
 def test_a_database_that_is_up_to_date_is_left_alone(path: Path, tmp_path: Path) -> None:
     before, backup = everything(path), tmp_path / "backup.db"
-    assert output_here(*migrate(path, backup)) == f"{path} is up to date, and {backup} is not written\n"
+    assert output_here(*migrate(path, backup)) == f"{path} is up to date, and {backup} was not written\n"
     assert everything(path) == before
     assert not backup.exists()
 
