@@ -147,7 +147,7 @@ def test_a_store_that_fails_stops_nobody(refusals: RefusalAudit, path: Path, cap
     path.rename(path.with_name("elsewhere"))
     refusals.record("sub:a", "GetCustomer", PartnerMismatch("c"))
     refusals.close()
-    assert "GetCustomer of sub:a, refused with PARTNER_MISMATCH, could not be written" in caplog.text
+    assert "GetCustomer of sub:a, refused with PARTNER_MISMATCH, was not written" in caplog.text
 
 
 def test_the_audit_command_tells_what_was_done_and_refused(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_mail_server_is_none_the_log_or_a_real_one() -> None:
             ["--mail-server=a:25", "--mail-sender=b@c", "--mail-user=d"],
             "mail_user and mail_password_file must be set together",
         ),
-        (["--mail-server=a:25", "--mail-sender=b@c", "--mail-security=none"], "others can read what is mailed"),
+        (["--mail-server=a:25", "--mail-sender=b@c", "--mail-security=none"], "others can read mail to a:25"),
         (["--mail-server=a:25", "--mail-sender=b@c", "--mail-ca=/none"], "mail cannot be sent"),
         (["--mail-server=a:25", "--mail-sender=b@c", f"--mail-password-file={__file__}"], "must be set together"),
         (
