@@ -1,3 +1,2 @@
-"""The subcommands of frostgate-server: each reads its settings, calls the packages below and prints the result;
-business
-rules do not belong here."""
+"""The subcommands of frostgate-server: each reads its settings, calls the packages below and prints the result.
+Business rules do not belong here."""

@@ -17,7 +17,9 @@ _DATABASE = {"database"}
 
 def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> None:
     """Adds the commands."""
-    audit = add_command(commands, "audit", _audit, "print the audit log: refused calls, and changes of partners")
+    audit = add_command(
+        commands, "audit", _audit, "print the audit log: changes of partners, sent codes, refused calls"
+    )
     audit.add_argument("--after", metavar="NUMBER", type=int, default=0, help="only entries with a higher number")
     add_settings(audit, _DATABASE)
     copy = add_command(commands, "backup", _backup, "copy the database, also while it is served")

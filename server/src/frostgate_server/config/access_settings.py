@@ -55,9 +55,9 @@ class AccessSettings:
     token_issuer: str = setting(
         "",
         Text(),
-        "The iss that bearer tokens must have. Tokens are accepted at --listen, with TLS. Empty: no tokens.",
+        "The issuer that bearer tokens must have in iss. Tokens are accepted at --listen, with TLS. Empty: no tokens.",
     )
-    token_audience: str = setting("", Text(), "The aud that bearer tokens must contain.")
+    token_audience: str = setting("", Text(), "The audience that bearer tokens must contain in aud.")
     token_keys: Path | None = setting(
         None,
         Optional(FilePath()),

@@ -58,8 +58,8 @@ class LimitSettings(AccessSettings):
         timedelta(minutes=10),
         Optional(Duration(least=timedelta(seconds=1), most=timedelta(days=30)), none="0"),
         "The age at which the server asks a client to open a new connection: 1s to 30d. A load balancer chooses a "
-        "server per connection, so without a limit a new server gets no calls from clients that are connected "
-        "already. 0: no limit.",
+        "server per connection. So without a limit, a new server gets no calls from clients that are already "
+        "connected. 0: no limit.",
     )
     max_connection_age_grace: timedelta = setting(
         timedelta(minutes=1),

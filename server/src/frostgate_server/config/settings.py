@@ -62,7 +62,8 @@ class Settings(LimitSettings):
     policy: Path | None = setting(
         None,
         Optional(FilePath()),
-        "A TOML file with decisions for cells for which the source says nothing, or with stricter ones. Empty: none.",
+        "A TOML file with decisions for cells for which the source says nothing, or with stricter decisions. Empty: "
+        "none.",
     )
     retention_period: timedelta = setting(
         timedelta(days=15),
@@ -107,9 +108,9 @@ class Settings(LimitSettings):
     shutdown_delay: timedelta | None = setting(
         None,
         Optional(Duration(most=timedelta(hours=1)), none="auto"),
-        "The time between SIGTERM or SIGINT and the drain. Health is NOT_SERVING, and calls are still accepted, so "
-        "that load balancers stop sending calls first. auto: 0s if only this machine can reach the server, else 5s. A "
-        "second signal skips it.",
+        "The time between SIGTERM or SIGINT and the drain. In this time health is NOT_SERVING, so that load "
+        "balancers stop sending calls. Calls are still accepted. auto: 0s if only this machine can reach the server, "
+        "else 5s. A second signal skips it.",
     )
     head_export: str = setting(
         "",

@@ -1,1 +1,1 @@
-"""Functions of Linux: to find the processes at an address, and to end with the parent process."""
+"""Functions that need Linux: find the processes that listen on an address, and end a process when its parent ends."""

@@ -1,1 +1,2 @@
-"""Consistency checks: before a start, and in the background by short reads of every tree; no call waits for them."""
+"""Consistency checks: before a start, and in the background by short reads of every table and index; no call waits for
+them."""
