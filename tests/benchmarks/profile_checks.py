@@ -141,8 +141,8 @@ def _steps_of_a_change(database: Path) -> dict[str, float]:
         with closing(open_store(path, create=False)) as store:
             made = median(_made_only(store, number) for number in range(30))
     return {
-        "it is made, in a savepoint: customer, event, answer": made,
-        f"its part of the commit of {_GROUP}: the log and the head file are written, and waited for": whole - made,
+        "customer, event and answer are written in a savepoint": made,
+        f"its part of the commit of {_GROUP} changes: the log and the head file are written to disk": whole - made,
     }
 
 
@@ -199,18 +199,18 @@ def _steps(database: Path, checks: list[Check]) -> dict[str, float]:
 
         return {
             "the request is parsed": _each(CheckOperationRequest.FromString, written),
-            "its shape is checked": _each(servicer._is_plain, requests),
-            "the state is read, and held against its checksum": _each(
+            "the fields are validated": _each(servicer._is_plain, requests),
+            "the state is read, and its checksum is verified": _each(
                 store.get_freeze_state, [r.customer_id for r in requests]
             ),
-            "the cell's bytes and the revision are put together": _each(
+            "the revision is appended to the cell's bytes": _each(
                 lambda pair: (
                     responses[pair[1][0], pair[0].billing_mode, pair[0].operation]
                     + CheckOperationResponse(revision=pair[1][1]).SerializeToString()
                 ),
                 list(zip(requests, states, strict=True)),
             ),
-            "all of it": _each(lambda one: servicer.CheckOperation(caller, one), requests),
+            "all steps": _each(lambda one: servicer.CheckOperation(caller, one), requests),
             "a check in a batch of 1,000, parsing included": _each(lambda _: batches(), [None]) / 1000,
         }
 

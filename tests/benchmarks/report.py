@@ -85,13 +85,13 @@ def _introduction(raw: Path, result: Result) -> str:
     return f"""\
 # Benchmarks
 
-How fast frostgate answers with all its workers, beside what gRPC can do at all: an *echo* is a bare server that reads
-the same requests and always writes the same answer.
+This page shows how fast frostgate answers with all its workers. It compares frostgate with *echoes*: bare gRPC servers
+that read the same requests and always write the same answer.
 
 `make bench` measures this, and `tests/benchmarks/report.py` writes this page from
 [the raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]}. Figures are medians of
-{result["options"]["rounds"]} rounds, with the smallest and the largest in brackets. Ratios are taken within a round.
-What they come from, and what was tried, is told in [performance.md](performance.md)."""
+{result["options"]["rounds"]} rounds, with the smallest and the largest in brackets. A ratio compares runs of one round.
+[performance.md](performance.md) explains the figures, and lists attempts without effect."""
 
 
 def _bars(result: Result) -> str:
@@ -99,7 +99,7 @@ def _bars(result: Result) -> str:
     return f"""\
 ## The bars
 
-A bar is met by the median.
+A bar is a limit for a figure. It is met if the median meets it.
 
 | what | measured | bar | |
 |------|---------:|----:|-|
@@ -125,7 +125,8 @@ def _starts(result: Result) -> str:
     return """\
 ## Start and memory
 
-From the command until it says that it is ready, and the peak of the process that took the most, over all runs.
+The start takes from the command until the server prints that it is ready. The memory is the peak of the largest worker
+of all runs.
 
 | customers | start, s | peak memory of a worker, MB |
 |----------:|---------:|----------------------------:|
@@ -152,9 +153,9 @@ def _freshness() -> list[str]:
         f"""\
 ## Freshness
 
-A change, and once it is answered a check of the same customer by another connection: is what one worker acknowledged
-seen by a check on another that begins later? `make freshness` measures it, and
-[the raw result](../tests/benchmarks/results/{raw.name}) says, at commit {result["commit"][:9]}:
+Each pair is a change, and then a check of the same customer over another connection. The check begins when the change
+is answered, often on another worker. A check that does not see the change is stale. `make freshness` measures this.
+These are the figures of [the raw result](../tests/benchmarks/results/{raw.name}) at commit {result["commit"][:9]}:
 
 | pairs | answered by two workers | stale | statuses | CPU µs/call |
 |------:|------------------------:|------:|----------|------------:|
@@ -176,31 +177,32 @@ def _method(result: Result) -> str:
     return f"""\
 ## How it is measured
 
-- A round measures the runs of a scenario one right after the other, each with new processes; every second round goes
-  backwards. A run counts {options["seconds"]:g} s, after {options["warmup"]:g} s of warm-up.
-- frostgate runs with its default settings: a worker for each core, {result["threads"]} threads for checks in each; on
-  loopback and without TLS.
-- An *echo 2×3* is two processes that share a port, with three threads each. The best of several makes is the yardstick,
-  for each number of callers:
+- A round measures the runs of a scenario directly one after the other, each with new processes. Every second round
+  has the reverse order. A run is measured for {options["seconds"]:g} s, after {options["warmup"]:g} s of warm-up.
+- frostgate runs with its default settings: one worker for each core, with {result["threads"]} threads for checks each.
+  It listens on loopback, without TLS.
+- An *echo 2×3* has two processes that share a port, with three threads each. The yardstick is the fastest of several
+  kinds of echoes, for each number of callers:
   {best}.
-  It has the same gRPC options and messages, and answers {result["echo_answer_bytes"]} bytes, as many as frostgate's
-  answers have on average.
-- In an echo of *threads*, gRPC gives each call a thread, which waits for the message. In one that is *queued*, a call
-  gets a thread when its message has come. In a *loop*, one polling thread answers every call on a completion queue of
-  gRPC's C layer. Those of *asyncio* and *uvloop* have an event loop.
-- CPU is that of all the server's processes, for each call that was answered. Calls beside the measured ones count too.
-- A database is read through before each run, so that the system's cache holds it.
-- A caller waits for an answer before it asks again, unless a rate is given: then calls begin when they are due, and
-  their latency counts from there. Callers of a kind share at most 16 connections, which the system spreads over the
-  workers.
-- Customers are drawn evenly from the whole table: a third is normal, a third has its account frozen, and a third its
-  resources too. What is asked is drawn evenly from the {result["checks"]} pairs of billing mode and operation that
-  exist. Changes freeze and unfreeze customers in turn, with a request_id each.
+  The echoes have the same gRPC options and messages as frostgate. Their answers have
+  {result["echo_answer_bytes"]} bytes, the average of frostgate's answers.
+- In an echo of *threads*, gRPC gives each call a thread, which waits for the message. In a *queued* echo, a call gets a
+  thread when its message has arrived. In a *loop*, one polling thread answers every call on a completion queue of
+  gRPC's C layer. *asyncio* and *uvloop* echoes have an event loop.
+- CPU is the CPU time of all processes of the server, divided by the number of answered calls. Calls of other callers
+  beside the measured ones count too.
+- The whole database is read before each run, so that it is in the cache of the operating system.
+- A caller waits for an answer before it calls again. If the scenario has a fixed rate, calls begin when they are due,
+  and latency is measured from this time. Callers of one kind share at most 16 connections. The operating system spreads
+  the connections over the workers.
+- Customers are chosen evenly at random from all customers. A third of them are normal, a third have a frozen account,
+  and a third also have frozen resources. Checks are chosen evenly at random from the {result["checks"]} pairs of
+  billing mode and operation that exist. Changes freeze and unfreeze customers in turn, each with a request_id.
 - The load is a compiled program on the same machine, and takes {show_spread(load, 2)} of its {machine["cores"]} cores.
-- Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or a check without a
-  decision on a customer that exists, those beside the measured ones included.
+- Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or were checks without a
+  decision on a customer that exists. Calls beside the measured ones are included.
 
-## What it was measured on
+## Machine and versions
 
 {describe_runs(result)}"""
 

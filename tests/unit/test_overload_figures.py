@@ -127,7 +127,7 @@ def run(times: int, what: dict[str, Any]) -> dict[str, Any]:
         ({"in_time": 7900}, ["in time ≥ 80% of the peak"]),
         ({"latency_admitted_p99_ns": 251_000_000}, ["p99 of admitted calls ≤ 250 ms"]),
         ({"latency_admitted_p99_ns": 0}, ["p99 of admitted calls ≤ 250 ms"]),
-        ({"memory": 1.11}, ["memory + ≤ 10 %"]),
+        ({"memory": 1.11}, ["memory growth ≤ 10 %"]),
         ({"back": 2.1}, ["back to normal in ≤ 2 s"]),
         ({"back": None}, ["back to normal in ≤ 2 s"]),
     ],

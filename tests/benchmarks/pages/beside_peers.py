@@ -28,18 +28,19 @@ def beside_peers(raw: Path, result: Result) -> str:
     return f"""\
 ## Peers
 
-Other services on the same machine, each called as its own file of requests says, in the same rounds.
-[peers.md](peers.md) tells how to add one. [The raw result](../tests/benchmarks/results/{raw.name}) of
-{result["started"][:10]} says:
+The same rounds measured other services on the same machine, each with its own file of requests.
+[peers.md](peers.md) describes how to add a service. These are the figures of
+[the raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]}:
 
 {_HEAD}{ratios}
 
 {tables}
 
 {peers}
-- It has {options["rounds"]} rounds; a run counts {options["seconds"]:g} s, after {options["warmup"]:g} s of warm-up.
-- A peer's CPU is that of the processes that its file names. It is left out where none is named.
-- {wrong:,} calls ended with another status than OK, or a check without a decision on a customer that exists.
+- There were {options["rounds"]} rounds. A run is measured for {options["seconds"]:g} s, after
+  {options["warmup"]:g} s of warm-up.
+- A peer's CPU is the CPU time of the processes that its file lists. If the file lists none, the column is empty.
+- {wrong:,} calls ended with another status than OK, or were checks without a decision on a customer that exists.
 {describe_runs(result)}"""
 
 

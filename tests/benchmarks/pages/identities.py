@@ -16,19 +16,23 @@ def identities(raw: Path, result: Result) -> str:
     return f"""\
 ## Identities
 
-What it costs to know who calls: the same checks in plaintext, over TLS to anybody, and by callers of the role
-control-plane, who show a client certificate (mTLS), one token for all of them, or a new token with each call: one that
-the server has not seen and has to verify. `make bench` measures it, `--identities` it alone, and
-[the raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]} says:
+These tables show the cost of authentication. The same checks were measured in plaintext, over TLS without
+authentication, and with callers of the role control-plane. These callers use a client certificate (mTLS), one token for
+all of them, or a new token for each call. The server must verify a new token. `make bench` measures this, and
+`tests/benchmarks/run.py --identities` measures nothing else. These are the figures of
+[the raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]}:
 
 {tables}
 
-- It has {options["rounds"]} rounds; a run counts {options["seconds"]:g} s, after {options["warmup"]:g} s of warm-up.
-- Servers have {result["workers"]} workers and {min(options["customers"]):,} customers. All else is as told below.
-- Connections stay open: what a handshake costs is not in the figures.
-- The load shares the cores with the server, so that what it spends on TLS itself is missing for calls.
-- New tokens are verified by threads that give way to checks: callers who send them wait for that too.
-- Before each run a call had to be answered OK, and that of a caller who shows nothing as it should be there.
+- There were {options["rounds"]} rounds. A run is measured for {options["seconds"]:g} s, after
+  {options["warmup"]:g} s of warm-up.
+- Servers have {result["workers"]} workers and {min(options["customers"]):,} customers.
+  For the rest, see [How it is measured](#how-it-is-measured).
+- Connections stay open, so the figures do not include handshakes.
+- The load runs on the same cores as the server. The CPU time that the load takes for TLS is missing for calls.
+- Separate threads verify new tokens, and pause for checks. The latency of calls with new tokens includes these pauses.
+- Before each run, two calls were tested: one with the credential had to be answered OK, and one without a credential as
+  the address requires.
 - Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or without a decision
   on a customer that exists.
 {describe_runs(result)}"""

@@ -20,9 +20,9 @@ def limits(result: Result) -> list[str]:
         f"""\
 ## The limit of the machine
 
-grpc-go's bare server stands for the limit of these cores: it reads the bytes of a request without parsing them, and
-always answers the same bytes. The table compares frostgate with {found[0].frostgates[0].customers:,} customers with it,
-and with the best make of an echo in Python.
+A bare server in grpc-go shows the limit of these cores: it reads the bytes of a request without parsing them, and
+always answers the same bytes. The table compares frostgate, with {found[0].frostgates[0].customers:,} customers, to
+this server and to the fastest echo in Python.
 
 {_HEAD}{rows}"""
     ]

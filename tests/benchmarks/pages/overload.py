@@ -42,8 +42,9 @@ def overload(raw: Path, result: Result) -> str:
 ## Overload
 
 The peak is {result["peak"]:,.0f} checks/s that are answered within {result["deadline"] * 1000:.0f} ms, the deadline of
-every check. {result["saturating_callers"]} callers reach it. `make campaign-overload` puts as many callers on a server,
-and 5 and 20 times as many. [The raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]} says:
+every check. {result["saturating_callers"]} callers reach the peak. `make campaign-overload` loads a server with as many
+callers, and with 5 and 20 times as many. These are the figures of
+[the raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]}:
 
 {overload_tables(result)}"""
 
@@ -61,17 +62,17 @@ def overload_tables(result: Result) -> str:
 {_STATUSES}{chr(10).join(map(_statuses_row, rows))}
 
 {bars}
-- In a closed loop a caller calls again when it is answered; one that is refused waits first, as long as RetryInfo says.
-  In an open loop it calls as often as a caller of the peak, whatever it is answered; a call that is due while the one
-  before is under way is missed.
-- Admitted calls were answered OK, or their deadline passed. CPU is that of all the server's processes, for each call
-  that ended, refused ones too.
-- MB are resident memory of all the server's processes together, the worker in reserve included.
-- Back is the time from the load's end until the server is as it was: to the first of 20 checks of another caller, one
-  after the other, that take at most twice as long as before the load.
-- {lost:,} processes of the server ended while loads ran: the CPU of such is not counted.
-- It has {options["rounds"]} rounds on one server; a run counts {options["seconds"]:g} s, after {options["warmup"]:g} s
-  of warm-up. Ranges are over rounds.
+- In a closed loop, a caller calls again when it is answered. A refused caller first waits for the time in RetryInfo.
+  In an open loop, a caller always calls at the rate of a caller at the peak. If its previous call is still in progress
+  when a call is due, the new call is missed.
+- Admitted calls were answered OK, or their deadline passed. CPU is the CPU time of all processes of the server, divided
+  by the number of calls that ended, refused calls included.
+- MB is the resident memory of all processes of the server together, with the spare worker.
+- Back is the time from the end of the load until the server is back to normal. This is the first of 20 checks in a
+  row of another caller that take at most twice as long as before the load.
+- {lost:,} processes of the server ended while loads ran. The CPU time of such processes is not counted.
+- There were {options["rounds"]} rounds on one server. A run is measured for {options["seconds"]:g} s, after
+  {options["warmup"]:g} s of warm-up. The ranges show the smallest and the largest round.
 {describe_runs(result)}"""
 
 
@@ -97,7 +98,7 @@ def overload_bars(result: Result) -> list[tuple[str, bool]]:
         found += [
             (f"{what}: in time ≥ {_LEAST_GOODPUT:.0%} of the peak", _of(row, goodput).middle >= _LEAST_GOODPUT * peak),
             (f"{what}: p99 of admitted calls ≤ {deadline * 1000:.0f} ms", 0 < admitted <= deadline * 1000),
-            (f"{what}: memory + ≤ 10 %", _of(row, _memory_growth).middle <= _MOST_MEMORY),
+            (f"{what}: memory growth ≤ 10 %", _of(row, _memory_growth).middle <= _MOST_MEMORY),
             (f"{what}: back to normal in ≤ {_LONGEST_RETURN:g} s", returns),
         ]
     return found

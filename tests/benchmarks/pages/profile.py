@@ -15,6 +15,18 @@ _PROFILE = re.compile(r"(?<=<!-- profile -->\n).*(?=<!-- /profile -->)", re.DOTA
 
 _PROFILE_LINK = re.compile(r"\]\(\.\./tests/benchmarks/results/(profile-[\w.-]+\.json)\)")
 
+_STEPS = {
+    "its shape is checked": "the fields are validated",
+    "the state is read, and held against its checksum": "the state is read, and its checksum is verified",
+    "the cell's bytes and the revision are put together": "the revision is appended to the cell's bytes",
+    "all of it": "all steps",
+    "it is made, in a savepoint: customer, event, answer": "customer, event and answer are written in a savepoint",
+    "its part of the commit of 32: the log and the head file are written, and waited for": (
+        "its part of the commit of 32 changes: the log and the head file are written to disk"
+    ),
+}
+"""The names of steps in older raw results, and the names that the page has for them."""
+
 
 def write_profile(raw: Path) -> None:
     """Writes the tables of the page on performance."""
@@ -46,18 +58,18 @@ Microseconds of CPU, over all the server's processes, with {result["callers"]} c
 {chr(10).join(rows)}
 | **all** | {total} |
 
-The steps of a check that are frostgate's own, one after the other in a process that does nothing else:
+frostgate's own steps of a check, measured one after the other in a process that does nothing else:
 
 {_steps(result["steps"])}
 
-And those of a change that shares its group with others:
+The steps of a change that is committed in a group with others:
 
 {_steps(result["steps_of_a_change"])}
 """
 
 
 def _steps(steps: dict[str, float]) -> str:
-    rows = [f"| {step} | {microseconds:.1f} |" for step, microseconds in steps.items()]
+    rows = [f"| {_STEPS.get(step, step)} | {microseconds:.1f} |" for step, microseconds in steps.items()]
     return "\n".join(["| step | µs |", "|------|---:|", *rows])
 
 
