@@ -42,8 +42,8 @@ STRANGERS: dict[str, tuple[Callable[[Access], Any], str]] = {
     "no JWT": (lambda _: bearer("junk"), "a token cannot be read: "),
     "expired": (lambda access: access.token("operator", exp=1), "a token is refused: ExpiredSignatureError"),
     "another issuer": (lambda access: access.token("operator", iss="b"), "a token is refused: InvalidIssuerError"),
-    "unknown key": (lambda access: access.token("operator", kid="b"), "a token of a key that is not known"),
-    "no caller": (lambda access: access.token("stranger"), "sub:stranger is no caller"),
+    "unknown key": (lambda access: access.token("operator", kid="b"), "a token that is signed by an unknown key"),
+    "no caller": (lambda access: access.token("stranger"), "sub:stranger is not a caller"),
     "wrong role": (lambda access: access.token("auditor"), "sub:auditor has the role auditor, which may not call"),
 }
 
@@ -62,9 +62,9 @@ def test_a_refused_token_is_logged_with_method_address_and_reason(
 
 
 CERTIFICATES: dict[str, tuple[dict[str, Any], str]] = {
-    "no name": ({}, "a certificate has neither a URI nor the name of a host"),
-    "no caller": ({"uris": ["spiffe://test/stranger"]}, "spiffe://test/stranger is no caller"),
-    "two callers": ({"hosts": ["operator.test", "auditor.test"]}, "a certificate of 2 callers"),
+    "no name": ({}, "a certificate has neither a URI nor a DNS name"),
+    "no caller": ({"uris": ["spiffe://test/stranger"]}, "spiffe://test/stranger is not a caller"),
+    "two callers": ({"hosts": ["operator.test", "auditor.test"]}, "a certificate with the names of 2 callers"),
     "wrong role": ({"hosts": ["auditor.test"]}, "dns:auditor.test has the role auditor, which may not call"),
 }
 
@@ -82,13 +82,13 @@ def test_a_refused_certificate_is_logged_with_method_address_and_reason(
 @pytest.mark.parametrize("method", ["CheckOperation", "BatchCheckOperations", "ListFreezeEvents", REFLECTION])
 def test_every_kind_of_call_is_logged_by_its_method(access: Access, server: ServerProcess, method: str) -> None:
     metadata = access.token(f"stranger of {method}")
-    line = refusal_of(server, lambda: outcome(server, method, metadata), f"stranger of {method} is no caller")
+    line = refusal_of(server, lambda: outcome(server, method, metadata), f"stranger of {method} is not a caller")
     assert re.match(rf"{method} from {TCP}: ", line)
 
 
 def test_a_subject_of_a_stranger_makes_no_second_line(access: Access, server: ServerProcess) -> None:
     metadata = access.token("a\nERROR forged")
-    refusal_of(server, lambda: outcome(server, "GetCustomer", metadata), "a token whose sub is no name")
+    refusal_of(server, lambda: outcome(server, "GetCustomer", metadata), "a token whose sub is not a valid name")
     assert "\nERROR" not in server.log.read_text()
 
 
@@ -171,7 +171,7 @@ def test_refused_callers_of_unix_sockets_are_logged_too(sockets: Access, on_sock
         relayed(sockets.directory / "mtls") as address,
         Connection(address, sockets.certificate(uris=["spiffe://test/stranger"])) as caller,
     ):
-        line = refusal_of(on_sockets, lambda: outcome(caller, "GetPartner"), "is no caller")
+        line = refusal_of(on_sockets, lambda: outcome(caller, "GetPartner"), "is not a caller")
         assert re.match(rf"GetPartner from ({UNIX}): ", line)
 
 
@@ -198,6 +198,6 @@ def test_a_server_on_grpcios_own_dispatch_logs_the_same(tmp_path: Path) -> None:
     with access.server("--call-dispatch", "grpcio", "--workers", "1") as server:
         line = refusal_of(server, lambda: outcome(server, "GetCustomer"), "a call without a token")
         assert re.match(rf"GetCustomer from {TCP}: ", line)
-        line = refusal_of(server, lambda: outcome(server, REFLECTION, bearer(text)), "sub:stranger is no caller")
+        line = refusal_of(server, lambda: outcome(server, REFLECTION, bearer(text)), "sub:stranger is not a caller")
         assert re.match(rf"{REFLECTION} from {TCP}: ", line)
         assert text not in server.log.read_text()

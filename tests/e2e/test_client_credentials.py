@@ -69,7 +69,7 @@ def test_the_token_of_a_file_is_sent_without_its_newline_and_read_again(
         file.write_text("another-token\r\n")
         assert client.list_rules().policy_version == "Bearer another-token"
         file.write_text("two\ntokens")
-        with pytest.raises(frostgate.Unauthenticated, match=r"token_file: .* holds the character"):
+        with pytest.raises(frostgate.Unauthenticated, match=r"token_file: .* contains the character"):
             client.list_rules()
 
 
@@ -79,7 +79,7 @@ def test_a_token_file_that_cannot_be_used_is_refused_when_the_client_is_made(
 ) -> None:
     file = tmp_path / "token"
     file.write_text("a token")
-    with pytest.raises(ValueError, match=r"token_file: .* holds the character ' '"):
+    with pytest.raises(ValueError, match=r"token_file: .* contains the character ' '"):
         kind("localhost:1", credentials=tls(authority, authority), token_file=file)
     file.write_text("a-token")
     with pytest.raises(ValueError, match="token_file needs credentials"):

@@ -100,7 +100,7 @@ def test_an_authority_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None
         passed_over = ensure_mail_files(settings)
         SmtpMailer(settings).send("a@example.org", "01234567", PURPOSE, EXPIRES)
         assert server.mail()[0] == "a@example.org"
-    assert passed_over == [f"mail_ca ({bundle}): passed over certificate 1 (line 1): cannot be read: SSLError"]
+    assert passed_over == [f"mail_ca ({bundle}): ignored certificate 1 (line 1): cannot be read: SSLError"]
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])

@@ -108,7 +108,7 @@ def test_a_missing_database_is_refused(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     line = refused_start("serve", "--listen", "127.0.0.1:0", "--database", f"{tmp_path}/file/f.db", "--create")
-    assert line == f"directory {tmp_path}/file cannot be made: File exists"
+    assert line == f"directory {tmp_path}/file cannot be created: File exists"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         (["--listen", "127.0.0.1:0", "--database", "long" * 100], "[Errno 36] File name too long"),
         (
             ["--listen", "127.0.0.1:0", "--database", "/proc/none/f.db", "--create"],
-            "directory /proc/none cannot be made",
+            "directory /proc/none cannot be created",
         ),
     ],
 )

@@ -46,18 +46,18 @@ BAD_FILES: dict[str, tuple[Callable[[Access], object], str]] = {
     "certificate of another key": (another_certificate, f"{PAIR} (*) cannot be used: certificate and key do not match"),
     "encrypted key": (
         replaced("server.key", pem_of(ec.generate_private_key(ec.SECP256R1()), b"secret")),
-        f"{PAIR} (*) cannot be used: the key is encrypted: give one that is not",
+        f"{PAIR} (*) cannot be used: the key is encrypted: use one without encryption",
     ),
-    "another kind of key": (another_kind_of_key, f"{PAIR} (*) cannot be used: the key must be of RSA or of an"),
+    "another kind of key": (another_kind_of_key, f"{PAIR} (*) cannot be used: the key must be an RSA or an"),
     "key in place of the certificate": (
         replaced("server.pem", pem_of(ec.generate_private_key(ec.SECP256R1()))),
-        f"{PAIR} (*) cannot be used: there is no certificate, or one that cannot be read",
+        f"{PAIR} (*) cannot be used: there is no certificate that can be read",
     ),
     "no authority": (replaced("ca.pem", b""), "client_ca (*) cannot be used: there is no certificate, or one"),
     "no authority file": (missing("ca.pem"), "client_ca cannot be read: [Errno 2] No such file or directory: "),
     "no JWKS": (
         replaced("jwks.json", b"{}"),
-        "token_keys (*) cannot be used: is no JWKS: must be JSON with",
+        "token_keys (*) cannot be used: is not a JWKS: must be JSON with",
     ),
     "no JWKS file": (missing("jwks.json"), "token_keys cannot be read: [Errno 2] No such file or directory: "),
 }
@@ -80,7 +80,7 @@ def test_callers_in_the_file_that_cannot_be_are_named(access: Access) -> None:
     access.config.write_text('[[callers]]\nprincipal = "operator"\nrole = "boss"\n')
     line = refused_start("serve", "--config", str(access.config))
     assert line.startswith(f"{access.config}: callers 1: principal must be spiffe://")
-    assert "; role must be one of partner-center, control-plane, auditor, operator, is 'boss'" in line
+    assert "; role must be one of partner-center, control-plane, auditor, operator, but is 'boss'" in line
 
 
 def test_there_may_be_mtls_only(access: Access) -> None:
@@ -152,11 +152,11 @@ def test_a_table_that_is_passed_over_is_printed_so_that_it_stays_so(access: Acce
     after = configure({}, {}, tmp_path / "printed.toml")
     assert after.callers == before.callers
     assert len(before.passed_over) == len(after.passed_over) == 1
-    assert before.shown().startswith(f"# passed over {before.passed_over[0]}\n")
+    assert before.shown().startswith(f"# ignored {before.passed_over[0]}\n")
 
 
 def test_weak_and_secret_keys_are_named_all_at_once_where_no_other_key_is_left(access: Access) -> None:
     keys = [jwk(signing_key("weak", 1024)), {"kty": "oct", "k": "AAAA", "kid": "secret"}]
     (access.directory / "jwks.json").write_text(json.dumps({"keys": keys}))
     line = refused_start("serve", "--config", str(access.config))
-    assert "key 1: has 1024 bits, and must have 2048 to 8192; key 2: is secret: only public keys may be here" in line
+    assert "key 1: has 1024 bits, but must have 2048 to 8192; key 2: is secret: only public keys are allowed" in line

@@ -27,7 +27,7 @@ from support.worker_processes import eventually
 
 
 def test_a_head_of_another_database_is_found(kept: Kept) -> None:
-    with pytest.raises(DatabaseInconsistent, match="but a head of another is known"):
+    with pytest.raises(DatabaseInconsistent, match="but a known head is of another"):
         verify(kept.path, [replace(kept.exported[0], database_id="another")])
 
 

@@ -51,7 +51,7 @@ def test_a_missing_database_is_made_only_where_asked_for(tmp_path: Path) -> None
 
 def test_a_lost_database_is_not_made_anew_even_where_asked_for(path: Path) -> None:
     path.unlink()
-    with pytest.raises(StartupError, match=r"is missing, but frostgate\.db-head beside it knows revision 3"):
+    with pytest.raises(StartupError, match=r"is missing, but frostgate\.db-head beside it has revision 3"):
         open_store(path, create=True)
     assert not path.exists()
 

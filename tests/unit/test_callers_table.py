@@ -44,14 +44,14 @@ def test_every_problem_is_named_in_its_place() -> None:
     ) == (
         (
             "callers 1: rule cannot be set here, only partners, principal, role; principal must be "
-            "spiffe://trust-domain/path, dns:host.name in lower case or sub:SUBJECT, is 'a'; "
-            "role must be one of partner-center, control-plane, auditor, operator, is 'boss'"
+            "spiffe://trust-domain/path, dns:host.name in lower case or sub:SUBJECT, but is 'a'; "
+            "role must be one of partner-center, control-plane, auditor, operator, but is 'boss'"
         ),
         "callers 2: sub:a is listed 2 times, so it has no role",
         "callers 3: sub:a is listed 2 times, so it has no role",
         (
             "callers 4: principal must be spiffe://trust-domain/path, dns:host.name in lower case or sub:SUBJECT, "
-            "is None; role must be one of partner-center, control-plane, auditor, operator, is None"
+            "but is None; role must be one of partner-center, control-plane, auditor, operator, but is None"
         ),
     )
 
@@ -61,7 +61,8 @@ def test_every_problem_is_named_in_its_place() -> None:
 )
 def test_nobody_gets_all_partners_by_omission(partners: object) -> None:
     bound = table(role="partner-center", **({} if partners is None else {"partners": partners}))
-    assert problems_of(bound)[0].startswith('callers 1: partners must be a list of 1 to 100 partner ids, or "all", is ')
+    rule = 'callers 1: partners must be a list of 1 to 100 partner ids, or "all", but is '
+    assert problems_of(bound)[0].startswith(rule)
 
 
 @pytest.mark.parametrize("role", ["control-plane", "auditor", "operator"])

@@ -176,7 +176,7 @@ def test_a_wrong_enum_argument_is_an_error_at_once_that_names_it(
             with pytest.raises(error) as raised:
                 call(client, wrong)
             enum = OF_ENUM[argument.split(".")[-1]]
-            assert str(raised.value).startswith(f"{argument} must be of {enum}")
+            assert str(raised.value).startswith(f"{argument} must be a member of {enum}")
             value = wrong if error is TypeError else f"{wrong}"
             assert str(raised.value).endswith(f"but is {value!r}")
 
@@ -189,5 +189,5 @@ def test_an_unknown_number_is_never_sent(kind: str) -> None:
             with pytest.raises(ValueError, match="but is 'UNRECOGNIZED_17'") as raised:
                 call(client, enum.from_number(17))
             assert str(raised.value).startswith(
-                f"{argument} must be of {enum.__name__} as this client knows it ({', '.join(enum)})"
+                f"{argument} must be a member of {enum.__name__} that this client knows ({', '.join(enum)})"
             )

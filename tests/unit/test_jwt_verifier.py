@@ -59,10 +59,10 @@ def test_an_algorithm_that_is_not_allowed_verifies_nothing(algorithm: str) -> No
     if algorithm[0] == "E":
         keys = token_keys(document, others)
         assert keys.value.find("one") is None
-        assert keys.passed_over[0].startswith("key 1: is for none of ")
+        assert keys.passed_over[0].startswith("key 1: fits none of the algorithms ")
     else:
         tokens = tokens_of(document, *others)
-        with pytest.raises(BadCredential, match="by an algorithm that is not its key's"):
+        with pytest.raises(BadCredential, match="with an algorithm that does not fit its key"):
             tokens.verify(token("a", KEYS[algorithm], algorithm=algorithm))
 
 
@@ -77,7 +77,7 @@ def test_a_token_without_kid_needs_a_set_of_one_key() -> None:
     text = token("a", ONE, kid=None)
     for document in (json.dumps({"keys": [jwk(ONE)]}).encode(), jwks(other=ONE)):
         assert tokens_of(document).verify(text).principals == ("sub:a",)
-    with pytest.raises(BadCredential, match="a token of a key that is not known"):
+    with pytest.raises(BadCredential, match="a token that is signed by an unknown key"):
         tokens_of(jwks(one=ONE, two=signing_key("two"))).verify(text)
 
 
@@ -94,25 +94,25 @@ def test_only_so_many_tokens_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        (7, "is no key"),
-        ({"kty": "oct", "k": "AAAA", "kid": "a"}, "is secret: only public keys may be here"),
-        ({**jwk(ONE), "d": "AQAB"}, "is secret: only public keys may be here"),
+        (7, "is not a key"),
+        ({"kty": "oct", "k": "AAAA", "kid": "a"}, "is secret: only public keys are allowed"),
+        ({**jwk(ONE), "d": "AQAB"}, "is secret: only public keys are allowed"),
         ({"kty": "RSA", "kid": "a"}, "cannot be read"),
         ({**jwk(ONE), "n": 7}, "cannot be read"),
         ({"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"}, "cannot be read"),
-        ({"kty": "EC", "crv": "secp256k1", "x": "AAAA", "y": "AAAA"}, "is for none of "),
-        ({"kty": "OKP", "crv": "X25519", "x": "AAAA"}, "is for none of "),
-        ({"kty": "other"}, "is for none of "),
-        ({}, "is for none of "),
+        ({"kty": "EC", "crv": "secp256k1", "x": "AAAA", "y": "AAAA"}, "fits none of the algorithms "),
+        ({"kty": "OKP", "crv": "X25519", "x": "AAAA"}, "fits none of the algorithms "),
+        ({"kty": "other"}, "fits none of the algorithms "),
+        ({}, "fits none of the algorithms "),
         (jwk(ONE, use="other"), "is not for signatures"),
         (jwk(ONE, key_ops=["sign"]), "is not for signatures"),
         (jwk(ONE, key_ops="verify"), "is not for signatures"),
-        (jwk(ONE, alg="RSA-OAEP"), "is for none of "),
-        (jwk(ONE, alg="HS256"), "is for none of "),
-        (jwk(ONE, alg="ES256"), "is for none of "),
+        (jwk(ONE, alg="RSA-OAEP"), "fits none of the algorithms "),
+        (jwk(ONE, alg="HS256"), "fits none of the algorithms "),
+        (jwk(ONE, alg="ES256"), "fits none of the algorithms "),
         (jwk(ONE, kid=""), "kid must be a name"),
         (jwk(ONE, kid=7), "kid must be a name"),
-        (jwk(signing_key("weak", 1024)), "has 1024 bits, and must have 2048 to 8192"),
+        (jwk(signing_key("weak", 1024)), "has 1024 bits, but must have 2048 to 8192"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
@@ -122,8 +122,8 @@ def test_a_key_that_cannot_be_used_is_refused(entry: Any, said: str) -> None:
 
 def test_every_key_that_cannot_be_used_is_named() -> None:
     assert problem_of(jwk(ONE), jwk(ONE), jwk(ONE, kid=7), {"kty": "oct", "kid": "b"}) == (
-        "key 1: kid must be a name, as there are other keys; key 2: kid must be a name, as there are other keys; "
-        "key 3: kid must be a name, as there are other keys; key 4: is secret: only public keys may be here"
+        "key 1: kid is required, because there are other keys; key 2: kid is required, because there are other keys; "
+        "key 3: kid is required, because there are other keys; key 4: is secret: only public keys are allowed"
     )
 
 
@@ -131,7 +131,7 @@ def test_every_key_that_cannot_be_used_is_named() -> None:
     "document", [b"", b"null", b"[]", b"{}", b'{"keys": {}}', b'{"keys": []}', b"\xff", b"[" * 10_000]
 )
 def test_what_is_no_jwks_is_refused(document: bytes) -> None:
-    with pytest.raises(StartupError, match="is no JWKS"):
+    with pytest.raises(StartupError, match="is not a JWKS"):
         token_keys(document, TOKEN_ALGORITHMS)
 
 
@@ -154,17 +154,23 @@ def test_what_is_no_bearer_token_is_refused(values: list[str]) -> None:
 UNUSABLE: dict[str, tuple[Any, str]] = {
     "for encryption": (jwk(signing_key("other"), kid="one", use="enc"), "is not for signatures"),
     "for encryption by key_ops": (jwk(signing_key("other"), kid="one", key_ops=["encrypt"]), "is not for signatures"),
-    "of a later kind": ({"kty": "AKP", "alg": "ML-DSA-65", "kid": "next", "pub": "AAAA"}, "is for none of "),
-    "X25519": ({"kty": "OKP", "crv": "X25519", "x": "AAAA", "kid": "one"}, "is for none of "),
-    "Ed448": ({"kty": "OKP", "crv": "Ed448", "x": "AAAA", "kid": "b"}, "is for none of "),
-    "secp256k1": ({"kty": "EC", "crv": "secp256k1", "x": "AAAA", "y": "AAAA", "kid": "b"}, "is for none of "),
-    "without a kind": ({"kid": "b"}, "is for none of "),
+    "of a later kind": (
+        {"kty": "AKP", "alg": "ML-DSA-65", "kid": "next", "pub": "AAAA"},
+        "fits none of the algorithms ",
+    ),
+    "X25519": ({"kty": "OKP", "crv": "X25519", "x": "AAAA", "kid": "one"}, "fits none of the algorithms "),
+    "Ed448": ({"kty": "OKP", "crv": "Ed448", "x": "AAAA", "kid": "b"}, "fits none of the algorithms "),
+    "secp256k1": (
+        {"kty": "EC", "crv": "secp256k1", "x": "AAAA", "y": "AAAA", "kid": "b"},
+        "fits none of the algorithms ",
+    ),
+    "without a kind": ({"kid": "b"}, "fits none of the algorithms "),
     "broken": ({"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA", "kid": "b"}, "cannot be read"),
     "weak": (jwk(signing_key("weak", 1024), kid="b"), "has 1024 bits"),
     "secret": ({"kty": "oct", "k": "AAAA", "kid": "b"}, "is secret"),
     "private": ({**jwk(signing_key("other"), kid="one"), "d": "AQAB"}, "is secret"),
-    "no object": ("b", "is no key"),
-    "null": (None, "is no key"),
+    "no object": ("b", "is not a key"),
+    "null": (None, "is not a key"),
 }
 
 
@@ -186,7 +192,7 @@ def test_a_key_that_cannot_be_used_is_passed_over_and_named(kind: str, first: bo
 def test_of_two_keys_with_one_kid_the_first_counts() -> None:
     document = json.dumps({"keys": [jwk(ONE, kid="a"), jwk(signing_key("two"), kid="a")]}).encode()
     keys = token_keys(document, TOKEN_ALGORITHMS)
-    assert keys.passed_over == ("key 2: kid 'a' stands there twice",)
+    assert keys.passed_over == ("key 2: kid 'a' is listed twice",)
     JwtVerifier(RULES, keys.value).verify(token("a", ONE, kid="a"))
     with pytest.raises(BadCredential):
         JwtVerifier(RULES, keys.value).verify(token("a", signing_key("two"), kid="a"))
@@ -194,4 +200,4 @@ def test_of_two_keys_with_one_kid_the_first_counts() -> None:
 
 def test_a_key_without_a_kid_is_passed_over_where_another_one_can_be_used() -> None:
     keys = token_keys(json.dumps({"keys": [jwk(ONE), jwk(signing_key("two"), kid="two")]}).encode(), TOKEN_ALGORITHMS)
-    assert keys.passed_over == ("key 1: kid must be a name, as there are other keys",)
+    assert keys.passed_over == ("key 1: kid is required, because there are other keys",)

@@ -90,7 +90,7 @@ def test_the_version_changes_with_any_cell_and_with_the_setting() -> None:
             'operation = "RENEW"\nbilling_modes = ["YEARLY_MONTHLY", "SPOT"]',
             "NORMAL / SPOT / RENEW cannot be",
         ),
-        ('decision = "ALLOW"', 'decision = "MAYBE"', "decision must be one of ALLOW, DENY, is 'MAYBE'"),
+        ('decision = "ALLOW"', 'decision = "MAYBE"', "decision must be one of ALLOW, DENY, but is 'MAYBE'"),
         ('decision = "ALLOW"', "", "decision is missing"),
         ('basis = "PROSE"', 'basis = "OVERRIDE"', "OVERRIDE is for an operator's own file"),
         ('basis = "PROSE"', 'basis = "SILENT"', "source_text must be empty if, and only if"),
@@ -99,7 +99,7 @@ def test_the_version_changes_with_any_cell_and_with_the_setting() -> None:
         ('message = "The customer is not frozen."', 'message = ""', "message must be 1 to 80 printable characters"),
         ('message = "The customer is not frozen."', "message = 1", "message must be a string, is 1"),
         ("\n[[rules]]", "\n[rules", "is not valid TOML"),
-        ("\n[[rules]]", "\n[[rule]]", "must hold [[rules]] tables and nothing else"),
+        ("\n[[rules]]", "\n[[rule]]", "must have only [[rules]] tables"),
     ],
 )
 def test_a_faulty_policy_file_is_refused_by_the_name_of_the_fault(old: str, new: str | None, named: str) -> None:

@@ -98,7 +98,7 @@ def test_a_kind_reads_shows_and_quotes_its_values(kind: Kind[Any], text: str, va
         ),
         (Choice("a", "b", "c"), ["", "A", "d", "a,b"], "must be a, b or c"),
         (MemberChoice(Decision.DENY, Decision.ALLOW), ["", "DENY", "2"], "must be deny or allow"),
-        (Choices("a", "b"), ["", "a,", "c", "a;b"], "must be one or more of a, b, with commas between"),
+        (Choices("a", "b"), ["", "a,", "c", "a;b"], "must be one or more of a, b, separated by commas"),
         (FilePath(), ["", "/", "..\0", "."], "must name a file"),
         (OutputFile(), ["/", "a\0"], "must name a file"),
         (

@@ -31,21 +31,21 @@ def test_blanks_around_a_token_are_not_part_of_it(file: Path, before: str, after
     [
         (b"", "is empty"),
         (b" \n\t", "is empty"),
-        (b"one\ntwo", r"holds the character '\\n'"),
-        (b"one\r\ntwo\r\n", r"holds the character '\\r'"),
-        (b"Bearer one", "holds the character ' '"),
-        ("Schl\u00fcssel".encode(), "holds the character '\u00fc'"),
-        (b"one\0", r"holds the character '\\x00'"),
-        (b"\x7fone", r"holds the character '\\x7f'"),
-        ("one\u200b".encode(), r"holds the character '\\u200b'"),
-        (b"\xff\xfeo\0n\0e\0", "is no text"),
-        (b"\x80", "is no text"),
+        (b"one\ntwo", r"contains the character '\\n'"),
+        (b"one\r\ntwo\r\n", r"contains the character '\\r'"),
+        (b"Bearer one", "contains the character ' '"),
+        ("Schl\u00fcssel".encode(), "contains the character '\u00fc'"),
+        (b"one\0", r"contains the character '\\x00'"),
+        (b"\x7fone", r"contains the character '\\x7f'"),
+        ("one\u200b".encode(), r"contains the character '\\u200b'"),
+        (b"\xff\xfeo\0n\0e\0", "is not text"),
+        (b"\x80", "is not text"),
     ],
     ids=repr,
 )
 def test_what_no_header_can_carry_is_refused_at_once(file: Path, content: bytes, problem: str) -> None:
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=f"^token_file: {file} {problem}. It must hold one token and nothing else"):
+    with pytest.raises(ValueError, match=f"^token_file: {file} {problem}. It must contain one token and nothing else"):
         TokenFile(file)
 
 
@@ -89,7 +89,7 @@ def test_a_token_that_is_gone_or_broken_ends_a_call_and_one_that_is_back_is_sent
     with pytest.raises(frostgate.Unauthenticated, match="No such file"):
         token.header()
     file.write_text("two lines\n, broken")
-    with pytest.raises(frostgate.Unauthenticated, match="holds the character ' '"):
+    with pytest.raises(frostgate.Unauthenticated, match="contains the character ' '"):
         token.header()
     file.write_text("good-again\n")
     assert token.header() == ("authorization", "Bearer good-again")

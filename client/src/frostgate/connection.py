@@ -51,7 +51,7 @@ class Connection:
             interceptors: gRPC interceptors for each try: grpc.UnaryUnaryClientInterceptor, or that of grpc.aio.
         """
         if channels < 1:
-            raise ValueError(f"channels must be at least 1, is {channels}")
+            raise ValueError(f"channels must be at least 1, but is {channels}")
         self._timeout = check_timeout(timeout)
         if token_file is not None and credentials is None:
             raise ValueError(

@@ -47,7 +47,7 @@ class Attempts:
             self._says_most = error
         pause = self._pause_before_another_try(error)
         if pause is not None and time.monotonic() + pause < self._end:
-            _log.debug("%s: try %d failed, another one in %.2f s: %s", self._name, self._tries, pause, error)
+            _log.debug("%s: try %d failed, next try in %.2f s: %s", self._name, self._tries, pause, error)
             return pause
         if self._says_most in {None, error} or isinstance(error, MADE_KNOWN):
             raise error
@@ -70,5 +70,5 @@ class Attempts:
 def check_timeout(timeout: float) -> float:
     """Returns the timeout. Raises ValueError unless it is positive and finite: a call must not hang."""
     if not 0 < timeout < float("inf"):
-        raise ValueError(f"a timeout must be a positive number of seconds, is {timeout!r}")
+        raise ValueError(f"a timeout must be a positive number of seconds, but is {timeout!r}")
     return timeout

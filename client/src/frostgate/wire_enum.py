@@ -62,10 +62,11 @@ def number_to_send(argument: str, value: _Enum, enum: type[_Enum]) -> Any:
     Raises TypeError or ValueError with the name of the argument if the value is neither.
     """
     if type(value) not in {enum, str}:
-        raise TypeError(f"{argument} must be of {enum.__name__}, but is {value!r}")
+        raise TypeError(f"{argument} must be a member of {enum.__name__}, but is {value!r}")
     if value not in enum.__members__:
         raise ValueError(
-            f"{argument} must be of {enum.__name__} as this client knows it ({', '.join(enum)}), but is {str(value)!r}"
+            f"{argument} must be a member of {enum.__name__} that this client knows ({', '.join(enum)}), "
+            f"but is {str(value)!r}"
         )
     return enum(value).number
 

@@ -54,7 +54,7 @@ def _ensure_standard_files() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="frostgate-server",
-        description="Decides what a frozen customer may still do, over gRPC.",
+        description="A gRPC service that decides which operations are allowed for a frozen customer.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"frostgate-server {version('frostgate-server')}")

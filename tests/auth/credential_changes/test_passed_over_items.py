@@ -33,7 +33,7 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
 def warnings(server: ServerProcess, of: str) -> list[str]:
     """What was passed over in a file, as the log has it."""
     lines = server.log.read_text().splitlines()
-    return [line.partition(": passed over ")[2] for line in lines if " WARNING supervisor: " in line and of in line]
+    return [line.partition(": ignored ")[2] for line in lines if " WARNING supervisor: " in line and of in line]
 
 
 def write_keys(access: Access, *entries: Any) -> None:
@@ -56,7 +56,7 @@ def test_the_next_key_is_taken_up_beside_one_of_an_unknown_kind(access: Access, 
     eventually(lambda: is_admitted(server, token), "admitted")
     assert is_admitted(server, access.token("operator"))
     (said,) = eventually(lambda: warnings(server, "token_keys"), "logged")
-    assert said.startswith("key 1: is for none of ")
+    assert said.startswith("key 1: fits none of the algorithms ")
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -138,7 +138,7 @@ def test_a_certificate_of_two_callers_stays_one_where_a_table_is_passed_over(
         assert outcome(caller, "ListRules") == "UNAUTHENTICATED"
         text = access.config.read_text()
         access.config.write_text(text.replace('"dns:auditor.test"\nrole = "auditor"', '"dns:auditor.test"\nrole = 7'))
-        eventually(lambda: warnings(server, "callers ("), "passed over")
+        eventually(lambda: warnings(server, "callers ("), "ignored")
         with access.by_certificate(server, hosts=["auditor.test"]) as alone:
             eventually(lambda: outcome(alone, "ListRules") == "PERMISSION_DENIED", "refused")
         assert outcome(caller, "ListRules") == "UNAUTHENTICATED"

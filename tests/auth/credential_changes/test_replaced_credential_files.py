@@ -49,7 +49,7 @@ def test_a_certificate_whose_key_is_not_there_yet_is_not_shown(access: Access, s
         assert is_admitted(caller, operator)
     (access.directory / "server.key").write_bytes(new.key)
     eventually(lambda: logged(server, "was replaced"), "replaced")
-    assert eventually(lambda: logged(server, "do not match; what was there before still counts"), "logged") == 1
+    assert eventually(lambda: logged(server, "do not match; the previous content stays in force"), "logged") == 1
 
 
 def test_a_symlink_may_be_turned_to_another_directory(access: Access, tmp_path: Path) -> None:
@@ -125,11 +125,11 @@ def test_a_caller_that_lost_its_role_is_refused_and_a_new_one_let_in(access: Acc
 
 
 MALFORMED: dict[str, tuple[str, bytes | None, str]] = {
-    "empty certificate": ("server.pem", b"", "there is no certificate, or one that cannot be read"),
+    "empty certificate": ("server.pem", b"", "there is no certificate that can be read"),
     "malformed key": ("server.key", b"junk", "there is no private key"),
-    "malformed authority": ("ca.pem", b"junk", "there is no certificate, or one that cannot be read"),
-    "empty JWKS": ("jwks.json", b'{"keys": []}', "is no JWKS"),
-    "nested JWKS": ("jwks.json", b"[" * 10_000, "is no JWKS"),
+    "malformed authority": ("ca.pem", b"junk", "there is no certificate that can be read"),
+    "empty JWKS": ("jwks.json", b'{"keys": []}', "is not a JWKS"),
+    "nested JWKS": ("jwks.json", b"[" * 10_000, "is not a JWKS"),
     "malformed TOML": ("frostgate.toml", b"[[callers]", "is not valid TOML"),
     "no callers": ("frostgate.toml", b"", "callers must be [[callers]] tables, at least one"),
     "nested TOML": ("frostgate.toml", b"a = " + b"[" * 10_000, "callers ("),

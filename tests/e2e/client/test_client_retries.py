@@ -134,7 +134,7 @@ def test_metadata_goes_with_every_call(kind: str) -> None:
 @pytest.mark.parametrize(
     ("header", "problem"),
     [
-        (("X-Tenant", "blue"), "the name 'X-Tenant' must be of the characters"),
+        (("X-Tenant", "blue"), "the name 'X-Tenant' must consist of the characters"),
         (("", "blue"), "the name '' must be"),
         (("x tenant", "blue"), "the name 'x tenant' must be"),
         (("grpc-timeout", "1S"), "must not begin with grpc-"),

@@ -72,7 +72,7 @@ def test_everything_is_said_at_once_a_line_each(access: Access, tmp_path: Path) 
         "policy file policy.toml: rule 1: ",
         "policy file policy.toml: rule 2: ",
         f"client_ca ({tmp_path}/ca.pem) cannot be used: ",
-        f"token_keys ({tmp_path}/jwks.json) cannot be used: is no JWKS",
+        f"token_keys ({tmp_path}/jwks.json) cannot be used: is not a JWKS",
         f"database {tmp_path}/none/f.db does not exist",
         "verification key key must have at least 32 bytes",
         f"cannot listen on 127.0.0.1:{port}: Address already in use",
@@ -83,7 +83,7 @@ def test_everything_is_said_at_once_a_line_each(access: Access, tmp_path: Path) 
     assert [warning.partition(" is not a setting")[0] for warning in checked.warnings[:1]] == [
         "environment variable FROSTGATE_RETENTION"
     ]
-    assert checked.warnings[1].startswith(f"{access.config}: passed over callers 13: role must be one of")
+    assert checked.warnings[1].startswith(f"{access.config}: ignored callers 13: role must be one of")
 
 
 def test_a_problem_with_one_setting_hides_no_other_one(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_a_copy_whose_changes_are_in_its_write_ahead_log_is_no_backup(path: Path
         ServiceSubject(store).associate("d", "p")
         for ending in ("", "-wal"):
             shutil.copy(f"{path}{ending}", f"{copy}{ending}")
-    with pytest.raises(StartupError, match=r"is no backup, since changes are in copy\.db-wal beside it"):
+    with pytest.raises(StartupError, match=r"is not a backup, because changes are in copy\.db-wal beside it"):
         restore(copy, tmp_path / "new.db")
 
 

@@ -16,7 +16,8 @@ def check_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> Metadata:
     for name, value in checked:
         if not _NAME.fullmatch(name) or name.startswith("grpc-"):
             raise ValueError(
-                f"metadata: the name {name!r} must be of the characters a-z 0-9 _ . - and must not begin with grpc-"
+                f"metadata: the name {name!r} must consist of the characters a-z 0-9 _ . - "
+                "and must not begin with grpc-"
             )
         if name.endswith("-bin") and not isinstance(value, bytes):
             raise ValueError(f"metadata: the value of {name!r} must be bytes, since its name ends in -bin")

@@ -42,5 +42,7 @@ def time_to_ask(timeout: float) -> float:
 def not_connected(target: str, reason: str) -> Unavailable:
     """Returns the error of a call without a connection. `reason` is gRPC's message."""
     return Unavailable(
-        f"no connection to {target}: {reason or 'it came too late'}", code=grpc.StatusCode.UNAVAILABLE, sent=False
+        f"no connection to {target}: {reason or 'it was not ready in time'}",
+        code=grpc.StatusCode.UNAVAILABLE,
+        sent=False,
     )

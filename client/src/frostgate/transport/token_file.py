@@ -7,7 +7,7 @@ import grpc
 
 from frostgate.errors import Unauthenticated
 
-_RIGHT = "It must hold one token and nothing else, in printable ASCII without blanks"
+_RIGHT = "It must contain one token and nothing else, in printable ASCII without blanks"
 
 _State = tuple[int, int, int] | None
 """The state of a file, which changes on each write or replacement: mtime in ns, inode, size. None: no file."""
@@ -46,10 +46,10 @@ class TokenFile:
         except OSError as problem:
             raise ValueError(f"token_file: {self._file} cannot be read: {problem.strerror}") from problem
         except UnicodeDecodeError:
-            raise ValueError(f"token_file: {self._file} is no text. {_RIGHT}") from None
+            raise ValueError(f"token_file: {self._file} is not text. {_RIGHT}") from None
         if not text:
             raise ValueError(f"token_file: {self._file} is empty. {_RIGHT}")
         wrong = next((character for character in text if not "!" <= character <= "~"), None)
         if wrong is not None:
-            raise ValueError(f"token_file: {self._file} holds the character {wrong!r}. {_RIGHT}")
+            raise ValueError(f"token_file: {self._file} contains the character {wrong!r}. {_RIGHT}")
         return state, f"Bearer {text}"

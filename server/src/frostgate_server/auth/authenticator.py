@@ -73,7 +73,9 @@ class CredentialAuthenticator:
                 raise attempt.reject(_CERTIFICATE, credential)
             return credential
         if self._files.token_keys is None or b"ssl" not in connection.get("transport_security_type", ()):
-            raise attempt.reject(_ELSEWHERE, BadCredential("a call without a certificate where no token is taken"))
+            raise attempt.reject(
+                _ELSEWHERE, BadCredential("a call without a certificate, where tokens are not accepted")
+            )
         try:
             token = bearer_token(call.invocation_metadata())
             if token is None:
@@ -98,7 +100,7 @@ class CredentialAuthenticator:
         """What a token proves. Raises BadCredential."""
         verifier = self._current_verifier()
         if verifier is None:
-            raise BadCredential("a token, and none are taken")
+            raise BadCredential("a token, but no tokens are accepted")
         return verifier.verify(token)
 
     def _authorize(self, credential: Credential, attempt: "_Attempt", roles: Set[Role]) -> KnownCaller:
@@ -106,12 +108,12 @@ class CredentialAuthenticator:
         if credential.expires <= time():
             raise attempt.reject(wanted, BadCredential(f"the credential of {credential.principals[0]} has expired"))
         if not self._has_key_of(credential):
-            raise attempt.reject(wanted, BadCredential(f"the key of {credential.principals[0]}'s token is gone"))
+            raise attempt.reject(wanted, BadCredential(f"the key of {credential.principals[0]}'s token was removed"))
         known = self._callers_of(credential)
         if len(known) > 1:
-            raise attempt.reject(wanted, BadCredential(f"a certificate of {len(known)} callers"))
+            raise attempt.reject(wanted, BadCredential(f"a certificate with the names of {len(known)} callers"))
         if not known or known[0].role is None:
-            attempt.note(f"{credential.principals[0]} is no caller")
+            attempt.note(f"{credential.principals[0]} is not a caller")
             raise MethodNotPermitted(credential.principals[0], attempt.method, known=False)
         if known[0].role not in roles:
             attempt.note(f"{known[0].principal} has the role {known[0].role}, which may not call this method")

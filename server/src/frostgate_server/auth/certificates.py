@@ -21,7 +21,7 @@ from frostgate_server.domain.principal import is_host, is_spiffe_id
 from .credential import BadCredential, Credential
 from .pem_bundle import split_bundle
 
-_NO_CERTIFICATE = "there is no certificate, or one that cannot be read"
+_NO_CERTIFICATE = "there is no certificate that can be read"
 
 CERTIFICATES_KEPT = 4096
 """Of callers, so that each is parsed once for many calls."""
@@ -41,11 +41,11 @@ def read_server_certificate(chain: bytes, key: bytes) -> Usable[ServerCertificat
     try:
         private = load_pem_private_key(key, password=None)
     except TypeError as error:
-        raise StartupError("the key is encrypted: give one that is not") from error
+        raise StartupError("the key is encrypted: use one without encryption") from error
     except Exception as error:
         raise StartupError("there is no private key in the file of the key") from error
     if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise StartupError("the key must be of RSA or of an elliptic curve")
+        raise StartupError("the key must be an RSA or an elliptic curve key")
     public = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if certificates[0].public_key().public_bytes(*public) != private.public_key().public_bytes(*public):
         raise StartupError("certificate and key do not match")
@@ -112,9 +112,9 @@ def _principals(certificate: x509.Certificate) -> tuple[str, ...]:
         raise BadCredential(f"a certificate has {len(uris)} URIs")
     if uris:
         if not is_spiffe_id(uris[0]):
-            raise BadCredential("a certificate's URI is no SPIFFE id")
+            raise BadCredential("a certificate's URI is not a SPIFFE ID")
         return (uris[0],)
     principals = tuple(dict.fromkeys(f"dns:{host.lower()}" for host in hosts if is_host(host.lower())))
     if not principals:
-        raise BadCredential("a certificate has neither a URI nor the name of a host")
+        raise BadCredential("a certificate has neither a URI nor a DNS name")
     return principals

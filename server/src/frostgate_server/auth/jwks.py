@@ -84,7 +84,7 @@ def _entries(jwks: bytes) -> list[Any]:
     except (ValueError, RecursionError, KeyError, TypeError):
         entries = None
     if not isinstance(entries, list) or not entries:
-        raise StartupError('is no JWKS: must be JSON with a list of "keys", at least one')
+        raise StartupError('is not a JWKS: must be JSON with a list of "keys", at least one')
     return entries
 
 
@@ -94,31 +94,31 @@ def _kid(entry: dict[str, Any], others: Collection[str | None], *, is_only: bool
     if kid is None and is_only:
         return None
     if not isinstance(kid, str) or not kid:
-        raise ValueError("kid must be a name, as there are other keys")
+        raise ValueError("kid is required, because there are other keys")
     if kid in others:
-        raise ValueError(f"kid {kid!r} stands there twice")
+        raise ValueError(f"kid {kid!r} is listed twice")
     return kid
 
 
 def _key(entry: Any, allowed: Sequence[str]) -> Jwk:
     """Raises ValueError if the key is not one that only verifies, by an algorithm that is allowed."""
     if not isinstance(entry, dict):
-        raise ValueError("is no key")
+        raise ValueError("is not a key")
     if entry.get("kty") == "oct" or _PRIVATE & entry.keys():
-        raise ValueError("is secret: only public keys may be here")
+        raise ValueError("is secret: only public keys are allowed")
     if entry.get("use", "sig") != "sig" or "verify" not in _list(entry.get("key_ops", ["verify"])):
         raise ValueError("is not for signatures")
     kind = (str(entry.get("kty")), str(entry.get("crv", "")))
     named = [entry["alg"]] if "alg" in entry else list(_ALGORITHMS.get(kind, ()))
     algorithms = tuple(name for name in _ALGORITHMS.get(kind, ()) if name in named and name in allowed)
     if not algorithms:
-        raise ValueError(f"is for none of {', '.join(allowed)}")
+        raise ValueError(f"fits none of the algorithms {', '.join(allowed)}")
     try:
         key = jwt.PyJWK(entry, algorithm=algorithms[0]).key
     except Exception as error:
         raise ValueError("cannot be read") from error
     if isinstance(key, rsa.RSAPublicKey) and not SHORTEST_RSA <= key.key_size <= LONGEST_RSA:
-        raise ValueError(f"has {key.key_size} bits, and must have {SHORTEST_RSA} to {LONGEST_RSA}")
+        raise ValueError(f"has {key.key_size} bits, but must have {SHORTEST_RSA} to {LONGEST_RSA}")
     material = json.dumps([entry.get(part) for part in ("kty", "crv", "n", "e", "x", "y", "kid")] + [*algorithms])
     return Jwk(key, algorithms, hashlib.sha256(material.encode()).hexdigest())
 

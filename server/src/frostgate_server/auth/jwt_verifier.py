@@ -33,7 +33,7 @@ def bearer_token(metadata: Sequence[tuple[str, str | bytes]] | None) -> str | No
     header = headers[0] if isinstance(headers[0], str) else headers[0].decode("ascii", "replace")
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
-        raise BadCredential(f"an authorization header that is no bearer token of at most {LONGEST_TOKEN} bytes")
+        raise BadCredential(f"an authorization header that is not a bearer token of at most {LONGEST_TOKEN} bytes")
     return token
 
 
@@ -79,9 +79,9 @@ class JwtVerifier:
                 raise BadCredential("a token with crit")
             key = self.keys.find(header.get("kid"))
             if key is None:
-                raise BadCredential("a token of a key that is not known")
+                raise BadCredential("a token that is signed by an unknown key")
             if header.get("alg") not in key.algorithms:
-                raise BadCredential("a token by an algorithm that is not its key's")
+                raise BadCredential("a token with an algorithm that does not fit its key")
             return self._credential(self._claims(token, key.key, str(header["alg"])), key.thumbprint)
         except BadCredential:
             raise
@@ -104,7 +104,7 @@ class JwtVerifier:
 
     def _credential(self, claims: dict[str, Any], thumbprint: str) -> Credential:
         if not is_subject(claims["sub"]):
-            raise BadCredential("a token whose sub is no name")
+            raise BadCredential("a token whose sub is not a valid name")
         return Credential((f"sub:{claims['sub']}",), int(claims["exp"]) + self._rules.leeway, thumbprint)
 
 
@@ -115,7 +115,7 @@ def _header(token: str) -> dict[str, Any]:
     """
     header = json.loads(base64url_decode(token.partition(".")[0]))
     if not isinstance(header, dict):
-        raise ValueError("a header that is no object")
+        raise ValueError("a header that is not an object")
     return header
 
 

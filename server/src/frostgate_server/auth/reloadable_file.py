@@ -47,7 +47,7 @@ class ReloadableFile(Generic[_Value]):
         except StartupError as error:
             known, self._trouble = self._trouble, str(error)
             if self._trouble != known:
-                say(logging.ERROR, f"{error}; what was there before still counts")
+                say(logging.ERROR, f"{error}; the previous content stays in force")
             return
         self._trouble = ""
         if replaced:
@@ -61,7 +61,7 @@ class ReloadableFile(Generic[_Value]):
         return self._warnings(self.passed_over)
 
     def _warnings(self, problems: Sequence[str]) -> list[str]:
-        return [f"{self._shown}: passed over {problem}" for problem in problems]
+        return [f"{self._shown}: ignored {problem}" for problem in problems]
 
     def _take(self) -> bool:
         contents = self._read()

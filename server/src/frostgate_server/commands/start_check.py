@@ -34,7 +34,7 @@ class StartCheck:
         self.problems = list(reading.problems)
         self.warnings = [
             *reading.configuration.warnings,
-            *(f"{reading.configuration.file}: passed over {one}" for one in reading.configuration.passed_over),
+            *(f"{reading.configuration.file}: ignored {one}" for one in reading.configuration.passed_over),
         ]
         self._configuration = reading.configuration
         self._has_callers = reading.has_callers

@@ -109,11 +109,11 @@ def _caller(table: object) -> KnownCaller:
     if not isinstance(principal, str) or not is_principal(principal):
         problems.append(
             "principal must be spiffe://trust-domain/path, dns:host.name in lower case or sub:SUBJECT, "
-            f"is {principal!r}"
+            f"but is {principal!r}"
         )
     role = table.get("role")
     if role not in list(Role):
-        problems.append(f"role must be one of {', '.join(Role)}, is {role!r}")
+        problems.append(f"role must be one of {', '.join(Role)}, but is {role!r}")
     elif problem := _problem_of_partners(role == Role.PARTNER_CENTER, table):
         problems.append(problem)
     if problems:
@@ -134,5 +134,5 @@ def _problem_of_partners(bound: bool, table: dict[str, Any]) -> str:
         or not 1 <= len(partners) <= MOST_PARTNERS
         or not all(isinstance(partner, str) and _PARTNER_ID.fullmatch(partner) for partner in partners)
     ):
-        return f'partners must be a list of 1 to {MOST_PARTNERS} partner ids, or "all", is {partners!r}'
+        return f'partners must be a list of 1 to {MOST_PARTNERS} partner ids, or "all", but is {partners!r}'
     return ""

@@ -43,7 +43,7 @@ class Configuration:
         With this file the database is not the default one any more: if it is missing, it is created with `create` only.
         A caller whose table was ignored has no role in the file, so that it is ignored again.
         """
-        lines = [f"# passed over {problem}\n" for problem in self.passed_over]
+        lines = [f"# ignored {problem}\n" for problem in self.passed_over]
         for one in all_settings():
             value = one.kind.quote(getattr(self.settings, one.name))
             lines.append(f"{one.name} = {value}  # {on_one_line(self.origins[one.name])}\n")

@@ -18,8 +18,8 @@ class LimitSettings(AccessSettings):
     max_connections: int = setting(
         1024,
         Number(1, _MOST),
-        "The connections that each worker serves at once at each of its addresses. More are refused. At the start "
-        "the limit is lowered if the limit of open files requires it, and the log says so.",
+        "The connections that each worker serves at once at each of its addresses. More are refused. The server "
+        "lowers this limit at its start if the limit of open files requires it, and logs this.",
     )
     max_calls_per_connection: int = setting(
         128,
@@ -64,7 +64,7 @@ class LimitSettings(AccessSettings):
     max_connection_age_grace: timedelta = setting(
         timedelta(minutes=1),
         Duration(most=timedelta(hours=1)),
-        "The time that calls in progress have to end on a connection of that age. Then it is closed.",
+        "The time that calls in progress have to end on a connection of --max-connection-age. Then it is closed.",
     )
     keepalive_time: timedelta = setting(
         timedelta(minutes=1),

@@ -102,7 +102,7 @@ class Settings(LimitSettings):
     drain_period: timedelta = setting(
         timedelta(seconds=10),
         Duration(most=timedelta(hours=1)),
-        "The time that calls in progress have to end in a drain: such as 10s. A signal during the drain ends them at "
+        "The time that calls in progress have to end in a drain, such as 10s. A signal during the drain ends them at "
         "once.",
     )
     shutdown_delay: timedelta | None = setting(
@@ -148,8 +148,8 @@ class Settings(LimitSettings):
     mail_server: str = setting(
         "",
         Address(least_port=1, word=LOG_MAIL),
-        "The SMTP server for verification codes, HOST:PORT. For development, on loopback only: log, which writes mails "
-        "to the log. Empty: no partner can enable codes.",
+        "The SMTP server for verification codes, HOST:PORT. The value log is for development, on loopback only: it "
+        "writes mails to the log. Empty: no partner can enable codes.",
     )
     mail_security: str = setting(
         "starttls",

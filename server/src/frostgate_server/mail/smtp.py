@@ -57,7 +57,7 @@ def check_mail_files(settings: Settings) -> tuple[list[str], list[str]]:
     try:
         if settings.mail_ca is not None:
             found = _read_authorities(settings.mail_ca).passed_over
-            passed_over = [f"mail_ca ({settings.mail_ca}): passed over {problem}" for problem in found]
+            passed_over = [f"mail_ca ({settings.mail_ca}): ignored {problem}" for problem in found]
     except OSError as error:
         problems.append(f"mail cannot be sent: {error}")
     try:

@@ -99,7 +99,7 @@ def _tables(file: str, text: bytes | str) -> Iterator[tuple[str, dict[str, Any]]
     unknown = sorted(document.keys() - {"rules"})
     tables = document.get("rules", [])
     if unknown or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise PolicyFileError(file, [f"must hold [[rules]] tables and nothing else, has {', '.join(document)}"])
+        raise PolicyFileError(file, [f"must have only [[rules]] tables, but has {', '.join(document)}"])
     for number, table in enumerate(tables, start=1):
         yield f"rule {number}", table
 
@@ -116,7 +116,7 @@ def _cells(where: str, table: dict[str, Any], allowed_keys: set[str]) -> list[Ce
     cells = [Cell(state, _named(where, "billing_modes", mode, BillingMode), operation) for mode in modes]
     for cell in cells:
         if not applicable(cell.operation, cell.billing_mode):
-            raise _Problem(f"{where}: {cell} cannot be: the operation does not exist for the billing mode")
+            raise _Problem(f"{where}: {cell} is not possible: the operation does not exist for the billing mode")
     return cells
 
 
@@ -170,19 +170,19 @@ def _word(where: str, table: dict[str, Any], key: str, words: type[_Word]) -> _W
 
 def _named(where: str, key: str, value: object, words: type[_Word]) -> _Word:
     if not isinstance(value, str) or value not in words.__members__:
-        raise _Problem(f"{where}: {key} must be one of {', '.join(words.__members__)}, is {value!r}")
+        raise _Problem(f"{where}: {key} must be one of {', '.join(words.__members__)}, but is {value!r}")
     return words[value]
 
 
 def _text(where: str, table: dict[str, Any], key: str) -> str:
     value = table.get(key)
     if not isinstance(value, str):
-        raise _Problem(f"{where}: {key} must be a string, is {value!r}")
+        raise _Problem(f"{where}: {key} must be a string, but is {value!r}")
     return value
 
 
 def _message(where: str, table: dict[str, Any]) -> str:
     message = _text(where, table, "message")
     if not 1 <= len(message) <= MESSAGE_LIMIT or not message.isprintable():
-        raise _Problem(f"{where}: message must be 1 to {MESSAGE_LIMIT} printable characters, has {len(message)}")
+        raise _Problem(f"{where}: message must have 1 to {MESSAGE_LIMIT} printable characters, but has {len(message)}")
     return message

@@ -105,7 +105,7 @@ def _ensure_path_is_free(listen: str) -> None:
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise OSError(errno.EACCES, f"directory {path.parent} must exist and be writable for this user")
         if path.exists() and not path.is_socket():
-            raise OSError(errno.EEXIST, f"{path} exists, and is no socket")
+            raise OSError(errno.EEXIST, f"{path} exists, but is not a socket")
         _ensure_nobody_answers(listen)
     except OSError as error:
         raise StartupError(f"cannot listen on {listen}: {error.strerror or error}") from error

@@ -29,4 +29,4 @@ def make_directory(directory: Path) -> None:
         directory.mkdir(exist_ok=True)
         make_name_durable(directory)
     except OSError as error:
-        raise StartupError(f"directory {directory} cannot be made: {error.strerror or error}") from error
+        raise StartupError(f"directory {directory} cannot be created: {error.strerror or error}") from error

@@ -63,7 +63,7 @@ class Choices(Kind[tuple[str, ...]]):
 
     @property
     def rule(self) -> str:
-        return f"must be one or more of {', '.join(self.words)}, with commas between"
+        return f"must be one or more of {', '.join(self.words)}, separated by commas"
 
     def read(self, text: str) -> tuple[str, ...]:
         chosen = tuple(dict.fromkeys(word.strip() for word in text.split(",")))

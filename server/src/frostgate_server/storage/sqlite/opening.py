@@ -134,7 +134,9 @@ def _explained(path: Path) -> Iterator[None]:
     except StorageUnavailable as error:
         raise StartupError(f"database {path} cannot be used: {error.detail}; {RESTORE}") from error
     except FilesChanged as error:
-        raise StartupError(f"database {path} cannot be joined: {error}; stop the server, and start it again") from error
+        raise StartupError(
+            f"database {path} cannot be opened by a worker: {error}; stop the server, and start it again"
+        ) from error
     except (sqlite3.OperationalError, OSError) as error:
         mend = "free space on its disk" if _is_for_room(error) else _MEND
         raise StartupError(f"database {path} cannot be used now: {error}; {mend}") from error
@@ -160,7 +162,7 @@ def _ensure_asked_for(path: Path, create: bool) -> None:
 def _ensure_never_was(path: Path, remembered: Head | None) -> None:
     if remembered is not None:
         raise StartupError(
-            f"database {path} is missing, but {head_path(path).name} beside it knows revision {remembered.revision}: "
+            f"database {path} is missing, but {head_path(path).name} beside it has revision {remembered.revision}: "
             f"{RESTORE}"
         )
 

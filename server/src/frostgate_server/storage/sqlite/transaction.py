@@ -49,7 +49,7 @@ def read_head(connection: sqlite3.Connection) -> Head:
     """The head in the database. Raises sqlite3.DatabaseError if the table does not have exactly one row."""
     rows = connection.execute(READ_HEAD).fetchall()
     if len(rows) != 1:
-        raise sqlite3.DatabaseError(f"table head has {len(rows)} rows, and must have one")
+        raise sqlite3.DatabaseError(f"table head has {len(rows)} rows, but must have one")
     return Head(*rows[0])
 
 

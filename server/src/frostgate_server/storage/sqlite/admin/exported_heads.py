@@ -17,7 +17,7 @@ def current_head(prepared: PreparedSqliteDatabase) -> Head:
         raise OSError(f"{head_path(prepared.path)} was replaced while it was served")
     for head in read_head_file(prepared.path):
         return head
-    raise OSError(f"{head_path(prepared.path)} holds no head")
+    raise OSError(f"{head_path(prepared.path)} contains no head")
 
 
 def read_head_file(path: Path) -> list[Head]:

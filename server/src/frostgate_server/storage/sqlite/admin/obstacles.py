@@ -71,7 +71,7 @@ def _obstacles_of_directory(directory: Path) -> Iterator[str]:
     """Checks the nearest existing directory: the start creates missing directories in it."""
     nearest = next(parent for parent in (directory, *directory.parents) if parent.exists())
     if not nearest.is_dir():
-        yield f"directory {directory} cannot be made: {nearest} is no directory"
+        yield f"directory {directory} cannot be created: {nearest} is not a directory"
     elif not os.access(nearest, os.W_OK | os.X_OK):
         yield f"directory {nearest} must be writable for this user: correct its permissions"
 

@@ -40,7 +40,9 @@ def recover(path: Path) -> RecoverResult:
     except (DatabaseInconsistent, sqlite3.DatabaseError) as error:
         raise StartupError(f"database {path} is inconsistent: {error}; restore an older backup") from error
     except OSError as error:
-        raise StartupError(f"head file of {path} cannot be written: {error}; mend that and recover again") from error
+        raise StartupError(
+            f"head file of {path} cannot be written: {error}; correct this, and run recover again"
+        ) from error
     finally:
         lock.close()
 

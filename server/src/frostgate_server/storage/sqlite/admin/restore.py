@@ -52,7 +52,8 @@ def _ensure_whole_by_itself(backup: Path) -> None:
     wal = backup.with_name(backup.name + "-wal")
     if wal.exists() and wal.stat().st_size:
         raise StartupError(
-            f"{backup} is no backup, since changes are in {wal.name} beside it: make one with frostgate-server backup"
+            f"{backup} is not a backup, because changes are in {wal.name} beside it: "
+            "make one with frostgate-server backup"
         )
 
 

@@ -62,7 +62,7 @@ def _verified(connection: sqlite3.Connection, heads: list[Head]) -> VerifyResult
     for known in heads:
         if known.database_id != head.database_id:
             raise DatabaseInconsistent(
-                f"the database: it is {head.database_id}, but a head of {known.database_id} is known"
+                f"the database: its id is {head.database_id}, but a known head is of {known.database_id}"
             )
     events = verify_events(connection, head, heads)
     partners, entries = verify_audit_log(connection, head, heads)

@@ -96,7 +96,7 @@ class _Pass:
         database_id = read_head(self._connection).database_id
         for head in self._heads:
             if head.database_id != database_id:
-                self._findings.note(f"the database: it is {database_id}, but was {head.database_id}")
+                self._findings.note(f"the database: its id is {database_id}, but was {head.database_id}")
 
     def _examine_customer(self, row: Row) -> None:
         customer_id, state, revision, claimed, fits, is_indexed = row

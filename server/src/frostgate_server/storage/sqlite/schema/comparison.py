@@ -92,7 +92,7 @@ def ensure_same(expected: ExpectedSchema, found: Schema) -> None:
     known = {one[:2] for one in wanted}
     unknown = [one for one in present if one not in wanted]
     for one in sorted(unknown, key=lambda one: one[:2] in known):
-        problem = "is not as frostgate makes it" if one[:2] in known else "is not one of frostgate's"
+        problem = "is not as frostgate creates it" if one[:2] in known else "is not one of frostgate's"
         raise sqlite3.DatabaseError(f"the schema: {one} {problem}")
     for one in wanted:
         if one not in present:
