@@ -27,7 +27,7 @@ def test_the_callers_are_some_of_the_trials(tmp_path: Path) -> None:
 def test_the_limits_of_streams_are_those_of_the_server() -> None:
     text = " ".join(PAGE.split())
     assert f"at most {MOST_WATCHES:,} watches of health and {MOST_REFLECTIONS} streams of reflection" in text
-    assert f"does not read is cut off after {READ_TIMEOUT:.0f} seconds" in text
+    assert f"does not read, the server ends the stream after {READ_TIMEOUT:.0f} seconds" in text
     assert f"A request for health has at most {health.LARGEST_REQUEST // 1024} KiB" in text
     largest = METHODS["ServerReflectionInfo"].largest_request
     assert f"A request for reflection has at most {largest // 1024} KiB" in text
