@@ -18,7 +18,7 @@ from support.server_process import ServerProcess
 from support.trial import as_documented, make_trial, serve_trial
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "callers.md"
-MAY, FREEZE, AS_SEEN, ENUM, NEWER, BY_TOKEN, BY_CERTIFICATE = re.findall(
+MAY, PERMITTED, FREEZE, AS_SEEN, ENUM, NEWER, BY_TOKEN, BY_CERTIFICATE = re.findall(
     r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL
 )
 
@@ -63,6 +63,13 @@ def test_may_fails_open_for_what_only_shows_or_names_and_closed_for_the_rest() -
 def test_may_lets_mistakes_be_seen(client: frostgate.Client) -> None:
     with pytest.raises(frostgate.InvalidRequest):
         made_by(MAY)["may"](client, "a", Operation.RENEW, BillingMode.SPOT)
+
+
+def test_permitted_lists_the_operations_of_a_state(client: frostgate.Client) -> None:
+    permitted = made_by(PERMITTED)["permitted"]
+    assert permitted(client, FreezeState.ACCOUNT_AND_RESOURCES_FROZEN) == []
+    assert "UNSUBSCRIBE YEARLY_MONTHLY" in permitted(client, FreezeState.ACCOUNT_FROZEN)
+    assert "PURCHASE SPOT" not in permitted(client, FreezeState.ACCOUNT_FROZEN)
 
 
 class LosesItsFirstAnswer:
