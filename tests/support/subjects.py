@@ -81,7 +81,11 @@ class ServiceSubject:
         return state, revision
 
     def states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
-        return self._decisions.read_states(customer_ids, 0)
+        states, revision = self._decisions.read_states(customer_ids, 0)
+        for state in states:
+            if isinstance(state, errors.StorageUnavailable):
+                raise state
+        return [state for state in states if not isinstance(state, errors.StorageUnavailable)], revision
 
     def customer(self, customer_id: str) -> Customer:
         return self._queries.get_customer(self._caller, customer_id)

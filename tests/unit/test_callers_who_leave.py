@@ -10,7 +10,7 @@ from frostgate.v1.policy_decision_service_pb2 import BatchCheckOperationsRequest
 from frostgate.v1.policy_pb2 import BILLING_MODE_SPOT, OPERATION_VIEW
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.enums import Decision, FreezeScope, FreezeState
-from frostgate_server.domain.errors import CallerCancelled
+from frostgate_server.domain.errors import CallerCancelled, StorageUnavailable
 from frostgate_server.policy.loader import load
 from frostgate_server.rpc.policy_decision_servicer import PolicyDecisionServicer
 from frostgate_server.services.commands import BatchFreezeCommand
@@ -48,7 +48,9 @@ class CountedDecisions(DecisionService):
 
     reads = 0
 
-    def read_states(self, customer_ids: list[str], minimum_revision: int) -> tuple[list[FreezeState | None], int]:
+    def read_states(
+        self, customer_ids: list[str], minimum_revision: int
+    ) -> tuple[list[FreezeState | StorageUnavailable | None], int]:
         self.reads += 1
         return super().read_states(customer_ids, minimum_revision)
 

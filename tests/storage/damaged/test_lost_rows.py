@@ -11,6 +11,8 @@ from storage.damaged.conftest import ASSOCIATED_AGAIN, DISASSOCIATED, customer
 from storage.damaged.pages import Pages
 from support.calls import ACCOUNT, RESOURCES, Calls, check_of, outcome_of, refusal
 from support.server_process import ServerProcess
+from support.statuses import error_info
+from support.worker_processes import log_with
 
 Damage = Callable[[Path, str], None]
 
@@ -63,10 +65,6 @@ def server(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 CALLS: dict[str, Callable[[Calls, str], object]] = {
     "check": lambda calls, lost: calls.check(customer_id=lost),
-    "a batch of checks": lambda calls, lost: calls.batch_check([check_of(customer_id=lost)]),
-    "a batch with a customer that is whole": lambda calls, lost: calls.batch_check(
-        [check_of(customer_id=customer(1)), check_of(customer_id=lost)]
-    ),
     "get": lambda calls, lost: calls.get(lost),
     "associate": lambda calls, lost: calls.associate(customer_id=lost),
     "freeze": lambda calls, lost: calls.freeze(customer_id=lost, scope=RESOURCES),
@@ -78,11 +76,28 @@ CALLS: dict[str, Callable[[Calls, str], object]] = {
 }
 
 
+EVERY_LOST = pytest.mark.parametrize(
+    "lost", [*LOST.values(), ASSOCIATED_AGAIN], ids=[*LOST, "deleted after a second life"]
+)
+
+
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("lost", [*LOST.values(), ASSOCIATED_AGAIN], ids=[*LOST, "deleted after a second life"])
+@EVERY_LOST
 def test_every_call_about_a_lost_customer_is_refused(server: ServerProcess, call: str, lost: str) -> None:
     refused = refusal(lambda: CALLS[call](Calls(server), lost))
     assert (refused.code.name, refused.reason) == ("UNAVAILABLE", "STORAGE_UNAVAILABLE")
+
+
+@EVERY_LOST
+@pytest.mark.parametrize("others", [[], [customer(1), DISASSOCIATED]], ids=["alone", "beside others"])
+def test_a_batch_refuses_only_the_checks_of_a_lost_customer(
+    server: ServerProcess, lost: str, others: list[str]
+) -> None:
+    asked = [lost, *others, lost]
+    results = Calls(server).batch_check([check_of(customer_id=one) for one in asked]).results
+    reasons = [error_info(result.error).reason if result.HasField("error") else "" for result in results]
+    assert reasons == ["STORAGE_UNAVAILABLE", *[""] * len(others), "STORAGE_UNAVAILABLE"]
+    assert log_with(server, "STORAGE_UNAVAILABLE: the row of customer ")
 
 
 def test_checks_beside_one_of_a_lost_customer_are_answered(server: ServerProcess) -> None:

@@ -14,6 +14,7 @@ from storage.damaged.pages import PAGE_SIZE, Pages
 from support.calls import RESOURCES, Calls, check_of, outcome_of
 from support.processes import PATIENCE
 from support.server_process import TWO_WORKERS, Connection, ServerProcess
+from support.statuses import error_info
 from support.worker_processes import connections_to_each, eventually, log_with
 
 REVERTED = customer(3)
@@ -62,6 +63,9 @@ def test_an_older_page_is_noticed_by_every_worker_and_told(server: ServerProcess
         assert report is not None
         assert set(report.suspects) == {REVERTED}
         assert calls.check(customer_id=customer(4)).HasField("freeze_state")
+        suspect, other = calls.batch_check([check_of(customer_id=one) for one in (REVERTED, customer(4))]).results
+        assert error_info(suspect.error).reason == "STORAGE_UNAVAILABLE"
+        assert other.response.HasField("freeze_state")
         fold_in_the_log(database)
         with database.open("rb+") as file:
             file.seek((page - 1) * PAGE_SIZE)

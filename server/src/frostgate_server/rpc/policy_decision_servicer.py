@@ -15,7 +15,7 @@ from google.protobuf import text_format
 
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.enums import BillingMode, FreezeState, Operation
-from frostgate_server.domain.errors import FrostgateError
+from frostgate_server.domain.errors import FrostgateError, StorageUnavailable
 from frostgate_server.policy.rules import Policy, ensure_applicable
 from frostgate_server.services.decision_service import DecisionService, revision_not_reached
 
@@ -71,7 +71,8 @@ class PolicyDecisionServicer:
         ]
 
     def BatchCheckOperations(self, caller: Caller, request: BatchCheckOperationsRequest) -> bytes:
-        """Answers many checks from one state. A malformed check gets an error as its result.
+        """Answers many checks from one state. A malformed check gets an error as its result, and so does a check of a
+        customer whose data is damaged.
 
         Raises CallerCancelled if the caller no longer waits before the read or before the answers are built: both take
         time.
@@ -84,7 +85,9 @@ class PolicyDecisionServicer:
         caller.ensure_waits()
         ready = BatchResults(self._responses, revision)
         results = [
-            ready[state, check.billing_mode, check.operation] if self._is_plain(check) else _result(check, state, ready)
+            ready[state, check.billing_mode, check.operation]
+            if self._is_plain(check) and not isinstance(state, StorageUnavailable)
+            else _result(check, state, ready)
             for check, state in zip(checks, states, strict=True)
         ]
         return encode_batch(results, revision)
@@ -142,9 +145,12 @@ def _ensure_batch_shape(request: BatchCheckOperationsRequest) -> None:
         fields.revision("minimum_revision", request.minimum_revision)
 
 
-def _result(check: CheckOperationRequest, state: FreezeState | None, ready: BatchResults) -> bytes:
-    """The result of a check, or the error of a malformed one."""
+def _result(check: CheckOperationRequest, state: FreezeState | StorageUnavailable | None, ready: BatchResults) -> bytes:
+    """The result of a check, or its error: that of its fields, or of the data of its customer."""
     error = _find_shape_error(check)
-    if error is not None:
-        return encode_result(BatchCheckResult(error=to_status(error)).SerializeToString())
-    return ready[state, check.billing_mode, check.operation]
+    if error is None:
+        if not isinstance(state, StorageUnavailable):
+            return ready[state, check.billing_mode, check.operation]
+        _log.error("%s: %s", state.reason, state.detail)
+        error = state
+    return encode_result(BatchCheckResult(error=to_status(error)).SerializeToString())

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from frostgate_server.domain.audit_entry import AuditNote
 from frostgate_server.domain.customer import Customer, FreezeEvent
 from frostgate_server.domain.enums import FreezeState
+from frostgate_server.domain.errors import StorageUnavailable
 from frostgate_server.domain.partner import Partner
 from frostgate_server.domain.verification_code import SentCode
 from frostgate_server.storage.queries import CountKind, CustomerFilter, EventFilter, Page, RequestKey, StoredResponse
@@ -95,8 +96,11 @@ class Store(Protocol):
     def get_freeze_state(self, customer_id: str) -> tuple[FreezeState | None, int]:
         """The customer's freeze state (None: unknown customer), and the revision of the store at which it was read."""
 
-    def get_freeze_states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
-        """As `get_freeze_state`, for several customers at one revision, in the given order. Ids may be repeated."""
+    def get_freeze_states(self, customer_ids: list[str]) -> tuple[list[FreezeState | StorageUnavailable | None], int]:
+        """As `get_freeze_state`, for several customers at one revision, in the given order. Ids may be repeated.
+
+        A customer whose data is damaged has an error in its place. Other errors are raised.
+        """
 
     def read_without_waiting(self) -> None:
         """From now on, reads of the calling thread raise StorageUnavailable instead of waiting for a lock."""

@@ -14,6 +14,7 @@ from frostgate_server.domain.errors import StartupError
 from frostgate_server.storage.sqlite.admin.verify import verify
 from frostgate_server.storage.sqlite.backend import SqliteBackend
 from frostgate_server.storage.sqlite.driver import sqlite3
+from google.rpc.code_pb2 import Code
 from storage.damage import contents
 from support.processes import PATIENCE
 from support.server_process import ServerProcess
@@ -155,6 +156,9 @@ def _ask_together(server: ServerProcess, customer_ids: list[str]) -> dict[str, s
     results = server.decisions.BatchCheckOperations(request, timeout=PATIENCE).results
     found: dict[str, str] = {}
     for customer_id, result in zip(customer_ids, results, strict=True):
+        if result.HasField("error"):
+            found[customer_id] = Code.Name(result.error.code)
+            continue
         known = "known" if result.response.HasField("freeze_state") else "unknown"
         found[customer_id] = f"{Decision.Name(result.response.decision).removeprefix('DECISION_')} {known}"
     return found

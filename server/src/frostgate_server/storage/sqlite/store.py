@@ -76,15 +76,20 @@ class SqliteStore:
             return None, revision
         return verify_state(customer_id, state, changed, checksum), revision
 
-    def get_freeze_states(self, customer_ids: list[str]) -> tuple[list[FreezeState | None], int]:
-        self._suspects.ensure_none(customer_ids)
+    def get_freeze_states(self, customer_ids: list[str]) -> tuple[list[FreezeState | StorageUnavailable | None], int]:
+        suspects = self._suspects.find_errors(customer_ids)
         rows = self._read(_STATES, [json.dumps(customer_ids)])
-        states: list[FreezeState | None] = [None] * len(customer_ids)
+        states: list[FreezeState | StorageUnavailable | None] = [None] * len(customer_ids)
         for _, place, customer_id, state, changed, checksum, last_action in rows:
-            if state is None:
-                ensure_unknown(customer_id, last_action)
-            else:
-                states[place] = verify_state(customer_id, state, changed, checksum)
+            try:
+                if state is None:
+                    ensure_unknown(customer_id, last_action)
+                else:
+                    states[place] = verify_state(customer_id, state, changed, checksum)
+            except StorageUnavailable as error:
+                states[place] = error
+        if suspects:
+            states = [suspects.get(one, state) for one, state in zip(customer_ids, states, strict=True)]
         return states, rows[0][0]
 
     def read_without_waiting(self) -> None:

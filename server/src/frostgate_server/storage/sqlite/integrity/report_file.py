@@ -42,11 +42,19 @@ class Suspects:
 
     def ensure_none(self, customer_ids: Sequence[str]) -> None:
         """Raises StorageUnavailable if one of these customers is a suspect."""
+        for error in self.find_errors(customer_ids).values():
+            raise error
+
+    def find_errors(self, customer_ids: Sequence[str]) -> dict[str, StorageUnavailable]:
+        """The errors of those of these customers that are suspects, by customer_id."""
         if monotonic() >= self._next_look:
             self._look()
-        if self._ids and not self._ids.isdisjoint(customer_ids):
-            (suspect, *_) = self._ids.intersection(customer_ids)
-            raise StorageUnavailable(f"the background check found an inconsistency of customer {suspect}")
+        if not self._ids or self._ids.isdisjoint(customer_ids):
+            return {}
+        return {
+            suspect: StorageUnavailable(f"the background check found an inconsistency of customer {suspect}")
+            for suspect in self._ids.intersection(customer_ids)
+        }
 
     def _look(self) -> None:
         self._next_look = monotonic() + LOOK_SECONDS
