@@ -53,7 +53,7 @@ BAD_FILES: dict[str, tuple[Callable[[Access], object], str]] = {
         replaced("server.pem", pem_of(ec.generate_private_key(ec.SECP256R1()))),
         f"{PAIR} (*) cannot be used: there is no certificate that can be read",
     ),
-    "no authority": (replaced("ca.pem", b""), "client_ca (*) cannot be used: there is no certificate, or one"),
+    "no authority": (replaced("ca.pem", b""), "client_ca (*) cannot be used: there is no certificate that can be read"),
     "no authority file": (missing("ca.pem"), "client_ca cannot be read: [Errno 2] No such file or directory: "),
     "no JWKS": (
         replaced("jwks.json", b"{}"),

@@ -88,7 +88,7 @@ def test_the_version_changes_with_any_cell_and_with_the_setting() -> None:
         (
             'operation = "RENEW"\nbilling_modes = ["YEARLY_MONTHLY"]',
             'operation = "RENEW"\nbilling_modes = ["YEARLY_MONTHLY", "SPOT"]',
-            "NORMAL / SPOT / RENEW cannot be",
+            "NORMAL / SPOT / RENEW is not possible",
         ),
         ('decision = "ALLOW"', 'decision = "MAYBE"', "decision must be one of ALLOW, DENY, but is 'MAYBE'"),
         ('decision = "ALLOW"', "", "decision is missing"),
@@ -96,8 +96,12 @@ def test_the_version_changes_with_any_cell_and_with_the_setting() -> None:
         ('basis = "PROSE"', 'basis = "SILENT"', "source_text must be empty if, and only if"),
         ('basis = "PROSE"', 'base = "PROSE"', "base cannot be set here"),
         ('billing_modes = ["YEARLY_MONTHLY"]', "billing_modes = []", "billing_modes must be a list of at least one"),
-        ('message = "The customer is not frozen."', 'message = ""', "message must be 1 to 80 printable characters"),
-        ('message = "The customer is not frozen."', "message = 1", "message must be a string, is 1"),
+        (
+            'message = "The customer is not frozen."',
+            'message = ""',
+            "message must have 1 to 80 printable characters, but has 0",
+        ),
+        ('message = "The customer is not frozen."', "message = 1", "message must be a string, but is 1"),
         ("\n[[rules]]", "\n[rules", "is not valid TOML"),
         ("\n[[rules]]", "\n[[rule]]", "must have only [[rules]] tables"),
     ],

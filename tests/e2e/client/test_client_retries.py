@@ -135,8 +135,8 @@ def test_metadata_goes_with_every_call(kind: str) -> None:
     ("header", "problem"),
     [
         (("X-Tenant", "blue"), "the name 'X-Tenant' must consist of the characters"),
-        (("", "blue"), "the name '' must be"),
-        (("x tenant", "blue"), "the name 'x tenant' must be"),
+        (("", "blue"), "the name '' must consist of"),
+        (("x tenant", "blue"), "the name 'x tenant' must consist of"),
         (("grpc-timeout", "1S"), "must not begin with grpc-"),
         (("x-tenant", "blue\n"), "the value of 'x-tenant' must be a string of printable ASCII"),
         (("x-tenant", "bläu"), "the value of 'x-tenant' must be"),

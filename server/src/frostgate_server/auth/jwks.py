@@ -94,7 +94,7 @@ def _kid(entry: dict[str, Any], others: Collection[str | None], *, is_only: bool
     if kid is None and is_only:
         return None
     if not isinstance(kid, str) or not kid:
-        raise ValueError("kid is required, because there are other keys")
+        raise ValueError("kid must be a non-empty string: it identifies the key")
     if kid in others:
         raise ValueError(f"kid {kid!r} is listed twice")
     return kid
