@@ -122,8 +122,8 @@ def test_a_key_that_cannot_be_used_is_refused(entry: Any, said: str) -> None:
 
 def test_every_key_that_cannot_be_used_is_named() -> None:
     assert problem_of(jwk(ONE), jwk(ONE), jwk(ONE, kid=7), {"kty": "oct", "kid": "b"}) == (
-        "key 1: kid is required, because there are other keys; key 2: kid is required, because there are other keys; "
-        "key 3: kid is required, because there are other keys; key 4: is secret: only public keys are allowed"
+        "key 1: kid must be a non-empty string: it identifies the key; key 2: kid must be a non-empty string: it identifies the key; "
+        "key 3: kid must be a non-empty string: it identifies the key; key 4: is secret: only public keys are allowed"
     )
 
 
@@ -200,4 +200,4 @@ def test_of_two_keys_with_one_kid_the_first_counts() -> None:
 
 def test_a_key_without_a_kid_is_passed_over_where_another_one_can_be_used() -> None:
     keys = token_keys(json.dumps({"keys": [jwk(ONE), jwk(signing_key("two"), kid="two")]}).encode(), TOKEN_ALGORITHMS)
-    assert keys.passed_over == ("key 1: kid is required, because there are other keys",)
+    assert keys.passed_over == ("key 1: kid must be a non-empty string: it identifies the key",)
