@@ -64,7 +64,8 @@ class LimitSettings(AccessSettings):
     max_connection_age_grace: timedelta = setting(
         timedelta(minutes=1),
         Duration(most=timedelta(hours=1)),
-        "The time that calls in progress have to end on a connection of --max-connection-age. Then it is closed.",
+        "The time limit for calls in progress on a connection that has reached --max-connection-age. Then the "
+        "connection is closed.",
     )
     keepalive_time: timedelta = setting(
         timedelta(minutes=1),
@@ -75,7 +76,7 @@ class LimitSettings(AccessSettings):
     keepalive_timeout: timedelta = setting(
         timedelta(seconds=20),
         Duration(least=timedelta(seconds=1), most=timedelta(hours=1)),
-        "The time that a client has to answer a ping: 1s to 1h. Then its connection is closed.",
+        "The time limit for the answer of a client to a ping: 1s to 1h. Without an answer, the connection is closed.",
     )
     call_dispatch: str = setting(
         "loop",

@@ -102,7 +102,7 @@ class Settings(LimitSettings):
     drain_period: timedelta = setting(
         timedelta(seconds=10),
         Duration(most=timedelta(hours=1)),
-        "The time that calls in progress have to end in a drain, such as 10s. A signal during the drain ends them at "
+        "The time limit for calls in progress during a drain, such as 10s. A signal during the drain ends them at "
         "once.",
     )
     shutdown_delay: timedelta | None = setting(
