@@ -62,7 +62,7 @@ class Settings(LimitSettings):
     policy: Path | None = setting(
         None,
         Optional(FilePath()),
-        "A TOML file with decisions for cells for which the source says nothing, or with stricter decisions. Empty: "
+        "A TOML file that sets the cells for which the source states no decision, or makes decisions stricter. Empty: "
         "none.",
     )
     retention_period: timedelta = setting(
@@ -135,7 +135,7 @@ class Settings(LimitSettings):
         "The time for which a verification code is valid: 1s to 1h.",
     )
     code_tries: int = setting(
-        5, Number(1, 100), "The number of tries of a verification code, 1 to 100. After that many it is invalid."
+        5, Number(1, 100), "The number of tries of a verification code, 1 to 100. After the last try it is invalid."
     )
     code_failures: int = setting(
         10,
