@@ -10,7 +10,7 @@ PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 SOURCES = sorted((ROOT / "server" / "src").rglob("*.py"))
 
 OF_OTHERS = {
-    "a worker hangs as it started",
+    "a worker hangs during its start",
     "failed to query for service descriptor",
     "Address already in use",
     "database or disk is full",

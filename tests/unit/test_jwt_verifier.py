@@ -122,7 +122,8 @@ def test_a_key_that_cannot_be_used_is_refused(entry: Any, said: str) -> None:
 
 def test_every_key_that_cannot_be_used_is_named() -> None:
     assert problem_of(jwk(ONE), jwk(ONE), jwk(ONE, kid=7), {"kty": "oct", "kid": "b"}) == (
-        "key 1: kid must be a non-empty string: it identifies the key; key 2: kid must be a non-empty string: it identifies the key; "
+        "key 1: kid must be a non-empty string: it identifies the key; "
+        "key 2: kid must be a non-empty string: it identifies the key; "
         "key 3: kid must be a non-empty string: it identifies the key; key 4: is secret: only public keys are allowed"
     )
 
