@@ -90,7 +90,8 @@ that read the same requests and always write the same answer.
 
 `make bench` measures this, and `tests/benchmarks/report.py` writes this page from
 [the raw result](../tests/benchmarks/results/{raw.name}) of {result["started"][:10]}. Figures are medians of
-{result["options"]["rounds"]} rounds, with the smallest and the largest in brackets. A ratio compares runs of one round.
+{result["options"]["rounds"]} rounds, with the smallest and the largest in brackets. In a label such as
+"checks/s, to the best echo's", the word "to" means a ratio. A ratio compares runs of one round.
 [performance.md](performance.md) explains the figures, and lists attempts without effect."""
 
 
@@ -125,8 +126,8 @@ def _starts(result: Result) -> str:
     return """\
 ## Start and memory
 
-The start takes from the command until the server prints that it is ready. The memory is the peak of the largest worker
-of all runs.
+The start is the time from the command until the server prints that it is ready. The memory is the peak of the largest
+worker of all runs.
 
 | customers | start, s | peak memory of a worker, MB |
 |----------:|---------:|----------------------------:|

@@ -29,10 +29,11 @@ all of them, or a new token for each call. The server must verify a new token. `
 - Servers have {result["workers"]} workers and {min(options["customers"]):,} customers.
   For the rest, see [How it is measured](#how-it-is-measured).
 - Connections stay open, so the figures do not include handshakes.
-- The load runs on the same cores as the server. The CPU time that the load takes for TLS is missing for calls.
+- The load runs on the same cores as the server. The load also needs CPU time for TLS. The server cannot use this time
+  for calls.
 - Separate threads verify new tokens, and pause for checks. The latency of calls with new tokens includes these pauses.
-- Before each run, two calls were tested: one with the credential had to be answered OK, and one without a credential as
-  the address requires.
+- Before each run, two calls were tested. The call with the credential had to be answered OK. The call without a
+  credential had to get the status that the address requires.
 - Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or without a decision
   on a customer that exists.
 {describe_runs(result)}"""

@@ -68,8 +68,9 @@ def overload_tables(result: Result) -> str:
 - Admitted calls were answered OK, or their deadline passed. CPU is the CPU time of all processes of the server, divided
   by the number of calls that ended, refused calls included.
 - MB is the resident memory of all processes of the server together, with the spare worker.
-- Back is the time from the end of the load until the server is back to normal. This is the first of 20 checks in a
-  row of another caller that take at most twice as long as before the load.
+- Back is the time from the end of the load until the server is back to normal. Another caller makes checks all the
+  time. The server is back to normal at the first of 20 checks in a row that take at most twice as long as before the
+  load.
 - {lost:,} processes of the server ended while loads ran. The CPU time of such processes is not counted.
 - There were {options["rounds"]} rounds on one server. A run is measured for {options["seconds"]:g} s, after
   {options["warmup"]:g} s of warm-up. The ranges show the smallest and the largest round.
