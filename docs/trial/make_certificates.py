@@ -1,7 +1,7 @@
 """Makes what a trial with TLS, client certificates and tokens needs, in a new directory: `make certificates`.
 
 One authority signs the server's certificate and those of four callers, one for each role; one key signs their tokens.
-For a trial only: whoever runs a deployment has an authority and a token issuer already.
+For a trial only: a deployment has its own authority and token issuer.
 """
 
 import ipaddress
@@ -156,7 +156,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """A file that nobody else may read, at no moment."""
+    """A file that other users can never read, not even while it is written."""
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         file.write(content)
 

@@ -1,5 +1,6 @@
 """Commits are on disk before they are acknowledged, by one SQLite library."""
 
+import pickle
 import re
 import sys
 from contextlib import closing
@@ -11,7 +12,7 @@ from frostgate_server.domain.errors import OutcomeUnknown, StartupError, Storage
 from frostgate_server.storage.head import Head
 from frostgate_server.storage.sqlite.driver import ensure_sound
 from frostgate_server.storage.sqlite.files.head_file import SLOT_SIZE, HeadFile, HeadFileDamaged
-from frostgate_server.storage.sqlite.opening import open_store
+from frostgate_server.storage.sqlite.opening import open_store, prepare_store
 from support.calls import Calls
 from support.listings import all_events
 from support.processes import output
@@ -108,6 +109,18 @@ def test_sqlite_utils_uses_our_sqlite_library_and_so_does_whoever_asks_for_the_s
         "assert isinstance(Database(memory=True).conn, sqlite3.Connection)"
     )
     output(sys.executable, "-c", program)
+
+
+def test_a_worker_that_joins_does_not_load_sqlite_utils(path: Path, tmp_path: Path) -> None:
+    prepared = tmp_path / "prepared"
+    prepared.write_bytes(pickle.dumps(prepare_store(path, create=False)))
+    program = (
+        "import pickle, sys; import frostgate_server.process.worker;"
+        "from frostgate_server.storage.sqlite.opening import join_store;"
+        "join_store(pickle.load(open(sys.argv[1], 'rb'))).close();"
+        "print('sqlite_utils' in sys.modules)"
+    )
+    assert output(sys.executable, "-c", program, prepared) == "False\n"
 
 
 def test_commits_are_on_disk_before_they_return(path: Path) -> None:

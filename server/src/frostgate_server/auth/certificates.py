@@ -1,4 +1,4 @@
-"""Certificates: the server's own with its key, the authorities of its callers, and what a caller's own says of it."""
+"""Certificates: the server's certificate and key, the authorities of callers, and the principals of a caller's."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ CERTIFICATES_KEPT = 4096
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """The chain that the server shows, its own certificate first, and the key of that. PEM."""
+    """The certificate chain of the server, its own certificate first, and the private key. PEM."""
 
     chain: bytes
     key: bytes
 
 
 def read_server_certificate(chain: bytes, key: bytes) -> Usable[ServerCertificate]:
-    """Of the contents of two PEM files. Raises StartupError if they cannot be used together."""
+    """The certificate from the contents of two PEM files. Raises StartupError if they cannot be used together."""
     certificates = _chain(chain)
     try:
         private = load_pem_private_key(key, password=None)
@@ -55,9 +55,9 @@ def read_server_certificate(chain: bytes, key: bytes) -> Usable[ServerCertificat
 
 
 def authorities(bundle: bytes) -> Usable[bytes]:
-    """The certificates of a PEM file, and nothing else that may stand there.
+    """The certificates of a PEM file, without its other contents.
 
-    One that cannot be read is passed over: nothing that it issued is trusted. Raises StartupError if none is left.
+    A certificate that cannot be read is ignored: what it issued is not trusted. Raises StartupError if none is left.
     """
     found = []
     passed_over = []
@@ -66,7 +66,7 @@ def authorities(bundle: bytes) -> Usable[bytes]:
             certificate = x509.load_pem_x509_certificate(block)
             certificate.public_key()
             found.append(certificate)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others count
+        except Exception as error:  # noqa: BLE001 - an invalid certificate does not affect the others
             passed_over.append(f"{place}: cannot be read: {type(error).__name__}")
     if not found:
         raise StartupError("; ".join(passed_over) or _NO_CERTIFICATE)
@@ -74,7 +74,7 @@ def authorities(bundle: bytes) -> Usable[bytes]:
 
 
 def _chain(pem: bytes) -> list[x509.Certificate]:
-    """All certificates of a PEM file: in a chain each one is needed. Raises StartupError."""
+    """All certificates of a PEM file. A chain needs each of them. Raises StartupError."""
     try:
         found = x509.load_pem_x509_certificates(pem)
         for certificate in found:
@@ -90,13 +90,13 @@ def _pem(certificates: list[x509.Certificate]) -> bytes:
 
 @lru_cache(CERTIFICATES_KEPT)
 def read_client_certificate(pem: bytes) -> Credential | BadCredential:
-    """What a certificate says of its holder; the handshake has proven it. Whether it has expired is not looked at."""
+    """The credential in a client certificate that the handshake has verified. Does not check whether it has expired."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)
         return Credential(_principals(certificate), certificate.not_valid_after_utc.timestamp())
     except BadCredential as error:
         return error
-    except Exception as error:  # noqa: BLE001 - a stranger's bytes: whatever is wrong with them, they prove nothing
+    except Exception as error:  # noqa: BLE001 - a caller's bytes: any error means that they prove nothing
         return BadCredential(f"a certificate cannot be read: {type(error).__name__}")
 
 

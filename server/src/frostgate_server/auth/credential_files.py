@@ -53,7 +53,7 @@ class CredentialFiles:
 
 
 def check_credential_files(settings: Settings) -> tuple[list[str], list[str]]:
-    """Each file that cannot be used, and a line for all that is passed over in the others: without the callers."""
+    """The problems of files that cannot be used, and a line for each ignored entry of the others. Without callers."""
     problems: list[str] = []
     passed_over: list[str] = []
     for read in (_certificate, _authorities, _token_keys):

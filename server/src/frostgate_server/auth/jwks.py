@@ -1,4 +1,4 @@
-"""The public keys of a token issuer: a JWKS. Keys that cannot verify tokens here are passed over, one by one."""
+"""The public keys of a token issuer: a JWKS. Each key that cannot verify tokens here is ignored by itself."""
 
 import hashlib
 import json
@@ -52,7 +52,7 @@ class Jwks:
 
 
 def token_keys(jwks: bytes, allowed: Sequence[str]) -> Usable[Jwks]:
-    """The keys of a JWKS for tokens signed by the allowed algorithms, and why each other one is passed over.
+    """The keys of a JWKS for tokens signed by the allowed algorithms, and the reason for each ignored key.
 
     Raises StartupError if no key is left.
     """

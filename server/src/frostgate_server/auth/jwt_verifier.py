@@ -24,7 +24,7 @@ _REQUIRED = ["exp", "sub", "iss", "aud"]
 
 
 def bearer_token(metadata: Sequence[tuple[str, str | bytes]] | None) -> str | None:
-    """The token that a call carries; None if it carries none. Raises BadCredential for what is no token."""
+    """The token of a call; None if the call has no token. Raises BadCredential for an invalid header."""
     headers = [value for key, value in metadata or () if key == "authorization"]
     if not headers:
         return None
@@ -39,7 +39,7 @@ def bearer_token(metadata: Sequence[tuple[str, str | bytes]] | None) -> str | No
 
 @dataclass(frozen=True, slots=True)
 class JwtRules:
-    """What every token must fulfil. `leeway` is in seconds."""
+    """The rules for every token. `leeway` is in seconds."""
 
     issuer: str
     audience: str
@@ -47,8 +47,7 @@ class JwtRules:
 
 
 class JwtVerifier:
-    """Verifies the tokens of one set of keys. Those that were good are known from then on, whatever becomes of them:
-    whether they have expired is the caller's to look at."""
+    """Verifies tokens with one set of keys, and remembers valid ones. The caller of this class checks their expiry."""
 
     def __init__(self, rules: JwtRules, keys: Jwks) -> None:
         """Knows no token yet."""
@@ -88,7 +87,7 @@ class JwtVerifier:
         except jwt.PyJWTError as error:
             # Its class says enough. Its text may quote the token.
             raise BadCredential(f"a token is refused: {type(error).__name__}") from None
-        except Exception as error:  # noqa: BLE001 - a stranger's bytes: whatever is wrong with them, they prove nothing
+        except Exception as error:  # noqa: BLE001 - a caller's bytes: any error means that they prove nothing
             raise BadCredential(f"a token cannot be read: {type(error).__name__}") from None
 
     def _claims(self, token: str, key: Any, algorithm: str) -> dict[str, Any]:
@@ -109,7 +108,7 @@ class JwtVerifier:
 
 
 def _header(token: str) -> dict[str, Any]:
-    """What a token says of its key, without a look at the rest: a stranger's token of no key costs next to nothing.
+    """The header of a token, without a check of the rest, so that a token with an unknown key costs very little.
 
     Raises ValueError.
     """

@@ -1,4 +1,4 @@
-"""Bundles of certificates: PEM files with many of them, each of which is looked at by itself."""
+"""Bundles of certificates: PEM files with several certificates. Each is parsed separately."""
 
 import re
 from itertools import pairwise
@@ -10,7 +10,7 @@ _END = re.compile(rb"-----END (?:[A-Z0-9]+ )?CERTIFICATE-----")
 def split_bundle(pem: bytes) -> list[tuple[str, bytes]]:
     """The place and the block of each certificate, also of one that cannot be read.
 
-    A block whose end is missing ends where the next one begins, so that it takes no other certificate with it.
+    A block without an end line ends where the next block begins, so that the next certificate is not lost.
     """
     starts = [begin.start() for begin in _BEGIN.finditer(pem)]
     blocks = []

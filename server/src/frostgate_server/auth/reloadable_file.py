@@ -41,7 +41,7 @@ class ReloadableFile(Generic[_Value]):
         self._unsaid = self.passed_over
 
     def look(self, say: Say) -> None:
-        """Takes what stands in the files now, if it is good. Says once what is new, and what was passed over."""
+        """Uses the current contents of the files if they are valid. Logs new contents and ignored entries once."""
         try:
             replaced = self._take()
         except StartupError as error:
@@ -57,7 +57,7 @@ class ReloadableFile(Generic[_Value]):
             say(logging.WARNING, line)
 
     def warnings(self) -> list[str]:
-        """A line for each thing that is passed over."""
+        """A line for each ignored entry."""
         return self._warnings(self.passed_over)
 
     def _warnings(self, problems: Sequence[str]) -> list[str]:
