@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
+from time import sleep
 from typing import Any
 from uuid import uuid4
 
 import frostgate
+import grpc
 import pytest
 from frostgate import BillingMode, FreezeScope, Operation, VerificationAction
 from support.both_clients import KINDS, open_client
@@ -145,3 +147,46 @@ def test_a_cancelled_task_stays_cancelled_when_its_client_is_closed() -> None:
             await task
 
     asyncio.run(cancel(frostgate.aio.Client("127.0.0.1:1")))
+
+
+class LateWatch:
+    """A channel of gRPC's core whose state is watched a while after gRPC's thread has decided to do so."""
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+
+    def check_connectivity_state(self, try_to_connect: bool) -> Any:
+        return self._channel.check_connectivity_state(try_to_connect)
+
+    def watch_connectivity_state(self, state: Any, deadline: float) -> Any:
+        sleep(0.3)
+        return self._channel.watch_connectivity_state(state, deadline)
+
+
+class PassOn(grpc.UnaryUnaryClientInterceptor):
+    """An interceptor that changes nothing."""
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return continuation(client_call_details, request)
+
+
+@pytest.mark.parametrize("interceptors", [[], [PassOn()]], ids=["plain", "intercepted"])
+def test_a_close_leaves_no_thread_of_grpc_with_an_error(
+    server: ServerProcess, interceptors: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll, ended = vars(grpc)["_channel"]._poll_connectivity, Event()
+    errors: list[ValueError] = []
+
+    def poll_late(state: Any, channel: Any, try_to_connect: bool) -> None:
+        try:
+            poll(state, LateWatch(channel), try_to_connect)
+        except ValueError as error:
+            errors.append(error)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("grpc._channel._poll_connectivity", poll_late)
+    with frostgate.Client(server.address, interceptors=interceptors) as client:
+        assert client.list_rules().rules
+    assert ended.wait(PATIENCE)
+    assert errors == []

@@ -20,6 +20,12 @@ _log = logging.getLogger("frostgate")
 _LOOK = 0.2
 """Seconds after which a waiting call asks gRPC to connect again, if the channel is idle."""
 
+_LONGEST_POLL = 2.0
+"""Seconds to wait at most for the end of gRPC's thread. It needs 0.2 s unless the machine is overloaded."""
+
+_POLL_PAUSE = 0.005
+"""Seconds between two looks whether gRPC's thread has ended."""
+
 
 class Channel:
     """Makes calls, from any thread. gRPC's channel is made with the first call.
@@ -33,6 +39,7 @@ class Channel:
         self._lock = Lock()
         self._closed = False
         self._connectivity = _Connectivity()
+        self._polling: Any = None
 
     def answer(self, call: Call[Any], timeout: float) -> Any:
         """Returns the response message of a call. `timeout` is in seconds. Raises FrostgateError."""
@@ -63,9 +70,16 @@ class Channel:
         self._connectivity.note(grpc.ChannelConnectivity.SHUTDOWN)
 
     def close(self) -> None:
-        """Ends the calls in progress and closes the connection. gRPC needs up to 0.2 s to stop reporting its state."""
+        """Ends the calls in progress and closes the connection. gRPC needs up to 0.2 s to stop reporting its state.
+
+        gRPC's thread that reports the state raises an error if the channel is closed too early. So this waits until the
+        thread has ended. gRPC has no public way to ask for that.
+        """
         self.stop()
         if self._channel is not None:
+            end = time.monotonic() + _LONGEST_POLL
+            while getattr(self._polling, "polling", False) and time.monotonic() < end:
+                time.sleep(_POLL_PAUSE)
             self._channel.close()
 
     def _open(self) -> grpc.Channel:
@@ -74,7 +88,9 @@ class Channel:
             if self._closed:
                 raise client_closed()
             if self._channel is None:
-                self._channel = new_channel(self._settings)
+                plain = new_channel(self._settings)
+                self._polling = getattr(plain, "_connectivity_state", None)
+                self._channel = intercepted(plain, self._settings)
                 self._channel.subscribe(self._connectivity.note, try_to_connect=True)
             return self._channel
 
@@ -83,15 +99,20 @@ class Channel:
         _log.debug("waiting for a connection to %s", self._settings.target)
         while not self._closed:
             if self._connectivity.state is _IDLE:
-                # gRPC's thread that reports the state connects at its next poll.
-                channel.subscribe(_ignore, try_to_connect=True)
-                channel.unsubscribe(_ignore)
+                self._connect_at_next_poll(channel)
             left = connected_by - time.monotonic()
             if self._connectivity.wait_ready(min(_LOOK, left)):
                 return
             if left <= 0:
                 raise not_connected(self._settings.target, _reason(channel, end))
         raise client_closed()
+
+    def _connect_at_next_poll(self, channel: grpc.Channel) -> None:
+        """Has gRPC's thread that reports the state connect, unless the client is closed."""
+        with self._lock:
+            if not self._closed:
+                channel.subscribe(_ignore, try_to_connect=True)
+                channel.unsubscribe(_ignore)
 
 
 class _Connectivity:
@@ -119,12 +140,14 @@ class _Connectivity:
 
 
 def new_channel(settings: ChannelSettings) -> grpc.Channel:
-    """Makes gRPC's channel. It connects with its first call."""
-    channel = (
-        grpc.insecure_channel(settings.target, settings.options)
-        if settings.credentials is None
-        else grpc.secure_channel(settings.target, settings.credentials, settings.options)
-    )
+    """Makes gRPC's channel, without interceptors. It connects with its first call."""
+    if settings.credentials is None:
+        return grpc.insecure_channel(settings.target, settings.options)
+    return grpc.secure_channel(settings.target, settings.credentials, settings.options)
+
+
+def intercepted(channel: grpc.Channel, settings: ChannelSettings) -> grpc.Channel:
+    """Adds the interceptors to a channel."""
     return grpc.intercept_channel(channel, *settings.interceptors) if settings.interceptors else channel
 
 
