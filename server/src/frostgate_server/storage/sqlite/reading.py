@@ -13,12 +13,16 @@ _IN_USE = ("-wal", "-journal")
 """Suffixes of files that exist while a process has the database open, or after that process was killed."""
 
 
+class OpenedMeanwhile(StartupError):
+    """Another process opened the database while it was read as an immutable file."""
+
+
 @contextmanager
 def opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to read a whole database.
 
     If no process has the database open, it writes nothing and needs no write permission. Otherwise SQLite needs its own
-    files beside the database. Raises StartupError at the end if a process opened the database meanwhile, because the
+    files beside the database. Raises OpenedMeanwhile at the end if a process opened the database meanwhile, because the
     reads may then be inconsistent.
     """
     if _is_in_use(path):
@@ -31,7 +35,7 @@ def opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     finally:
         if _is_in_use(path) or _state(path) != before:
-            raise StartupError(f"database {path} was opened by another process meanwhile: run the command again")
+            raise OpenedMeanwhile(f"database {path} was opened by another process meanwhile: run the command again")
 
 
 def _connect_immutable(path: Path) -> sqlite3.Connection:

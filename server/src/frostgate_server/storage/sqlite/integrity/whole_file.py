@@ -4,18 +4,22 @@ This is checked before a writing connection is opened. SQLite itself does not ch
 truncated database, fills missing pages with zeros, and removes the log.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.storage.sqlite.driver import sqlite3
 from frostgate_server.storage.sqlite.files.paths import beside
 from frostgate_server.storage.sqlite.files.write_ahead_log import find_log
-from frostgate_server.storage.sqlite.reading import opened_to_read
+from frostgate_server.storage.sqlite.reading import OpenedMeanwhile, opened_to_read
 
 RESTORE = "restore a backup with frostgate-server restore --database FILE BACKUP"
 
 _HEADER_BYTES = 100
 """The size of the header of a database. An SQLite database is never smaller."""
+
+_MOST_LOOKS = 10
+"""Looks at a database that other processes open and close at the same time."""
 
 _PENDING_BYTE = 2**30
 """SQLite never writes the page that contains this byte."""
@@ -31,7 +35,14 @@ def ensure_whole(path: Path) -> None:
         raise StartupError(f"{path} is not a frostgate database, or was truncated: correct --database, or {RESTORE}")
     if beside(path, "-journal").exists():
         # The database was not in WAL mode. It has no log, and a read-only connection cannot roll back.
-        return
+        return None
+    for _ in range(_MOST_LOOKS - 1):
+        with suppress(OpenedMeanwhile):
+            return _look_for_missing_pages(path)
+    return _look_for_missing_pages(path)
+
+
+def _look_for_missing_pages(path: Path) -> None:
     with opened_to_read(path) as connection:
         _ensure_no_page_is_missing(path, connection)
 
