@@ -46,7 +46,7 @@ class Issued:
 class Authority:
     """Signs certificates. Only programs that get its `pem` trust it."""
 
-    def __init__(self, name: str = "authority") -> None:
+    def __init__(self, name: str = "authority", expires_in: timedelta = timedelta(days=1)) -> None:
         """Makes a new authority with its own key."""
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -58,7 +58,7 @@ class Authority:
             .public_key(self._key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_after(now + expires_in)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(self._key, hashes.SHA256())
         )
@@ -70,6 +70,7 @@ class Authority:
         uris: Sequence[str] = (),
         hosts: Sequence[str] = (),
         name: str = "somebody",
+        starts_in: timedelta = timedelta(days=-1),
         expires_in: timedelta = timedelta(hours=1),
     ) -> Issued:
         """A certificate with these URIs and DNS names, or only with the common name if there are none."""
@@ -81,7 +82,7 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
+            .not_valid_before(now + starts_in)
             .not_valid_after(now + expires_in)
         )
         names = [*map(x509.UniformResourceIdentifier, uris), *map(x509.DNSName, hosts)]

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from frostgate_server.config.usable import Usable
+from frostgate_server.config.usable import Usable, Validity
 from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.principal import is_host, is_spiffe_id
 
@@ -50,7 +50,10 @@ def read_server_certificate(chain: bytes, key: bytes) -> Usable[ServerCertificat
     if certificates[0].public_key().public_bytes(*public) != private.public_key().public_bytes(*public):
         raise StartupError("certificate and key do not match")
     return Usable(
-        ServerCertificate(_pem(certificates), private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        ServerCertificate(_pem(certificates), private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())),
+        validities=tuple(
+            _validity(f"certificate {number}", certificate) for number, certificate in enumerate(certificates, start=1)
+        ),
     )
 
 
@@ -60,17 +63,19 @@ def authorities(bundle: bytes) -> Usable[bytes]:
     A certificate that cannot be read is ignored: what it issued is not trusted. Raises StartupError if none is left.
     """
     found = []
+    validities = []
     passed_over = []
     for place, block in split_bundle(bundle):
         try:
             certificate = x509.load_pem_x509_certificate(block)
             certificate.public_key()
             found.append(certificate)
+            validities.append(_validity(place, certificate))
         except Exception as error:  # noqa: BLE001 - an invalid certificate does not affect the others
             passed_over.append(f"{place}: cannot be read: {type(error).__name__}")
     if not found:
         raise StartupError("; ".join(passed_over) or _NO_CERTIFICATE)
-    return Usable(_pem(found), tuple(passed_over))
+    return Usable(_pem(found), tuple(passed_over), tuple(validities))
 
 
 def _chain(pem: bytes) -> list[x509.Certificate]:
@@ -82,6 +87,10 @@ def _chain(pem: bytes) -> list[x509.Certificate]:
     except Exception as error:
         raise StartupError(_NO_CERTIFICATE) from error
     return found
+
+
+def _validity(place: str, certificate: x509.Certificate) -> Validity:
+    return Validity(place, certificate.not_valid_before_utc, certificate.not_valid_after_utc)
 
 
 def _pem(certificates: list[x509.Certificate]) -> bytes:

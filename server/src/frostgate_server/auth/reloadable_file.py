@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -23,7 +24,7 @@ class ReloadableFile(Generic[_Value]):
     """The last good value of some files. Their contents are compared, so that no way of replacing them goes unseen.
 
     `value` was made by `parse` of `contents`. Other threads may read it while it is replaced. `passed_over` names what
-    `parse` left out.
+    `parse` left out. An item that has expired stays in the value: its users refuse it.
     """
 
     def __init__(
@@ -37,11 +38,22 @@ class ReloadableFile(Generic[_Value]):
         self._trouble = ""
         self.contents = self._read() if contents is None else contents
         parsed = self._parsed(self.contents)
-        self.value, self.passed_over = parsed.value, parsed.passed_over
+        self.value, self.passed_over, self._validities = parsed.value, parsed.passed_over, parsed.validities
         self._unsaid = self.passed_over
+        self._said_invalid: list[str] = []
 
     def look(self, say: Say) -> None:
-        """Uses the current contents of the files if they are valid. Logs new contents and ignored entries once."""
+        """Uses the current contents of the files if they are valid.
+
+        Logs new contents, ignored entries and certificates that have expired once.
+        """
+        self._look_for_replacement(say)
+        known, self._said_invalid = self._said_invalid, self._not_valid_now()
+        for line in self._said_invalid:
+            if line not in known:
+                say(logging.ERROR, line)
+
+    def _look_for_replacement(self, say: Say) -> None:
         try:
             replaced = self._take()
         except StartupError as error:
@@ -57,8 +69,13 @@ class ReloadableFile(Generic[_Value]):
             say(logging.WARNING, line)
 
     def warnings(self) -> list[str]:
-        """A line for each ignored entry."""
-        return self._warnings(self.passed_over)
+        """A line for each ignored entry, and for each certificate that is not valid now."""
+        return [*self._warnings(self.passed_over), *self._not_valid_now()]
+
+    def _not_valid_now(self) -> list[str]:
+        now = datetime.now(UTC)
+        problems = [validity.problem(now) for validity in self._validities]
+        return [f"{self._shown}: {problem}" for problem in problems if problem]
 
     def _warnings(self, problems: Sequence[str]) -> list[str]:
         return [f"{self._shown}: ignored {problem}" for problem in problems]
@@ -75,7 +92,7 @@ class ReloadableFile(Generic[_Value]):
         except StartupError as bad:
             self._refused = (contents, bad)
             raise
-        self.contents, self.value = contents, parsed.value
+        self.contents, self.value, self._validities = contents, parsed.value, parsed.validities
         self.passed_over = self._unsaid = parsed.passed_over
         return True
 
