@@ -1,10 +1,12 @@
 """HTTP/2 by hand: sends frames that no gRPC library sends, as fast as a socket takes them."""
 
+import select
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
+from threading import Lock
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -35,7 +37,10 @@ class Frame(NamedTuple):
 
 
 class RawConnection:
-    """A connection on which every frame is written by hand. The end of the `with` block closes it."""
+    """A connection on which every frame is written by hand. The end of the `with` block closes it.
+
+    One thread may send while another one receives: with TLS they take turns, since an SSL object is not thread-safe.
+    """
 
     def __init__(self, address: str, tls: ssl.SSLContext | None, *, source: str = "127.0.0.1") -> None:
         """Connects. Sends nothing yet except the TLS handshake."""
@@ -44,6 +49,7 @@ class RawConnection:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = tls.wrap_socket(opened, server_hostname=host) if tls else opened
         self._received = bytearray()
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +70,8 @@ class RawConnection:
 
     def send(self, *frames: bytes) -> None:
         """Sends frames."""
-        self.socket.sendall(b"".join(frames))
+        with self._lock:
+            self.socket.sendall(b"".join(frames))
 
     def end(self) -> None:
         """Ends the connection, even if a thread reads from it."""
@@ -103,13 +110,20 @@ class RawConnection:
     def _fill(self, size: int) -> bool:
         while len(self._received) < size:
             try:
-                received = self.socket.recv(65536)
+                received = self._receive()
             except OSError:
                 return False
             if not received:
                 return False
             self._received += received
         return True
+
+    def _receive(self) -> bytes:
+        decrypted = isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()
+        if not decrypted and not select.select([self.socket], [], [], PATIENCE)[0]:
+            raise TimeoutError
+        with self._lock:
+            return self.socket.recv(65536)
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:

@@ -27,10 +27,17 @@ class Storm:
 
 @contextmanager
 def resetting(target: Attacked, path: str) -> Iterator[Storm]:
-    """During the block a connection opens calls and resets them, until the server ends it."""
+    """During the block a connection opens calls and resets them, until the server ends it.
+
+    If the server ends it before the first burst is sent as a whole, another connection follows.
+    """
     over, storm = Event(), Storm()
 
     def flood() -> None:
+        while not storm.sent and not over.is_set():
+            flood_one_connection()
+
+    def flood_one_connection() -> None:
         with target.raw() as connection, ThreadPoolExecutor(1) as reader:
             connection.begin()
             read = reader.submit(connection.wait_for_end)
@@ -41,7 +48,7 @@ def resetting(target: Attacked, path: str) -> Iterator[Storm]:
                     connection.send(*(_reset(number, headers) for number in numbers))
                     stream = numbers.stop
                     storm.sent += len(numbers)
-            storm.was_ended = not over.is_set()
+            storm.was_ended = bool(storm.sent) and not over.is_set()
             connection.end()
             read.result(PATIENCE)
 
