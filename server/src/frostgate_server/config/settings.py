@@ -172,7 +172,7 @@ class Settings(LimitSettings):
     log_level: str = setting(
         "info",
         Choice("debug", "info", "warning", "error"),
-        "The level of the log on stderr: debug (every single check), info, warning or error.",
+        "The level of the log on stderr: debug (each answered CheckOperation), info, warning or error.",
     )
 
     @property
