@@ -1,2 +1,2 @@
-"""Authentication: certificates, tokens, and the files that they are checked against; this package does not know
+"""Authentication: certificates, tokens, and the files that they are checked against; this package does not import
 gRPC."""

@@ -1,2 +1,2 @@
-"""The store on SQLite: files, connections, transactions and the schema; only this package knows the database
+"""The store on SQLite: files, connections, transactions and the schema; only this package imports the database
 library."""
