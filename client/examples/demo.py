@@ -92,7 +92,7 @@ def repeat_a_request(client: Client) -> None:
 
 def read_the_record(client: Client) -> None:
     """All changes are recorded as events. They are listed newest first."""
-    say("What happened to c-1001:")
+    say("The events of c-1001, newest first:")
     for event in client.list_freeze_events(customer_id="c-1001"):
         scope = f" {event.scope}" if event.scope else ""
         print(f"  {event.revision:2} {event.action}{scope}: {event.reason}")

@@ -184,12 +184,12 @@ def _method(result: Result) -> str:
   It listens on loopback, without TLS.
 - An *echo 2×3* has two processes that share a port, with three threads each. The yardstick is the fastest of several
   kinds of echoes, for each number of callers:
-  {best}.
+  {best} callers.
   The echoes have the same gRPC options and messages as frostgate. Their answers have
   {result["echo_answer_bytes"]} bytes, the average of frostgate's answers.
-- In an echo of *threads*, gRPC gives each call a thread, which waits for the message. In a *queued* echo, a call gets a
-  thread when its message has arrived. In a *loop*, one polling thread answers every call on a completion queue of
-  gRPC's C layer. *asyncio* and *uvloop* echoes have an event loop.
+- In an echo of *threads*, as *echo 2×3*, gRPC gives each call a thread, which waits for the message. In a *queued*
+  echo, a call gets a thread when its message has arrived. In a *loop*, one polling thread answers every call on a
+  completion queue of gRPC's C layer. *asyncio* and *uvloop* echoes have an event loop.
 - CPU is the CPU time of all processes of the server, divided by the number of answered calls. Calls of other callers
   beside the measured ones count too.
 - The whole database is read before each run, so that it is in the cache of the operating system.
@@ -200,8 +200,8 @@ def _method(result: Result) -> str:
   and a third also have frozen resources. Checks are chosen evenly at random from the {result["checks"]} pairs of
   billing mode and operation that exist. Changes freeze and unfreeze customers in turn, each with a request_id.
 - The load is a compiled program on the same machine, and takes {show_spread(load, 2)} of its {machine["cores"]} cores.
-- Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or were checks without a
-  decision on a customer that exists. Calls beside the measured ones are included.
+- Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or were checks of an
+  existing customer whose answer had no decision. Calls beside the measured ones are included.
 
 ## Machine and versions
 

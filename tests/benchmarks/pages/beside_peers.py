@@ -40,7 +40,8 @@ The same rounds measured other services on the same machine, each with its own f
 - There were {options["rounds"]} rounds. A run is measured for {options["seconds"]:g} s, after
   {options["warmup"]:g} s of warm-up.
 - A peer's CPU is the CPU time of the processes that its file lists. If the file lists none, the column is empty.
-- {wrong:,} calls ended with another status than OK, or were checks without a decision on a customer that exists.
+- {wrong:,} calls ended with another status than OK, or were checks of an existing customer whose
+  answer had no decision.
 {describe_runs(result)}"""
 
 

@@ -34,8 +34,8 @@ all of them, or a new token for each call. The server must verify a new token. `
 - Separate threads verify new tokens, and pause for checks. The latency of calls with new tokens includes these pauses.
 - Before each run, two calls were tested. The call with the credential had to be answered OK. The call without a
   credential had to get the status that the address requires.
-- Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or without a decision
-  on a customer that exists.
+- Of {calls:,} calls, {sum(run["wrong"] for run in runs):,} ended with another status than OK, or were checks of an
+  existing customer whose answer had no decision.
 {describe_runs(result)}"""
 
 

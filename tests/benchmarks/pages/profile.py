@@ -50,7 +50,7 @@ def profile_tables(raw: Path) -> str:
     rows = [f"| {part} | {' | '.join(_part(server, part) for server in servers.values())} |" for part in parts]
     total = " | ".join(f"**{show_cpu(server):.0f}**" for server in servers.values())
     return f"""\
-Microseconds of CPU, over all the server's processes, with {result["callers"]} callers, from
+This table shows microseconds of CPU of all the server's processes, with {result["callers"]} callers, from
 [the raw result](../tests/benchmarks/results/{raw.name}) at commit {result["commit"][:9]}:
 
 | part | {" | ".join(servers)} |
@@ -58,11 +58,11 @@ Microseconds of CPU, over all the server's processes, with {result["callers"]} c
 {chr(10).join(rows)}
 | **all** | {total} |
 
-frostgate's own steps of a check, measured one after the other in a process that does nothing else:
+This table shows frostgate's own steps of a check, measured one after the other in a process that does nothing else:
 
 {_steps(result["steps"])}
 
-The steps of a change that is committed in a group with others:
+This table shows the steps of a change that is committed in a group with others:
 
 {_steps(result["steps_of_a_change"])}
 """

@@ -41,7 +41,7 @@ def describe_runs(result: Result) -> str:
 - Commit {result["commit"][:9]}{changes}: `{result["command"]}`
 - {machine["cpu"]}, {machine["cores"]} cores, {machine["memory_bytes"] / 2**30:.0f} GiB of memory, {machine["system"]}
 - {versions}
-- Load average when it began: {machine["load_average_before"]:.2f}"""
+- Load average when the benchmark began: {machine["load_average_before"]:.2f}"""
 
 
 def plot_link(scenario: str) -> Path:

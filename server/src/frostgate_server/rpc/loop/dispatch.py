@@ -25,7 +25,7 @@ MOST_WATCHES = 1000
 """The most streams of health at once."""
 
 MOST_REFLECTIONS = 100
-"""The most streams of reflection at once, for each of its two names."""
+"""The most streams of reflection at once, of both versions together."""
 
 _MOST_WAITING: dict[PoolName, int] = {"bulk": 200, "lists": 200, "mail": 100, "authentication": 500, "health": 200}
 """The most calls in a pool, for the pools whose limit is not a setting."""
