@@ -20,6 +20,7 @@ ANSWER = CheckOperationResponse(
 CHECKS = [(BillingMode.BILLING_MODE_YEARLY_MONTHLY, Operation.OPERATION_RENEW)]
 LOAD = Load(3, CHECKS, Calls("check", 2), None, warmup=0.1, seconds=0.2, seed=1)
 ONE_OF_EACH_MAKE = list({echo.make: echo for echo in ECHOES}.values())
+LEFT = [Echo(Make.LOOP, 1), Echo(Make.QUEUED, 1, 1)]
 
 
 def assert_echoes(load: Path, server: Running, callers: int) -> None:
@@ -42,7 +43,7 @@ def test_the_bare_server_in_go_gives_the_same(load: Path, tmp_path: Path) -> Non
         assert_echoes(load, server, callers=8)
 
 
-@pytest.mark.parametrize("echo", [Echo(Make.LOOP, 1), Echo(Make.QUEUED, 1, 1)], ids=lambda echo: echo.name)
+@pytest.mark.parametrize("echo", members(LEFT, short=LEFT[:1]), ids=lambda echo: echo.name)
 def test_callers_who_leave_before_the_answer_stop_no_others(load: Path, tmp_path: Path, echo: Echo) -> None:
     with running(echo.command(ANSWER), {}, tmp_path / "log") as server:
         hasty = replace(LOAD, calls=Calls("check", 16), shown=["-deadline=2ms"])

@@ -145,6 +145,7 @@ def test_calls_of_a_peer_that_is_not_there_are_not_measured(load: Path, tmp_path
         outcome(load, gone, tmp_path)
 
 
+@pytest.mark.long
 def test_checks_are_measured_beside_peers_and_the_best_echo_for_each_number_of_callers(
     load: Path, tmp_path: Path, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from support.processes import PATIENCE
 from support.runner.sizes import size
 from support.server_process import ServerProcess
 
-RESTARTS = size(short=3, long=40)
+RESTARTS = size(short=2, long=40)
 """Of each kind of client."""
 
 TIMEOUT = 12.0

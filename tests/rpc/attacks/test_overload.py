@@ -130,9 +130,7 @@ def calling(target: Attacked, greedy: Greedy) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("kind", "address"),
-    members(
-        product(KINDS, ["127.0.0.1", "127.0.0.2"]), short=[("plaintext", "127.0.0.1"), ("TLS and tokens", "127.0.0.2")]
-    ),
+    members(product(KINDS, ["127.0.0.1", "127.0.0.2"]), short=[("plaintext", "127.0.0.1")]),
     indirect=["kind"],
     scope="module",
 )
