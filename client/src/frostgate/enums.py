@@ -5,7 +5,7 @@ from .wire_enum import WireEnum
 
 
 class FreezeScope(WireEnum):
-    """What a freeze applies to."""
+    """The scope of a freeze."""
 
     ACCOUNT = "ACCOUNT"
     """The account: the customer cannot buy, renew or change resources, and goes on paying for those it has."""
@@ -36,7 +36,7 @@ class BillingMode(WireEnum):
 
 
 class Operation(WireEnum):
-    """What a customer can do with a resource."""
+    """An operation of a customer on a resource."""
 
     PURCHASE = "PURCHASE"
     """Buying a resource."""
@@ -85,18 +85,19 @@ class RuleBasis(WireEnum):
     PROSE = "PROSE"
     """A sentence of the source says so."""
     SILENT = "SILENT"
-    """The source is silent, and silence denies."""
+    """The source does not mention this cell. Such a cell is denied."""
     OVERRIDE = "OVERRIDE"
-    """The policy file of the operator decides: where the source is silent, or more strictly than a sentence of it."""
+    """The policy file of the operator decides. The source does not mention this cell, or the file denies what a
+    sentence of the source allows."""
 
 
 class FreezeEventAction(WireEnum):
     """The kind of an event."""
 
     ASSOCIATED = "ASSOCIATED"
-    """Associated with a partner, and so frozen by default."""
+    """Associated with a partner. This freezes the account."""
     FROZEN = "FROZEN"
-    """Frozen, or frozen further."""
+    """Frozen: the account, the account and its resources, or the resources of a frozen account."""
     UNFROZEN = "UNFROZEN"
     """Unfrozen."""
     DISASSOCIATED = "DISASSOCIATED"
@@ -118,9 +119,9 @@ class VerificationAction(WireEnum):
 
 class ErrorReason(WireEnum):
     """The reason of an error. Every error carries one google.rpc.ErrorInfo with domain "frostgate". Its reason is one
-    of these names without the prefix, for example "ALREADY_FROZEN". Its metadata holds every variable of the
-    message. Errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message over 512 KiB) have
-    no ErrorInfo.
+    of these names without the prefix, for example "ALREADY_FROZEN". Its metadata contains every variable of the
+    message. These errors have no ErrorInfo: errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED,
+    UNIMPLEMENTED, a message over 512 KiB), and UNAVAILABLE for a lost connection or a server that shuts down.
 
     New reasons may be added: handle unknown ones by the status code. The reasons about watches and kept history
     belong to calls that this version does not have yet.
@@ -148,8 +149,8 @@ class ErrorReason(WireEnum):
     SCOPE_MISMATCH = "SCOPE_MISMATCH"
     """FAILED_PRECONDITION: another scope is frozen. Metadata: customer_id, scope, frozen_scope."""
     VERIFICATION_CODE_REQUIRED = "VERIFICATION_CODE_REQUIRED"
-    """FAILED_PRECONDITION: the partner requires a verification code. Metadata: partner_id; action (ask for a code for
-    it)."""
+    """FAILED_PRECONDITION: the partner requires a verification code. Metadata: partner_id, action. Call
+    SendVerificationCode with this action."""
     VERIFICATION_CODE_INVALID = "VERIFICATION_CODE_INVALID"
     """PERMISSION_DENIED: the verification code is wrong for this call, used or expired."""
     VERIFICATION_RATE_LIMITED = "VERIFICATION_RATE_LIMITED"
@@ -160,7 +161,8 @@ class ErrorReason(WireEnum):
     PERMISSION_DENIED = "PERMISSION_DENIED"
     """PERMISSION_DENIED: the caller's role does not include this call. Metadata: principal, method."""
     PARTNER_MISMATCH = "PARTNER_MISMATCH"
-    """PERMISSION_DENIED: the caller is bound to partners, and neither the partner nor the customer is one of theirs."""
+    """PERMISSION_DENIED: the caller is bound to partners. The call is for another partner, for a customer of another
+    partner, or for an unknown customer."""
     REVISION_NOT_REACHED = "REVISION_NOT_REACHED"
     """UNAVAILABLE: this node has not reached the minimum_revision. Metadata: minimum_revision, revision."""
     WATCH_COMPACTED = "WATCH_COMPACTED"
@@ -168,7 +170,9 @@ class ErrorReason(WireEnum):
     WATCH_TOO_SLOW = "WATCH_TOO_SLOW"
     """RESOURCE_EXHAUSTED: the reader is too slow. Resume from the last revision received."""
     OVERLOADED = "OVERLOADED"
-    """RESOURCE_EXHAUSTED: too much load. RetryInfo says when to try again. Metadata: retry_after."""
+    """RESOURCE_EXHAUSTED: too many calls are waiting, or a limit of the caller or the partner is reached. RetryInfo
+    says when to try again. Metadata: retry_after. If the kept answers of the caller are too large, also principal
+    and megabytes."""
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
     """UNAVAILABLE: the storage cannot be reached, is full, busy or damaged. The change was not made."""
     INTERNAL = "INTERNAL"

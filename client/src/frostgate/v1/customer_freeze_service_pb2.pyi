@@ -36,7 +36,7 @@ class AssociateCustomerRequest(_message.Message):
     customer_id: _builtins.str
     """The customer: 1 to 64 of A-Z a-z 0-9 . _ -"""
     partner_id: _builtins.str
-    """The partner: 1 to 64 of A-Z a-z 0-9 . _ - It exists from its first customer on."""
+    """The partner. It is created if it does not exist. Its id: 1 to 64 of A-Z a-z 0-9 . _ -"""
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     def __init__(
@@ -104,8 +104,8 @@ class DisassociateCustomerRequest(_message.Message):
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     expected_revision: _builtins.int
-    """Make the change only if the customer's revision is this one, so that a change that the caller has not seen is not
-    undone. Greater than 0.
+    """Make the change only if the customer's revision is this one. So the caller cannot undo a change that it has not
+    seen. Greater than 0.
     """
     def __init__(
         self,
@@ -164,7 +164,7 @@ class FreezeCustomerRequest(_message.Message):
     customer_id: _builtins.str
     """The customer: 1 to 64 of A-Z a-z 0-9 . _ -"""
     scope: _policy_pb2.FreezeScope.ValueType
-    """What to freeze."""
+    """The scope to freeze."""
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
@@ -174,12 +174,12 @@ class FreezeCustomerRequest(_message.Message):
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     validate_only: _builtins.bool
-    """Make every check, but change nothing: the answer says whether the change would be made. No request_id is kept or
-    replayed.
+    """Make every check, but change nothing: the answer says whether the change would be made. The request_id has no
+    effect: no answer is kept for it, and no kept answer is returned.
     """
     expected_revision: _builtins.int
-    """Make the change only if the customer's revision is this one, so that a change that the caller has not seen is not
-    undone. Greater than 0.
+    """Make the change only if the customer's revision is this one. So the caller cannot undo a change that it has not
+    seen. Greater than 0.
     """
     def __init__(
         self,
@@ -212,12 +212,12 @@ class FreezeCustomerResponse(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     message: _builtins.str
-    """One sentence for a person that says what was done."""
+    """The result in one sentence, for people."""
     revision: _builtins.int
     """The revision that the change made; with validate_only the current one."""
     @_builtins.property
     def customer(self) -> _customer_pb2.Customer:
-        """The customer; with validate_only as it would be, at the current revision."""
+        """The customer. With validate_only: the customer as it would be after the change, but with the current revision."""
 
     def __init__(
         self,
@@ -250,7 +250,7 @@ class UnfreezeCustomerRequest(_message.Message):
     customer_id: _builtins.str
     """The customer: 1 to 64 of A-Z a-z 0-9 . _ -"""
     scope: _policy_pb2.FreezeScope.ValueType
-    """What to unfreeze: the scope that is frozen."""
+    """The scope to unfreeze: the one that is frozen."""
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
@@ -260,12 +260,12 @@ class UnfreezeCustomerRequest(_message.Message):
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     validate_only: _builtins.bool
-    """Make every check, but change nothing: the answer says whether the change would be made. No request_id is kept or
-    replayed.
+    """Make every check, but change nothing: the answer says whether the change would be made. The request_id has no
+    effect: no answer is kept for it, and no kept answer is returned.
     """
     expected_revision: _builtins.int
-    """Make the change only if the customer's revision is this one, so that a change that the caller has not seen is not
-    undone. Greater than 0.
+    """Make the change only if the customer's revision is this one. So the caller cannot undo a change that it has not
+    seen. Greater than 0.
     """
     def __init__(
         self,
@@ -298,12 +298,12 @@ class UnfreezeCustomerResponse(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     message: _builtins.str
-    """One sentence for a person that says what was done."""
+    """The result in one sentence, for people."""
     revision: _builtins.int
     """The revision that the change made; with validate_only the current one."""
     @_builtins.property
     def customer(self) -> _customer_pb2.Customer:
-        """The customer; with validate_only as it would be, at the current revision."""
+        """The customer. With validate_only: the customer as it would be after the change, but with the current revision."""
 
     def __init__(
         self,
@@ -333,18 +333,18 @@ class BatchFreezeCustomersRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     scope: _policy_pb2.FreezeScope.ValueType
-    """What to freeze."""
+    """The scope to freeze."""
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
-    """The code that was sent for these very customers and this scope with VERIFICATION_ACTION_FREEZE: see the service. At
-    most 64 characters.
+    """The code that was sent for exactly these customers and this scope with VERIFICATION_ACTION_FREEZE: see the service.
+    At most 64 characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     validate_only: _builtins.bool
-    """Make every check, but change nothing: the answer says whether the change would be made. No request_id is kept or
-    replayed.
+    """Make every check, but change nothing: the answer says whether the change would be made. The request_id has no
+    effect: no answer is kept for it, and no kept answer is returned.
     """
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -409,18 +409,18 @@ class BatchUnfreezeCustomersRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     scope: _policy_pb2.FreezeScope.ValueType
-    """What to unfreeze: the scope that is frozen."""
+    """The scope to unfreeze: the one that is frozen."""
     reason: _builtins.str
     """Why: 1 to 256 characters after trimming, no control characters."""
     verification_code: _builtins.str
-    """The code that was sent for these very customers and this scope with VERIFICATION_ACTION_UNFREEZE: see the service.
-    At most 64 characters.
+    """The code that was sent for exactly these customers and this scope with VERIFICATION_ACTION_UNFREEZE: see the
+    service. At most 64 characters.
     """
     request_id: _builtins.str
     """A UUID that makes the call repeatable: see the service."""
     validate_only: _builtins.bool
-    """Make every check, but change nothing: the answer says whether the change would be made. No request_id is kept or
-    replayed.
+    """Make every check, but change nothing: the answer says whether the change would be made. The request_id has no
+    effect: no answer is kept for it, and no kept answer is returned.
     """
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -482,7 +482,7 @@ class BatchCustomerResult(_message.Message):
     CUSTOMER_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
-    """The customer, as it was asked for."""
+    """The customer_id in the request."""
     @_builtins.property
     def customer(self) -> _customer_pb2.Customer:
         """The customer after the change."""
@@ -574,7 +574,7 @@ class ListCustomersRequest(_message.Message):
     page_size: _builtins.int
     """The largest number of entries on the page. 0 means 50; more than 1,000 means 1,000. Not negative."""
     page_token: _builtins.str
-    """The next_page_token of the page before, with the same filters. Empty for the first page."""
+    """The next_page_token of the previous page. The filters must be the same. Empty for the first page."""
     def __init__(
         self,
         *,
@@ -651,7 +651,7 @@ class ListFreezeEventsRequest(_message.Message):
     page_size: _builtins.int
     """The largest number of entries on the page. 0 means 50; more than 1,000 means 1,000. Not negative."""
     page_token: _builtins.str
-    """The next_page_token of the page before, with the same filters. Empty for the first page."""
+    """The next_page_token of the previous page. The filters must be the same. Empty for the first page."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Only events at this time or later."""
@@ -784,8 +784,8 @@ class UpdatePartnerRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
     verification_code: _builtins.str
-    """The code that was sent with VERIFICATION_ACTION_UPDATE_PARTNER, while codes are enabled: see the service. At most
-    64 characters.
+    """The code that was sent with VERIFICATION_ACTION_UPDATE_PARTNER: see the service. Not needed if codes are not
+    enabled. At most 64 characters.
     """
     @_builtins.property
     def partner(self) -> _partner_pb2.Partner:
@@ -793,7 +793,7 @@ class UpdatePartnerRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """What to change: verification_code_enabled, verification_contact, or * for both. At least one."""
+        """The fields to change: verification_code_enabled, verification_contact, or * for both. At least one."""
 
     def __init__(
         self,

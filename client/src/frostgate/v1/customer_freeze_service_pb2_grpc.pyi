@@ -31,21 +31,22 @@ class CustomerFreezeServiceStub:
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change of customers takes a request_id: a UUID that the caller chooses, in upper or lower case. If the same
-    caller makes the same call with the same content and id again within 24 hours, it gets the first answer again, word
-    for word, and nothing changes, as long as the caller may still act for the partners. Other content under the same id
-    is INVALID_ARGUMENT (REQUEST_ID_REUSED). Each RPC keeps its own ids. Only OK answers are kept; the answer of a batch
-    is kept only if the batch changed a customer. So a change with a request_id may be repeated after any failure.
-    UpdatePartner and SendVerificationCode take no request_id: read the partner before you repeat them.
+    Every change of customers takes an optional request_id: a UUID that the caller chooses, in upper or lower case. A
+    caller can repeat a call with the same content and the same request_id within 24 hours. It then gets the first answer
+    again, unchanged, and nothing changes. It must still be permitted to act for the partners. Other content with the
+    same request_id is refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). The ids of one RPC do not conflict with those
+    of another RPC. Only OK answers are kept. The answer of a batch is kept only if the batch changed a customer. So a
+    change with a request_id may be repeated after any failure. UpdatePartner and SendVerificationCode take no
+    request_id. Read the partner before you repeat UpdatePartner. A repeated SendVerificationCode sends another code.
 
     If a partner has enabled verification codes, these calls need a code: every freeze, every unfreeze, every update of
     the partner, and the disassociation of a frozen customer. Without a code they fail with FAILED_PRECONDITION
     (VERIFICATION_CODE_REQUIRED). SendVerificationCode mails a code of eight digits. The code can be used once, within
     minutes, and only for the partner, the action, the set of customers and the scope that it was sent for. A code that
-    is wrong, used, expired or was never sent is PERMISSION_DENIED (VERIFICATION_CODE_INVALID); the error does not say
-    which of these it is. Too many wrong codes are RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED). A change that is
-    refused for another reason does not use up the code, and neither does a repeated request. If codes are not enabled, a
-    given code is ignored.
+    is wrong, used, expired or was never sent is refused with PERMISSION_DENIED (VERIFICATION_CODE_INVALID). The error
+    does not say which of these it is. After too many wrong codes, calls with a code are refused with RESOURCE_EXHAUSTED
+    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason does not use up the code. A repeated request
+    does not use it up either. If codes are not enabled, a given code is ignored.
 
     A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
     same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
@@ -65,17 +66,18 @@ class CustomerFreezeServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CustomerFreezeServiceAsyncStub: ...
     AssociateCustomer: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.AssociateCustomerRequest, _customer_freeze_service_pb2.AssociateCustomerResponse]
-    """Associates a customer with a partner. From then on its account is frozen, by default.
+    """Associates a customer with a partner. This freezes the account of the customer.
 
     Errors: ALREADY_EXISTS (CUSTOMER_ALREADY_ASSOCIATED), INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     DisassociateCustomer: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.DisassociateCustomerRequest, _customer_freeze_service_pb2.DisassociateCustomerResponse]
-    """Ends the association, from any state: the customer is unknown afterwards, its events stay.
+    """Ends the association. The customer may be in any state. Afterwards it is unknown. Its events are kept.
 
     Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     FreezeCustomer: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.FreezeCustomerRequest, _customer_freeze_service_pb2.FreezeCustomerResponse]
-    """Freezes the account, or the account and the resources. A frozen account can be frozen further.
+    """Freezes the account, or the account and the resources. If only the account is frozen, the resources can still be
+    frozen, with the scope ACCOUNT_AND_RESOURCES.
 
     Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (ALREADY_FROZEN),
     INVALID_ARGUMENT (REQUEST_ID_REUSED).
@@ -90,7 +92,7 @@ class CustomerFreezeServiceStub:
     """Freezes up to 1,000 customers. If one customer is refused, its result says why; the others change in one
     transaction.
 
-    One verification code covers the whole set of ids; a wrong one fails the call.
+    One verification code covers the whole set of ids. If the code is wrong, the call fails.
 
     Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that is given twice, and for customers of
     several partners if one of these has verification codes enabled).
@@ -112,8 +114,8 @@ class CustomerFreezeServiceStub:
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
     ListFreezeEvents: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.ListFreezeEventsRequest, _customer_freeze_service_pb2.ListFreezeEventsResponse]
-    """Lists events, the newest first. If no event matches the filters, the list is empty, perhaps over several pages: a
-    listing ends with an empty next_page_token.
+    """Lists events, the newest first. If no event matches the filters, the list is empty, but it may still have several
+    pages. A listing ends with an empty next_page_token.
 
     Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
@@ -124,15 +126,16 @@ class CustomerFreezeServiceStub:
     """
     UpdatePartner: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UpdatePartnerRequest, _customer_freeze_service_pb2.UpdatePartnerResponse]
     """Enables or disables verification codes for a partner, or changes the contact that they are sent to. Creates the
-    partner if it does not exist. While codes are enabled, every update needs a code that was sent to the contact
-    before the update.
+    partner if it does not exist. While codes are enabled, every update needs a code. This code is sent to the current
+    contact, also if the update changes the contact.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
     (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
     """
     SendVerificationCode: _grpc.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.SendVerificationCodeRequest, _customer_freeze_service_pb2.SendVerificationCodeResponse]
     """Mails a verification code to the partner's contact. Earlier codes of this partner become invalid, unless the mail
-    server refuses the new one. Fails with RESOURCE_EXHAUSTED (OVERLOADED) while another code is being sent.
+    server refuses the new one. Fails with RESOURCE_EXHAUSTED (OVERLOADED) while another code is being sent to this
+    partner.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
     VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
@@ -145,21 +148,22 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change of customers takes a request_id: a UUID that the caller chooses, in upper or lower case. If the same
-    caller makes the same call with the same content and id again within 24 hours, it gets the first answer again, word
-    for word, and nothing changes, as long as the caller may still act for the partners. Other content under the same id
-    is INVALID_ARGUMENT (REQUEST_ID_REUSED). Each RPC keeps its own ids. Only OK answers are kept; the answer of a batch
-    is kept only if the batch changed a customer. So a change with a request_id may be repeated after any failure.
-    UpdatePartner and SendVerificationCode take no request_id: read the partner before you repeat them.
+    Every change of customers takes an optional request_id: a UUID that the caller chooses, in upper or lower case. A
+    caller can repeat a call with the same content and the same request_id within 24 hours. It then gets the first answer
+    again, unchanged, and nothing changes. It must still be permitted to act for the partners. Other content with the
+    same request_id is refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). The ids of one RPC do not conflict with those
+    of another RPC. Only OK answers are kept. The answer of a batch is kept only if the batch changed a customer. So a
+    change with a request_id may be repeated after any failure. UpdatePartner and SendVerificationCode take no
+    request_id. Read the partner before you repeat UpdatePartner. A repeated SendVerificationCode sends another code.
 
     If a partner has enabled verification codes, these calls need a code: every freeze, every unfreeze, every update of
     the partner, and the disassociation of a frozen customer. Without a code they fail with FAILED_PRECONDITION
     (VERIFICATION_CODE_REQUIRED). SendVerificationCode mails a code of eight digits. The code can be used once, within
     minutes, and only for the partner, the action, the set of customers and the scope that it was sent for. A code that
-    is wrong, used, expired or was never sent is PERMISSION_DENIED (VERIFICATION_CODE_INVALID); the error does not say
-    which of these it is. Too many wrong codes are RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED). A change that is
-    refused for another reason does not use up the code, and neither does a repeated request. If codes are not enabled, a
-    given code is ignored.
+    is wrong, used, expired or was never sent is refused with PERMISSION_DENIED (VERIFICATION_CODE_INVALID). The error
+    does not say which of these it is. After too many wrong codes, calls with a code are refused with RESOURCE_EXHAUSTED
+    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason does not use up the code. A repeated request
+    does not use it up either. If codes are not enabled, a given code is ignored.
 
     A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
     same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
@@ -176,17 +180,18 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     AssociateCustomer: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.AssociateCustomerRequest, _customer_freeze_service_pb2.AssociateCustomerResponse]  # type: ignore[assignment]
-    """Associates a customer with a partner. From then on its account is frozen, by default.
+    """Associates a customer with a partner. This freezes the account of the customer.
 
     Errors: ALREADY_EXISTS (CUSTOMER_ALREADY_ASSOCIATED), INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     DisassociateCustomer: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.DisassociateCustomerRequest, _customer_freeze_service_pb2.DisassociateCustomerResponse]  # type: ignore[assignment]
-    """Ends the association, from any state: the customer is unknown afterwards, its events stay.
+    """Ends the association. The customer may be in any state. Afterwards it is unknown. Its events are kept.
 
     Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
     """
     FreezeCustomer: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.FreezeCustomerRequest, _customer_freeze_service_pb2.FreezeCustomerResponse]  # type: ignore[assignment]
-    """Freezes the account, or the account and the resources. A frozen account can be frozen further.
+    """Freezes the account, or the account and the resources. If only the account is frozen, the resources can still be
+    frozen, with the scope ACCOUNT_AND_RESOURCES.
 
     Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (ALREADY_FROZEN),
     INVALID_ARGUMENT (REQUEST_ID_REUSED).
@@ -201,7 +206,7 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     """Freezes up to 1,000 customers. If one customer is refused, its result says why; the others change in one
     transaction.
 
-    One verification code covers the whole set of ids; a wrong one fails the call.
+    One verification code covers the whole set of ids. If the code is wrong, the call fails.
 
     Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that is given twice, and for customers of
     several partners if one of these has verification codes enabled).
@@ -223,8 +228,8 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
     ListFreezeEvents: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.ListFreezeEventsRequest, _customer_freeze_service_pb2.ListFreezeEventsResponse]  # type: ignore[assignment]
-    """Lists events, the newest first. If no event matches the filters, the list is empty, perhaps over several pages: a
-    listing ends with an empty next_page_token.
+    """Lists events, the newest first. If no event matches the filters, the list is empty, but it may still have several
+    pages. A listing ends with an empty next_page_token.
 
     Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
     """
@@ -235,15 +240,16 @@ class CustomerFreezeServiceAsyncStub(CustomerFreezeServiceStub):
     """
     UpdatePartner: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.UpdatePartnerRequest, _customer_freeze_service_pb2.UpdatePartnerResponse]  # type: ignore[assignment]
     """Enables or disables verification codes for a partner, or changes the contact that they are sent to. Creates the
-    partner if it does not exist. While codes are enabled, every update needs a code that was sent to the contact
-    before the update.
+    partner if it does not exist. While codes are enabled, every update needs a code. This code is sent to the current
+    contact, also if the update changes the contact.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
     (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
     """
     SendVerificationCode: _aio.UnaryUnaryMultiCallable[_customer_freeze_service_pb2.SendVerificationCodeRequest, _customer_freeze_service_pb2.SendVerificationCodeResponse]  # type: ignore[assignment]
     """Mails a verification code to the partner's contact. Earlier codes of this partner become invalid, unless the mail
-    server refuses the new one. Fails with RESOURCE_EXHAUSTED (OVERLOADED) while another code is being sent.
+    server refuses the new one. Fails with RESOURCE_EXHAUSTED (OVERLOADED) while another code is being sent to this
+    partner.
 
     Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
     VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),
@@ -255,21 +261,22 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A change that is answered OK is on disk, and every check, read and batch that begins later sees it.
 
-    Every change of customers takes a request_id: a UUID that the caller chooses, in upper or lower case. If the same
-    caller makes the same call with the same content and id again within 24 hours, it gets the first answer again, word
-    for word, and nothing changes, as long as the caller may still act for the partners. Other content under the same id
-    is INVALID_ARGUMENT (REQUEST_ID_REUSED). Each RPC keeps its own ids. Only OK answers are kept; the answer of a batch
-    is kept only if the batch changed a customer. So a change with a request_id may be repeated after any failure.
-    UpdatePartner and SendVerificationCode take no request_id: read the partner before you repeat them.
+    Every change of customers takes an optional request_id: a UUID that the caller chooses, in upper or lower case. A
+    caller can repeat a call with the same content and the same request_id within 24 hours. It then gets the first answer
+    again, unchanged, and nothing changes. It must still be permitted to act for the partners. Other content with the
+    same request_id is refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). The ids of one RPC do not conflict with those
+    of another RPC. Only OK answers are kept. The answer of a batch is kept only if the batch changed a customer. So a
+    change with a request_id may be repeated after any failure. UpdatePartner and SendVerificationCode take no
+    request_id. Read the partner before you repeat UpdatePartner. A repeated SendVerificationCode sends another code.
 
     If a partner has enabled verification codes, these calls need a code: every freeze, every unfreeze, every update of
     the partner, and the disassociation of a frozen customer. Without a code they fail with FAILED_PRECONDITION
     (VERIFICATION_CODE_REQUIRED). SendVerificationCode mails a code of eight digits. The code can be used once, within
     minutes, and only for the partner, the action, the set of customers and the scope that it was sent for. A code that
-    is wrong, used, expired or was never sent is PERMISSION_DENIED (VERIFICATION_CODE_INVALID); the error does not say
-    which of these it is. Too many wrong codes are RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED). A change that is
-    refused for another reason does not use up the code, and neither does a repeated request. If codes are not enabled, a
-    given code is ignored.
+    is wrong, used, expired or was never sent is refused with PERMISSION_DENIED (VERIFICATION_CODE_INVALID). The error
+    does not say which of these it is. After too many wrong codes, calls with a code are refused with RESOURCE_EXHAUSTED
+    (VERIFICATION_RATE_LIMITED). A change that is refused for another reason does not use up the code. A repeated request
+    does not use it up either. If codes are not enabled, a given code is ignored.
 
     A call is checked in this order: the caller's identity and role, the fields of the request, an earlier answer to the
     same request_id, partner and existence of the customer, the expected_revision, the state, and the verification code.
@@ -290,7 +297,7 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.AssociateCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.AssociateCustomerResponse, _abc.Awaitable[_customer_freeze_service_pb2.AssociateCustomerResponse]]:
-        """Associates a customer with a partner. From then on its account is frozen, by default.
+        """Associates a customer with a partner. This freezes the account of the customer.
 
         Errors: ALREADY_EXISTS (CUSTOMER_ALREADY_ASSOCIATED), INVALID_ARGUMENT (REQUEST_ID_REUSED).
         """
@@ -301,7 +308,7 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.DisassociateCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.DisassociateCustomerResponse, _abc.Awaitable[_customer_freeze_service_pb2.DisassociateCustomerResponse]]:
-        """Ends the association, from any state: the customer is unknown afterwards, its events stay.
+        """Ends the association. The customer may be in any state. Afterwards it is unknown. Its events are kept.
 
         Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), INVALID_ARGUMENT (REQUEST_ID_REUSED).
         """
@@ -312,7 +319,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.FreezeCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.FreezeCustomerResponse, _abc.Awaitable[_customer_freeze_service_pb2.FreezeCustomerResponse]]:
-        """Freezes the account, or the account and the resources. A frozen account can be frozen further.
+        """Freezes the account, or the account and the resources. If only the account is frozen, the resources can still be
+        frozen, with the scope ACCOUNT_AND_RESOURCES.
 
         Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), ABORTED (REVISION_MISMATCH), FAILED_PRECONDITION (ALREADY_FROZEN),
         INVALID_ARGUMENT (REQUEST_ID_REUSED).
@@ -339,7 +347,7 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Freezes up to 1,000 customers. If one customer is refused, its result says why; the others change in one
         transaction.
 
-        One verification code covers the whole set of ids; a wrong one fails the call.
+        One verification code covers the whole set of ids. If the code is wrong, the call fails.
 
         Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED; INVALID_FIELD also for an id that is given twice, and for customers of
         several partners if one of these has verification codes enabled).
@@ -385,8 +393,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_freeze_service_pb2.ListFreezeEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.ListFreezeEventsResponse, _abc.Awaitable[_customer_freeze_service_pb2.ListFreezeEventsResponse]]:
-        """Lists events, the newest first. If no event matches the filters, the list is empty, perhaps over several pages: a
-        listing ends with an empty next_page_token.
+        """Lists events, the newest first. If no event matches the filters, the list is empty, but it may still have several
+        pages. A listing ends with an empty next_page_token.
 
         Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """
@@ -409,8 +417,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.UpdatePartnerResponse, _abc.Awaitable[_customer_freeze_service_pb2.UpdatePartnerResponse]]:
         """Enables or disables verification codes for a partner, or changes the contact that they are sent to. Creates the
-        partner if it does not exist. While codes are enabled, every update needs a code that was sent to the contact
-        before the update.
+        partner if it does not exist. While codes are enabled, every update needs a code. This code is sent to the current
+        contact, also if the update changes the contact.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD also for enabling codes without a contact), FAILED_PRECONDITION
         (VERIFICATION_NOT_CONFIGURED: this deployment sends no mail).
@@ -423,7 +431,8 @@ class CustomerFreezeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_freeze_service_pb2.SendVerificationCodeResponse, _abc.Awaitable[_customer_freeze_service_pb2.SendVerificationCodeResponse]]:
         """Mails a verification code to the partner's contact. Earlier codes of this partner become invalid, unless the mail
-        server refuses the new one. Fails with RESOURCE_EXHAUSTED (OVERLOADED) while another code is being sent.
+        server refuses the new one. Fails with RESOURCE_EXHAUSTED (OVERLOADED) while another code is being sent to this
+        partner.
 
         Errors: NOT_FOUND (PARTNER_NOT_FOUND), FAILED_PRECONDITION (VERIFICATION_NOT_ENABLED: the partner needs no codes;
         VERIFICATION_NOT_CONFIGURED: this deployment sends no mail), RESOURCE_EXHAUSTED (VERIFICATION_RATE_LIMITED),

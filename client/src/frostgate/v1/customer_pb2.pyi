@@ -28,9 +28,9 @@ class _FreezeEventActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Fre
     FREEZE_EVENT_ACTION_UNSPECIFIED: _FreezeEventAction.ValueType  # 0
     """Never sent."""
     FREEZE_EVENT_ACTION_ASSOCIATED: _FreezeEventAction.ValueType  # 1
-    """Associated with a partner, and so frozen by default."""
+    """Associated with a partner. This freezes the account."""
     FREEZE_EVENT_ACTION_FROZEN: _FreezeEventAction.ValueType  # 2
-    """Frozen, or frozen further."""
+    """Frozen: the account, the account and its resources, or the resources of a frozen account."""
     FREEZE_EVENT_ACTION_UNFROZEN: _FreezeEventAction.ValueType  # 3
     """Unfrozen."""
     FREEZE_EVENT_ACTION_DISASSOCIATED: _FreezeEventAction.ValueType  # 4
@@ -42,9 +42,9 @@ class FreezeEventAction(_FreezeEventAction, metaclass=_FreezeEventActionEnumType
 FREEZE_EVENT_ACTION_UNSPECIFIED: FreezeEventAction.ValueType  # 0
 """Never sent."""
 FREEZE_EVENT_ACTION_ASSOCIATED: FreezeEventAction.ValueType  # 1
-"""Associated with a partner, and so frozen by default."""
+"""Associated with a partner. This freezes the account."""
 FREEZE_EVENT_ACTION_FROZEN: FreezeEventAction.ValueType  # 2
-"""Frozen, or frozen further."""
+"""Frozen: the account, the account and its resources, or the resources of a frozen account."""
 FREEZE_EVENT_ACTION_UNFROZEN: FreezeEventAction.ValueType  # 3
 """Unfrozen."""
 FREEZE_EVENT_ACTION_DISASSOCIATED: FreezeEventAction.ValueType  # 4
@@ -74,7 +74,7 @@ class Customer(_message.Message):
     freeze_state: _policy_pb2.FreezeState.ValueType
     """Its freeze state."""
     freeze_reason: _builtins.str
-    """The reason of the freeze; after association "Frozen by default on association". Absent if not frozen."""
+    """The reason of the freeze. After the association it is "Frozen by default on association". Absent if not frozen."""
     fees_accrue: _builtins.bool
     """Whether fees accrue. False only while the resources are frozen."""
     revision: _builtins.int
@@ -85,8 +85,9 @@ class Customer(_message.Message):
 
     @_builtins.property
     def retention_expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the retention period ends; set by the freeze. It has ended when this time is not in the future. frostgate
-        deletes nothing: the cloud services release the resources. Absent if the resources are not frozen.
+        """When the retention period ends. The freeze of the resources sets this time. The period has ended if this time is
+        not in the future. frostgate deletes nothing: the cloud services release the resources. Absent if the resources are
+        not frozen.
         """
 
     @_builtins.property
@@ -162,7 +163,7 @@ class FreezeEvent(_message.Message):
     state_after: _policy_pb2.FreezeState.ValueType
     """The state after. Absent for DISASSOCIATED: the customer is unknown."""
     reason: _builtins.str
-    """The reason that was given."""
+    """The reason in the request. For ASSOCIATED: "Frozen by default on association"."""
     actor: _builtins.str
     """The caller that made the change. "anonymous" if the server does not authenticate callers."""
     request_id: _builtins.str

@@ -47,8 +47,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SCOPE_MISMATCH: _ErrorReason.ValueType  # 10
     """FAILED_PRECONDITION: another scope is frozen. Metadata: customer_id, scope, frozen_scope."""
     ERROR_REASON_VERIFICATION_CODE_REQUIRED: _ErrorReason.ValueType  # 11
-    """FAILED_PRECONDITION: the partner requires a verification code. Metadata: partner_id; action (ask for a code for
-    it).
+    """FAILED_PRECONDITION: the partner requires a verification code. Metadata: partner_id, action. Call
+    SendVerificationCode with this action.
     """
     ERROR_REASON_VERIFICATION_CODE_INVALID: _ErrorReason.ValueType  # 12
     """PERMISSION_DENIED: the verification code is wrong for this call, used or expired."""
@@ -61,7 +61,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 15
     """PERMISSION_DENIED: the caller's role does not include this call. Metadata: principal, method."""
     ERROR_REASON_PARTNER_MISMATCH: _ErrorReason.ValueType  # 16
-    """PERMISSION_DENIED: the caller is bound to partners, and neither the partner nor the customer is one of theirs."""
+    """PERMISSION_DENIED: the caller is bound to partners. The call is for another partner, for a customer of another
+    partner, or for an unknown customer.
+    """
     ERROR_REASON_REVISION_NOT_REACHED: _ErrorReason.ValueType  # 17
     """UNAVAILABLE: this node has not reached the minimum_revision. Metadata: minimum_revision, revision."""
     ERROR_REASON_WATCH_COMPACTED: _ErrorReason.ValueType  # 18
@@ -69,7 +71,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_WATCH_TOO_SLOW: _ErrorReason.ValueType  # 19
     """RESOURCE_EXHAUSTED: the reader is too slow. Resume from the last revision received."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 20
-    """RESOURCE_EXHAUSTED: too much load. RetryInfo says when to try again. Metadata: retry_after."""
+    """RESOURCE_EXHAUSTED: too many calls are waiting, or a limit of the caller or the partner is reached. RetryInfo says
+    when to try again. Metadata: retry_after. If the kept answers of the caller are too large, also principal and
+    megabytes.
+    """
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 21
     """UNAVAILABLE: the storage cannot be reached, is full, busy or damaged. The change was not made."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 22
@@ -95,9 +100,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason of an error. Every error carries one google.rpc.ErrorInfo with domain "frostgate". Its reason is one of
-    these names without the prefix, for example "ALREADY_FROZEN". Its metadata holds every variable of the message.
-    Errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message over 512 KiB) have no
-    ErrorInfo.
+    these names without the prefix, for example "ALREADY_FROZEN". Its metadata contains every variable of the message.
+    These errors have no ErrorInfo: errors that gRPC itself makes (DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, a message
+    over 512 KiB), and UNAVAILABLE for a lost connection or a server that shuts down.
 
     New reasons may be added: handle unknown ones by the status code. The reasons about watches and kept history belong
     to calls that this version does not have yet.
@@ -128,8 +133,8 @@ ERROR_REASON_NOT_FROZEN: ErrorReason.ValueType  # 9
 ERROR_REASON_SCOPE_MISMATCH: ErrorReason.ValueType  # 10
 """FAILED_PRECONDITION: another scope is frozen. Metadata: customer_id, scope, frozen_scope."""
 ERROR_REASON_VERIFICATION_CODE_REQUIRED: ErrorReason.ValueType  # 11
-"""FAILED_PRECONDITION: the partner requires a verification code. Metadata: partner_id; action (ask for a code for
-it).
+"""FAILED_PRECONDITION: the partner requires a verification code. Metadata: partner_id, action. Call
+SendVerificationCode with this action.
 """
 ERROR_REASON_VERIFICATION_CODE_INVALID: ErrorReason.ValueType  # 12
 """PERMISSION_DENIED: the verification code is wrong for this call, used or expired."""
@@ -142,7 +147,9 @@ ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 14
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 15
 """PERMISSION_DENIED: the caller's role does not include this call. Metadata: principal, method."""
 ERROR_REASON_PARTNER_MISMATCH: ErrorReason.ValueType  # 16
-"""PERMISSION_DENIED: the caller is bound to partners, and neither the partner nor the customer is one of theirs."""
+"""PERMISSION_DENIED: the caller is bound to partners. The call is for another partner, for a customer of another
+partner, or for an unknown customer.
+"""
 ERROR_REASON_REVISION_NOT_REACHED: ErrorReason.ValueType  # 17
 """UNAVAILABLE: this node has not reached the minimum_revision. Metadata: minimum_revision, revision."""
 ERROR_REASON_WATCH_COMPACTED: ErrorReason.ValueType  # 18
@@ -150,7 +157,10 @@ ERROR_REASON_WATCH_COMPACTED: ErrorReason.ValueType  # 18
 ERROR_REASON_WATCH_TOO_SLOW: ErrorReason.ValueType  # 19
 """RESOURCE_EXHAUSTED: the reader is too slow. Resume from the last revision received."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 20
-"""RESOURCE_EXHAUSTED: too much load. RetryInfo says when to try again. Metadata: retry_after."""
+"""RESOURCE_EXHAUSTED: too many calls are waiting, or a limit of the caller or the partner is reached. RetryInfo says
+when to try again. Metadata: retry_after. If the kept answers of the caller are too large, also principal and
+megabytes.
+"""
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 21
 """UNAVAILABLE: the storage cannot be reached, is full, busy or damaged. The change was not made."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 22

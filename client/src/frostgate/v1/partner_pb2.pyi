@@ -61,11 +61,10 @@ class Partner(_message.Message):
     partner_id: _builtins.str
     """The id of the partner: 1 to 64 of A-Z a-z 0-9 . _ -"""
     verification_code_enabled: _builtins.bool
-    """Whether changes of this partner's customers need a verification code."""
+    """Whether changes of this partner and of its customers need a verification code."""
     verification_contact: _builtins.str
-    """The e-mail address that codes are sent to, at most 254 characters. In answers only
-    its first letter and its domain are shown, as in a***@example.org; a masked address is refused in requests. Empty:
-    no contact.
+    """The e-mail address that codes are sent to, at most 254 characters. In answers it is masked: only its first letter
+    and its domain are shown, as in a***@example.org. A masked address is refused in requests. Empty: no contact.
     """
     def __init__(
         self,

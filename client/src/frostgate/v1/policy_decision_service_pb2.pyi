@@ -40,8 +40,8 @@ class CheckOperationRequest(_message.Message):
     resource_id: _builtins.str
     """The resource, at most 256 bytes. For logs only: it never changes the answer. Empty means absent."""
     minimum_revision: _builtins.int
-    """Answer from a state of this revision or later, or fail with UNAVAILABLE (REVISION_NOT_REACHED). Not negative. Pass
-    the revision from the answer to a change to be sure that the check sees that change on every node.
+    """Answer from a state of this revision or later, or fail with UNAVAILABLE (REVISION_NOT_REACHED). Not negative. Each
+    answer to a change contains a revision. Pass that revision, and the check sees that change on every node.
     """
     def __init__(
         self,
@@ -81,7 +81,7 @@ class CheckOperationResponse(_message.Message):
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     decision: _policy_pb2.Decision.ValueType
-    """Anything but ALLOW is a denial."""
+    """Every value other than ALLOW is a denial."""
     reason: _policy_pb2.DecisionReason.ValueType
     """The reason, for programs."""
     message: _builtins.str

@@ -29,6 +29,9 @@ class PolicyDecisionServiceStub(object):
     """For control planes: decides whether a customer may carry out an operation now.
 
     A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
+
+    Besides the errors that are listed at each call, every call may fail with UNAUTHENTICATED (UNAUTHENTICATED) or
+    PERMISSION_DENIED (PERMISSION_DENIED).
     """
 
     def __init__(self, channel):
@@ -58,10 +61,13 @@ class PolicyDecisionServiceServicer(object):
     """For control planes: decides whether a customer may carry out an operation now.
 
     A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
+
+    Besides the errors that are listed at each call, every call may fail with UNAUTHENTICATED (UNAUTHENTICATED) or
+    PERMISSION_DENIED (PERMISSION_DENIED).
     """
 
     def CheckOperation(self, request, context):
-        """Decides on one operation. Call it before every operation: an answer holds for the moment when it is made.
+        """Decides on one operation. Call it before every operation: an answer is valid only for the moment when it is made.
 
         The answer takes into account every change that was answered OK before this call began.
 
@@ -122,6 +128,9 @@ class PolicyDecisionService(object):
     """For control planes: decides whether a customer may carry out an operation now.
 
     A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
+
+    Besides the errors that are listed at each call, every call may fail with UNAUTHENTICATED (UNAUTHENTICATED) or
+    PERMISSION_DENIED (PERMISSION_DENIED).
     """
 
     @staticmethod

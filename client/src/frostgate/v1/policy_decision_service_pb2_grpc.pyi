@@ -30,6 +30,9 @@ class PolicyDecisionServiceStub:
     """For control planes: decides whether a customer may carry out an operation now.
 
     A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
+
+    Besides the errors that are listed at each call, every call may fail with UNAUTHENTICATED (UNAUTHENTICATED) or
+    PERMISSION_DENIED (PERMISSION_DENIED).
     """
 
     @_typing.overload
@@ -37,7 +40,7 @@ class PolicyDecisionServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PolicyDecisionServiceAsyncStub: ...
     CheckOperation: _grpc.UnaryUnaryMultiCallable[_policy_decision_service_pb2.CheckOperationRequest, _policy_decision_service_pb2.CheckOperationResponse]
-    """Decides on one operation. Call it before every operation: an answer holds for the moment when it is made.
+    """Decides on one operation. Call it before every operation: an answer is valid only for the moment when it is made.
 
     The answer takes into account every change that was answered OK before this call began.
 
@@ -62,11 +65,14 @@ class PolicyDecisionServiceAsyncStub(PolicyDecisionServiceStub):
     """For control planes: decides whether a customer may carry out an operation now.
 
     A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
+
+    Besides the errors that are listed at each call, every call may fail with UNAUTHENTICATED (UNAUTHENTICATED) or
+    PERMISSION_DENIED (PERMISSION_DENIED).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CheckOperation: _aio.UnaryUnaryMultiCallable[_policy_decision_service_pb2.CheckOperationRequest, _policy_decision_service_pb2.CheckOperationResponse]  # type: ignore[assignment]
-    """Decides on one operation. Call it before every operation: an answer holds for the moment when it is made.
+    """Decides on one operation. Call it before every operation: an answer is valid only for the moment when it is made.
 
     The answer takes into account every change that was answered OK before this call began.
 
@@ -90,6 +96,9 @@ class PolicyDecisionServiceServicer(metaclass=_abc_1.ABCMeta):
     """For control planes: decides whether a customer may carry out an operation now.
 
     A denial is an answer with status OK. An error is not an answer: do not read it as ALLOW or as DENY.
+
+    Besides the errors that are listed at each call, every call may fail with UNAUTHENTICATED (UNAUTHENTICATED) or
+    PERMISSION_DENIED (PERMISSION_DENIED).
     """
 
     @_abc_1.abstractmethod
@@ -98,7 +107,7 @@ class PolicyDecisionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _policy_decision_service_pb2.CheckOperationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_policy_decision_service_pb2.CheckOperationResponse, _abc.Awaitable[_policy_decision_service_pb2.CheckOperationResponse]]:
-        """Decides on one operation. Call it before every operation: an answer holds for the moment when it is made.
+        """Decides on one operation. Call it before every operation: an answer is valid only for the moment when it is made.
 
         The answer takes into account every change that was answered OK before this call began.
 

@@ -31,7 +31,7 @@ class _FreezeScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FreezeSco
     """The account and its resources: nothing can be used, data is kept through the retention period, no fees accrue."""
 
 class FreezeScope(_FreezeScope, metaclass=_FreezeScopeEnumTypeWrapper):
-    """What a freeze applies to."""
+    """The scope of a freeze."""
 
 FREEZE_SCOPE_UNSPECIFIED: FreezeScope.ValueType  # 0
 """Never valid: name a scope."""
@@ -129,7 +129,7 @@ class _OperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Operation.V
     """Using a provisioned resource: its data plane."""
 
 class Operation(_Operation, metaclass=_OperationEnumTypeWrapper):
-    """What a customer can do with a resource."""
+    """An operation of a customer on a resource."""
 
 OPERATION_UNSPECIFIED: Operation.ValueType  # 0
 """Never valid: name the operation."""
@@ -171,7 +171,7 @@ class _DecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decision.Val
     """The operation must not be carried out."""
 
 class Decision(_Decision, metaclass=_DecisionEnumTypeWrapper):
-    """The answer to a check. Anything but ALLOW is a denial."""
+    """The answer to a check. Every value other than ALLOW is a denial."""
 
 DECISION_UNSPECIFIED: Decision.ValueType  # 0
 """Never sent. Read it as a denial."""
@@ -230,9 +230,11 @@ class _RuleBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RuleBasis.V
     RULE_BASIS_PROSE: _RuleBasis.ValueType  # 2
     """A sentence of the source says so."""
     RULE_BASIS_SILENT: _RuleBasis.ValueType  # 3
-    """The source is silent, and silence denies."""
+    """The source does not mention this cell. Such a cell is denied."""
     RULE_BASIS_OVERRIDE: _RuleBasis.ValueType  # 4
-    """The policy file of the operator decides: where the source is silent, or more strictly than a sentence of it."""
+    """The policy file of the operator decides. The source does not mention this cell, or the file denies what a sentence
+    of the source allows.
+    """
 
 class RuleBasis(_RuleBasis, metaclass=_RuleBasisEnumTypeWrapper):
     """The basis of a rule."""
@@ -244,9 +246,11 @@ RULE_BASIS_LISTED: RuleBasis.ValueType  # 1
 RULE_BASIS_PROSE: RuleBasis.ValueType  # 2
 """A sentence of the source says so."""
 RULE_BASIS_SILENT: RuleBasis.ValueType  # 3
-"""The source is silent, and silence denies."""
+"""The source does not mention this cell. Such a cell is denied."""
 RULE_BASIS_OVERRIDE: RuleBasis.ValueType  # 4
-"""The policy file of the operator decides: where the source is silent, or more strictly than a sentence of it."""
+"""The policy file of the operator decides. The source does not mention this cell, or the file denies what a sentence
+of the source allows.
+"""
 Global___RuleBasis: _TypeAlias = RuleBasis  # noqa: Y015
 
 @_typing.final

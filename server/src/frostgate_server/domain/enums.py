@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class FreezeScope(IntEnum):
-    """What a freeze applies to."""
+    """The scope of a freeze."""
 
     ACCOUNT = 1
     """The account: the customer cannot buy, renew or change resources, and goes on paying for those it has."""
@@ -36,7 +36,7 @@ class BillingMode(IntEnum):
 
 
 class Operation(IntEnum):
-    """What a customer can do with a resource."""
+    """An operation of a customer on a resource."""
 
     PURCHASE = 1
     """Buying a resource."""
@@ -63,7 +63,7 @@ class Operation(IntEnum):
 
 
 class Decision(IntEnum):
-    """The answer to a check. Anything but ALLOW is a denial."""
+    """The answer to a check. Every value other than ALLOW is a denial."""
 
     ALLOW = 1
     """The freeze does not forbid the operation. The service itself may still refuse it for reasons of its own."""
@@ -94,18 +94,19 @@ class RuleBasis(IntEnum):
     PROSE = 2
     """A sentence of the source says so."""
     SILENT = 3
-    """The source is silent, and silence denies."""
+    """The source does not mention this cell. Such a cell is denied."""
     OVERRIDE = 4
-    """The policy file of the operator decides: where the source is silent, or more strictly than a sentence of it."""
+    """The policy file of the operator decides. The source does not mention this cell, or the file denies what a
+    sentence of the source allows."""
 
 
 class FreezeEventAction(IntEnum):
     """The kind of an event."""
 
     ASSOCIATED = 1
-    """Associated with a partner, and so frozen by default."""
+    """Associated with a partner. This freezes the account."""
     FROZEN = 2
-    """Frozen, or frozen further."""
+    """Frozen: the account, the account and its resources, or the resources of a frozen account."""
     UNFROZEN = 3
     """Unfrozen."""
     DISASSOCIATED = 4
