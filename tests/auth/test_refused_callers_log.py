@@ -39,9 +39,9 @@ def refusal_of(server: ServerProcess, call: Callable[[], Any], why: str) -> str:
 
 STRANGERS: dict[str, tuple[Callable[[Access], Any], str]] = {
     "no token": (lambda _: None, "a call without a token"),
-    "no JWT": (lambda _: bearer("junk"), "a token cannot be read: "),
-    "expired": (lambda access: access.token("operator", exp=1), "a token is refused: ExpiredSignatureError"),
-    "another issuer": (lambda access: access.token("operator", iss="b"), "a token is refused: InvalidIssuerError"),
+    "no JWT": (lambda _: bearer("junk"), "a malformed token"),
+    "expired": (lambda access: access.token("operator", exp=1), "a token that has expired"),
+    "another issuer": (lambda access: access.token("operator", iss="b"), "a token whose iss is not token_issuer"),
     "unknown key": (lambda access: access.token("operator", kid="b"), "a token that is signed by an unknown key"),
     "no caller": (lambda access: access.token("stranger"), "sub:stranger is not a caller"),
     "wrong role": (lambda access: access.token("auditor"), "sub:auditor has the role auditor, which may not call"),

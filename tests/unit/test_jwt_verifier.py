@@ -81,6 +81,35 @@ def test_a_token_without_kid_needs_a_set_of_one_key() -> None:
         tokens_of(jwks(one=ONE, two=signing_key("two"))).verify(text)
 
 
+REASONS: dict[str, tuple[str, str]] = {
+    "expired": (token("a", ONE, exp=1), "a token that has expired"),
+    "not valid yet": (token("a", ONE, nbf=2**40), "a token that is not valid yet: its nbf or iat is in the future"),
+    "issued later": (token("a", ONE, iat=2**40), "a token that is not valid yet: its nbf or iat is in the future"),
+    "no number": (token("a", ONE, iat="now"), "a token whose iat is not a number"),
+    "another issuer": (token("a", ONE, iss="b"), "a token whose iss is not token_issuer"),
+    "another audience": (token("a", ONE, aud="b"), "a token whose aud does not contain token_audience"),
+    "no expiry": (token("a", ONE, exp=None), "a token without the claim exp"),
+    "no audience": (token("a", ONE, aud=None), "a token without the claim aud"),
+    "no text": (token(7, ONE), "a token whose sub is not a valid name"),
+    "another key": (token("a", signing_key("two")), "a token with a wrong signature"),
+    "critical header": (
+        token("a", ONE, headers={"crit": ["b"]}),
+        "a token with the header parameter crit",
+    ),
+    "truncated": (token("a", ONE)[:-20].rpartition(".")[0], "a malformed token"),
+    "no JWT": ("junk", "a malformed token"),
+}
+
+
+@pytest.mark.parametrize("kind", REASONS)
+def test_a_refused_token_has_a_plain_reason(kind: str) -> None:
+    text, why = REASONS[kind]
+    with pytest.raises(BadCredential) as refused:
+        tokens_of(jwks(one=ONE)).verify(text)
+    assert str(refused.value).startswith(why)
+    assert not any(part in str(refused.value) for part in text.split("."))
+
+
 def test_only_so_many_tokens_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jwt_verifier, "TOKENS_KEPT", 2)
     key = KEYS["EdDSA"]

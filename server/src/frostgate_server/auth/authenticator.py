@@ -74,7 +74,7 @@ class CredentialAuthenticator:
             return credential
         if self._files.token_keys is None or b"ssl" not in connection.get("transport_security_type", ()):
             raise attempt.reject(
-                _ELSEWHERE, BadCredential("a call without a certificate, where tokens are not accepted")
+                _ELSEWHERE, BadCredential("a call without a certificate, at an address that accepts no tokens")
             )
         try:
             token = bearer_token(call.invocation_metadata())

@@ -22,6 +22,19 @@ TOKENS_KEPT = 4096
 
 _REQUIRED = ["exp", "sub", "iss", "aud"]
 
+_REASONS: dict[type[jwt.PyJWTError], str] = {
+    jwt.ExpiredSignatureError: "a token that has expired",
+    jwt.ImmatureSignatureError: "a token that is not valid yet: its nbf or iat is in the future",
+    jwt.InvalidIssuedAtError: "a token whose iat is not a number",
+    jwt.InvalidIssuerError: "a token whose iss is not token_issuer",
+    jwt.InvalidAudienceError: "a token whose aud does not contain token_audience",
+    jwt.exceptions.InvalidSubjectError: "a token whose sub is not a valid name",
+    jwt.exceptions.InvalidJTIError: "a token whose jti is not a string",
+    jwt.InvalidSignatureError: "a token with a wrong signature",
+    jwt.DecodeError: "a malformed token",
+}
+"""The reason for the log, by the error of PyJWT. A wrong signature is a DecodeError too, so it comes first."""
+
 
 def bearer_token(metadata: Sequence[tuple[str, str | bytes]] | None) -> str | None:
     """The token of a call; None if the call has no token. Raises BadCredential for an invalid header."""
@@ -75,7 +88,7 @@ class JwtVerifier:
         try:
             header = _header(token)
             if "crit" in header:
-                raise BadCredential("a token with crit")
+                raise BadCredential("a token with the header parameter crit, which is not supported")
             key = self.keys.find(header.get("kid"))
             if key is None:
                 raise BadCredential("a token that is signed by an unknown key")
@@ -85,8 +98,9 @@ class JwtVerifier:
         except BadCredential:
             raise
         except jwt.PyJWTError as error:
-            # Its class says enough. Its text may quote the token.
-            raise BadCredential(f"a token is refused: {type(error).__name__}") from None
+            raise BadCredential(_reason(error)) from None
+        except ValueError:
+            raise BadCredential("a malformed token") from None
         except Exception as error:  # noqa: BLE001 - a caller's bytes: any error means that they prove nothing
             raise BadCredential(f"a token cannot be read: {type(error).__name__}") from None
 
@@ -105,6 +119,14 @@ class JwtVerifier:
         if not is_subject(claims["sub"]):
             raise BadCredential("a token whose sub is not a valid name")
         return Credential((f"sub:{claims['sub']}",), int(claims["exp"]) + self._rules.leeway, thumbprint)
+
+
+def _reason(error: jwt.PyJWTError) -> str:
+    """The reason for the log. It does not contain the text of the error, which may quote the token."""
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"a token without the claim {error.claim}"
+    reasons = (reason for kind, reason in _REASONS.items() if isinstance(error, kind))
+    return next(reasons, f"a token is refused: {type(error).__name__}")
 
 
 def _header(token: str) -> dict[str, Any]:
