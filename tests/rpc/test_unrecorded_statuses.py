@@ -5,6 +5,7 @@ Each is typed out in text format, with everything that a caller receives.
 
 import pytest
 from frostgate_server.domain import errors
+from frostgate_server.domain.verification_errors import VerificationCodeBeingSent
 from frostgate_server.rpc.status_mapping import to_status
 from google.protobuf import text_format
 from google.rpc.status_pb2 import Status
@@ -23,6 +24,39 @@ STATUSES = [
             reason: "OVERLOADED" domain: "frostgate" metadata { key: "retry_after" value: "1 s" }
         } }
         details { [type.googleapis.com/google.rpc.RetryInfo] { retry_delay { seconds: 1 } } }
+        """,
+    ),
+    (
+        errors.CallerLimitReached(1),
+        """
+        code: 8
+        message: "The caller has reached its limit of calls in progress or of calls in a second. Try again in 1 s."
+        details { [type.googleapis.com/google.rpc.ErrorInfo] {
+            reason: "OVERLOADED" domain: "frostgate" metadata { key: "retry_after" value: "1 s" }
+        } }
+        details { [type.googleapis.com/google.rpc.RetryInfo] { retry_delay { seconds: 1 } } }
+        """,
+    ),
+    (
+        errors.TooManyStreams(1),
+        """
+        code: 8
+        message: "Too many streams are open. Try again in 1 s."
+        details { [type.googleapis.com/google.rpc.ErrorInfo] {
+            reason: "OVERLOADED" domain: "frostgate" metadata { key: "retry_after" value: "1 s" }
+        } }
+        details { [type.googleapis.com/google.rpc.RetryInfo] { retry_delay { seconds: 1 } } }
+        """,
+    ),
+    (
+        VerificationCodeBeingSent(10),
+        """
+        code: 8
+        message: "Another verification code is being sent to this partner. Try again in 10 s."
+        details { [type.googleapis.com/google.rpc.ErrorInfo] {
+            reason: "OVERLOADED" domain: "frostgate" metadata { key: "retry_after" value: "10 s" }
+        } }
+        details { [type.googleapis.com/google.rpc.RetryInfo] { retry_delay { seconds: 10 } } }
         """,
     ),
     (

@@ -11,6 +11,7 @@ from frostgate.v1.policy_decision_service_pb2 import ListRulesRequest
 from frostgate_server.auth.interface import AnonymousAuthenticator
 from frostgate_server.domain import enums
 from frostgate_server.domain.errors import (
+    CallerLimitReached,
     FieldViolation,
     FrostgateError,
     InvalidFields,
@@ -21,8 +22,10 @@ from frostgate_server.domain.errors import (
     PartnerMismatch,
     StartupError,
     StorageUnavailable,
+    TooManyStreams,
 )
 from frostgate_server.domain.verification_errors import (
+    VerificationCodeBeingSent,
     VerificationCodeInvalid,
     VerificationCodeNotSent,
     VerificationRateLimited,
@@ -48,6 +51,9 @@ def example(kind: type[FrostgateError]) -> FrostgateError:
     special: dict[type[FrostgateError], FrostgateError] = {
         InvalidFields: InvalidFields([FieldViolation("f", "must be g")]),
         Overloaded: Overloaded(1),
+        CallerLimitReached: CallerLimitReached(1),
+        TooManyStreams: TooManyStreams(1),
+        VerificationCodeBeingSent: VerificationCodeBeingSent(10),
         KeptAnswersFull: KeptAnswersFull(1, "sub:a", 2000),
         VerificationRateLimited: VerificationRateLimited("sent", 60, "a secret"),
         VerificationCodeInvalid: VerificationCodeInvalid("a secret"),

@@ -25,7 +25,7 @@ CALLS = 100
 MOST_OF_A_CONNECTION = 100_000
 """Bytes that a worker may hold for a connection without calls."""
 
-OVERLOADED = b"Too many calls are waiting"
+OVERLOADED = (b"Too many calls are waiting", b"The caller has reached its limit")
 """In the headers of a refusal, as far as they are not abbreviated."""
 
 
@@ -104,7 +104,7 @@ class Greedy:
         for received in connection.frames():
             if received.kind == RST_STREAM or (received.kind == HEADERS and received.flags & END_STREAM):
                 ended.add(received.stream)
-            if OVERLOADED in received.payload:
+            if any(refusal in received.payload for refusal in OVERLOADED):
                 refused.add(received.stream)
             if len(ended) == CALLS:
                 break

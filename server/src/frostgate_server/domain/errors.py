@@ -8,7 +8,7 @@
     ├── Aborted              in customer_errors
     ├── Unauthenticated
     ├── PermissionDenied     MethodNotPermitted, PartnerMismatch; in verification_errors
-    ├── ResourceExhausted    Overloaded, KeptAnswersFull; in verification_errors
+    ├── ResourceExhausted    Overloaded, CallerLimitReached, TooManyStreams, KeptAnswersFull; in verification_errors
     ├── Unavailable          StorageUnavailable, RevisionNotReached; in verification_errors
     ├── Internal             InternalError, OutcomeUnknown
     └── Cancelled            CallerCancelled
@@ -184,6 +184,22 @@ class Overloaded(ResourceExhausted):
 
     reason = "OVERLOADED"
     template = "Too many calls are waiting. Try again in {retry_after}."
+
+
+class CallerLimitReached(ResourceExhausted):
+    """The caller has reached its own limit, of calls in progress or of calls in a second."""
+
+    reason = "OVERLOADED"
+    template = (
+        "The caller has reached its limit of calls in progress or of calls in a second. Try again in {retry_after}."
+    )
+
+
+class TooManyStreams(ResourceExhausted):
+    """As many streams of one kind are open as the server permits."""
+
+    reason = "OVERLOADED"
+    template = "Too many streams are open. Try again in {retry_after}."
 
 
 class KeptAnswersFull(ResourceExhausted):

@@ -37,6 +37,13 @@ class VerificationRateLimited(ResourceExhausted):
         self.subject = subject
 
 
+class VerificationCodeBeingSent(ResourceExhausted):
+    """Another code is being sent to the partner."""
+
+    reason = "OVERLOADED"
+    template = "Another verification code is being sent to this partner. Try again in {retry_after}."
+
+
 class VerificationNotEnabled(FailedPrecondition):
     """The partner has not enabled codes."""
 

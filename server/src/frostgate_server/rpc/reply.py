@@ -6,7 +6,7 @@ import grpc
 from frostgate.v1.policy_decision_service_pb2 import CheckOperationRequest
 from google.rpc.status_pb2 import Status
 
-from frostgate_server.domain.errors import FrostgateError, Overloaded
+from frostgate_server.domain.errors import CallerLimitReached, FrostgateError, Overloaded, TooManyStreams
 
 from .health import Health, UnknownService
 from .policy_decision_servicer import PolicyDecisionServicer
@@ -15,7 +15,7 @@ from .status_mapping import to_status
 DETAILS_KEY = "grpc-status-details-bin"
 
 RETRY_AFTER_SECONDS = 1
-"""The retry delay in the answer OVERLOADED."""
+"""The retry delay in the answers OVERLOADED, CALLER_LIMIT_REACHED and TOO_MANY_STREAMS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,10 @@ def probe_reply(decisions: PolicyDecisionServicer, serialized: bytes) -> Reply:
 
 
 OVERLOADED = refusal(Overloaded(RETRY_AFTER_SECONDS))
+
+CALLER_LIMIT_REACHED = refusal(CallerLimitReached(RETRY_AFTER_SECONDS))
+
+TOO_MANY_STREAMS = refusal(TooManyStreams(RETRY_AFTER_SECONDS))
 
 NO_MESSAGE = Reply(None, grpc.StatusCode.UNIMPLEMENTED.value[0], "exactly one message is required")
 """For calls without a message: UNIMPLEMENTED, as grpcio answers them."""

@@ -15,12 +15,10 @@ from frostgate_server.domain.customer_errors import (
     PartnerNotFound,
 )
 from frostgate_server.domain.enums import VerificationAction
-from frostgate_server.domain.errors import (
-    Overloaded,
-)
 from frostgate_server.domain.partner import Partner, PartnerUpdate, mask_contact, updated
 from frostgate_server.domain.verification_code import Purpose
 from frostgate_server.domain.verification_errors import (
+    VerificationCodeBeingSent,
     VerificationCodeNotSent,
     VerificationNotConfigured,
     VerificationNotEnabled,
@@ -70,7 +68,7 @@ class PartnerService:
 
         Raises PartnerNotFound, VerificationNotEnabled, VerificationNotConfigured, VerificationRateLimited, and
         VerificationCodeNotSent: then the code does not count as sent, unless the mail server may have accepted it.
-        Raises Overloaded while this process sends another code to the partner.
+        Raises VerificationCodeBeingSent while this process sends another code to the partner.
         """
         caller.ensure_sees(purpose.partner_id)
         with self._sending_alone(purpose.partner_id):
@@ -133,10 +131,13 @@ class PartnerService:
 
     @contextmanager
     def _sending_alone(self, partner_id: str) -> Iterator[None]:
-        """Sends one code at a time to a partner, so that a slow mail server occupies one thread. Raises Overloaded."""
+        """Sends one code at a time to a partner, so that a slow mail server occupies one thread.
+
+        Raises VerificationCodeBeingSent.
+        """
         with self._lock:
             if partner_id in self._sending:
-                raise Overloaded(RETRY_AFTER_SECONDS)
+                raise VerificationCodeBeingSent(RETRY_AFTER_SECONDS)
             self._sending.add(partner_id)
         try:
             yield

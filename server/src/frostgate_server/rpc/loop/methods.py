@@ -5,7 +5,7 @@ from threading import Lock
 from frostgate_server.domain.caller import Caller
 from frostgate_server.rpc.health import Health
 from frostgate_server.rpc.method_handlers import MethodHandler
-from frostgate_server.rpc.reply import OVERLOADED, health_reply
+from frostgate_server.rpc.reply import CALLER_LIMIT_REACHED, OVERLOADED, health_reply
 from frostgate_server.rpc.thread_pools import ThreadPool
 
 from .checks import CheckGroups
@@ -92,7 +92,7 @@ class PooledMethod:
 
     def on_message(self, call: UnaryCall) -> None:
         if not within_limits(self._limits, self._handler, call):
-            call.reply(OVERLOADED)
+            call.reply(CALLER_LIMIT_REACHED)
             return
         self.give(call, self._handler.find_caller(call))
 
@@ -153,7 +153,7 @@ class CheckMethod:
 
     def on_message(self, call: UnaryCall) -> None:
         if self._has_limits and not within_limits(self._limits, self._handler, call):
-            call.reply(OVERLOADED)
+            call.reply(CALLER_LIMIT_REACHED)
             return
         self._groups.add(call)
 

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 
 from frostgate_server.rpc.grpc_internals import CallQueue
-from frostgate_server.rpc.reply import OVERLOADED, Reply
+from frostgate_server.rpc.reply import OVERLOADED, TOO_MANY_STREAMS, Reply
 
 from .checks import CheckGroups
 from .stream_call import StreamCall, StreamHandler
@@ -160,7 +160,7 @@ class ServerLoop:
         stream = StreamCall(event, handler, self._streams.discard)
         self._streams.add(stream)
         if sum(one.handler is handler for one in self._streams) > most:
-            stream.finish(OVERLOADED)
+            stream.finish(TOO_MANY_STREAMS)
         else:
             handler.on_open(stream)
 
