@@ -88,15 +88,15 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
         (
             {**TOKENS, **MTLS, "listen": ""},
             True,
-            "tokens are accepted at listen only, which is empty: set listen, or no token_issuer",
+            "tokens are accepted only at listen, but listen is empty: set listen, or remove token_issuer",
         ),
         (
             {"token_issuer": "i", "token_audience": "a", "token_keys": "k"},
             True,
             "tokens are accepted over TLS only: set tls_certificate and tls_key",
         ),
-        (MTLS, False, "mtls_listen set, but no caller has a role: add [[callers]] to the file of --config"),
-        (TOKENS, False, "token_issuer set, but no caller has a role: add [[callers]] to the file of --config"),
+        (MTLS, False, "mtls_listen cannot be used without callers: add [[callers]] to the file of --config"),
+        (TOKENS, False, "token_issuer cannot be used without callers: add [[callers]] to the file of --config"),
         (
             {},
             True,
@@ -179,7 +179,7 @@ def test_problems_come_in_the_order_of_the_rules(tmp_path: Path) -> None:
     mended: list[tuple[str, dict[str, str]]] = [
         ("tls_certificate needs its key", {"tls_key": "k", "client_ca": "a"}),
         ("tokens cannot be verified", {"token_issuer": ""}),
-        ("mtls_listen set, but no caller", {"mtls_listen": "", "client_ca": ""}),
+        ("mtls_listen cannot be used without callers", {"mtls_listen": "", "client_ca": ""}),
         ("other machines can reach 0.0.0.0:1", {"listen": "unix:/tmp/s"}),
         ("mail_server needs mail_sender", {"mail_sender": "a@b"}),
         ("head_export must not be", {"head_export": ""}),

@@ -67,7 +67,7 @@ def _problems_of_tokens(settings: Settings) -> Iterator[str]:
     if missing and len(missing) < len(given):
         yield f"tokens cannot be verified without {' and '.join(missing)}: set all of {', '.join(given)}, or none"
     if not missing and not settings.listen:
-        yield "tokens are accepted at listen only, which is empty: set listen, or no token_issuer"
+        yield "tokens are accepted only at listen, but listen is empty: set listen, or remove token_issuer"
     if not missing and not settings.tls_certificate:
         yield "tokens are accepted over TLS only: set tls_certificate and tls_key"
 
@@ -76,13 +76,13 @@ def _problems_of_callers(settings: Settings, has_callers: bool) -> Iterator[str]
     identify = {"mtls_listen": settings.mtls_listen, "token_issuer": settings.token_issuer}
     asked_for = [name for name, value in identify.items() if value]
     if asked_for and not has_callers:
-        yield f"{' and '.join(asked_for)} set, but no caller has a role: add [[callers]] to the file of --config"
+        yield f"{' and '.join(asked_for)} cannot be used without callers: add [[callers]] to the file of --config"
     if has_callers and not asked_for:
         yield "callers cannot identify themselves: set mtls_listen, or token_issuer, token_audience and token_keys"
     if has_callers and settings.listen and not settings.tls_certificate:
         yield (
             f"callers cannot identify themselves on {settings.listen} without TLS: "
-            "set tls_certificate and tls_key, or an empty listen and mtls_listen"
+            "set tls_certificate and tls_key, or set mtls_listen and an empty listen"
         )
 
 
