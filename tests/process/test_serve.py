@@ -73,8 +73,10 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
 
 def test_the_port_of_another_frostgate_is_refused(server: ServerProcess, tmp_path: Path) -> None:
     line = refused_start("serve", "--listen", server.address, "--database", f"{tmp_path}/f.db", "--create")
-    pids = ", ".join(map(str, sorted(serving_workers(server))))
-    assert line == f"cannot listen on {server.address}: Address already in use by process {pids}: {OTHER_ADDRESS}"
+    pids = sorted(serving_workers(server))
+    users, them = ("process", "it") if len(pids) == 1 else ("processes", "them")
+    said = f"Address already in use by {users} {', '.join(map(str, pids))}: stop {them}, or take another address"
+    assert line == f"cannot listen on {server.address}: {said}"
 
 
 def test_the_unix_socket_of_another_frostgate_is_refused(on_a_socket: ServerProcess, tmp_path: Path) -> None:
@@ -156,7 +158,7 @@ def test_recover_says_what_it_took_up(tmp_path: Path) -> None:
         ServiceSubject(store).associate("a", "p")
         ServiceSubject(store).unfreeze("a", FreezeScope.ACCOUNT)
     database.with_name("frostgate.db-head").unlink()
-    expected = f"{database} holds 1 customers and 2 events up to revision 2, and continues from revision 1000000002\n"
+    expected = f"{database} contains 1 customer and 2 events up to revision 2, and continues from revision 1000000002\n"
     assert output(*COMMAND, "recover", "--database", database) == expected
     with ServerProcess(database) as server:
         assert Calls(server).events().events[0].revision == 2

@@ -180,7 +180,7 @@ def test_a_server_on_the_same_database_is_a_warning_and_so_is_its_address(
     assert (checked.returncode, checked.stdout) == (0, CAN_START)
     in_use, address = checked.stderr.splitlines()
     assert in_use == f"frostgate-server: warning: database {database} is in use: stop its server before the start"
-    told = f"cannot listen on {server.address}: Address already in use by process "
+    told = f"cannot listen on {server.address}: Address already in use by process"
     assert address.startswith(f"frostgate-server: warning: {told}")
     assert calls.new_customer()
     (tmp_path / "other").mkdir()
@@ -209,7 +209,7 @@ def test_two_equal_addresses_are_a_problem(access: Access, tmp_path: Path) -> No
     for address in ("127.0.0.1:47114", f"unix:{tmp_path}/s"):
         flags = ["--config", str(access.config), "--listen", address, "--mtls-listen", address, "--workers", "1"]
         checked = Checked(tmp_path, *flags)
-        assert set(checked.problems) == {f"cannot listen on {address}: two addresses must differ"}
+        assert set(checked.problems) == {f"cannot listen on {address} twice: listen and mtls_listen must differ"}
 
 
 def test_a_socket_on_which_another_process_listens_is_a_problem(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def recorded(path: Path) -> list[tuple[object, ...]]:
 def test_a_restored_database_is_served_and_the_backup_is_as_before(saved: Path, tmp_path: Path) -> None:
     before, new = states(saved.parent), tmp_path / "new" / "place" / "frostgate.db"
     said = output(*COMMAND, "restore", "--database", str(new), str(saved))
-    assert said == f"{new} holds 3 customers and 3 events up to revision 3, and continues from revision 1000000003\n"
+    assert said == f"{new} contains 3 customers and 3 events up to revision 3, and continues from revision 1000000003\n"
     assert states(saved.parent) == before
     with ServerProcess(new) as server:
         calls = Calls(server)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from frostgate_server.domain.audit_entry import as_json
 from frostgate_server.domain.errors import FrostgateError, StartupError
+from frostgate_server.observability.counted import counted
 from frostgate_server.services.partner_service import disable_codes
 from frostgate_server.storage.backend import RecoverResult, open_offline
 from frostgate_server.storage.backends import find_backend
@@ -24,31 +25,31 @@ def add_database_commands(commands: "Subcommands[argparse.ArgumentParser]") -> N
     add_settings(audit, _DATABASE)
     copy = add_command(commands, "backup", _backup, "copy the database, also while it is served")
     complete_files(
-        copy.add_argument("--to", metavar="FILE", required=True, type=Path, help="the copy, a file that does not exist")
+        copy.add_argument("--to", metavar="FILE", required=True, type=Path, help="the new file for the copy")
     )
     add_settings(copy, _DATABASE)
     check = add_command(commands, "verify", _verify, "check a database or a backup for consistency")
     complete_files(
         check.add_argument(
-            "--heads", metavar="FILE", type=Path, help="earlier exported heads, which the history must contain"
+            "--heads", metavar="FILE", type=Path, help="a file of exported heads: the history must contain them"
         )
     )
     add_settings(check, _DATABASE)
     disable = add_command(
         commands, "disable-codes", _disable_codes, "disable the verification codes of a partner, while no server runs"
     )
-    disable.add_argument("--partner", metavar="ID", required=True, help="the partner that cannot receive its codes")
+    disable.add_argument("--partner", metavar="ID", required=True, help="the id of the partner")
     add_settings(disable, _DATABASE)
     migrating = add_command(
         commands, "migrate", _migrate, "migrate the schema, after a verified backup, while no server runs"
     )
     complete_files(
-        migrating.add_argument(
-            "--backup", metavar="FILE", required=True, type=Path, help="the backup, a file that does not exist"
-        )
+        migrating.add_argument("--backup", metavar="FILE", required=True, type=Path, help="the new file for the backup")
     )
     add_settings(migrating, _DATABASE)
-    restoring = add_command(commands, "restore", _restore, "create a database from a backup, which is not changed")
+    restoring = add_command(
+        commands, "restore", _restore, "create a database from a backup (the backup does not change)"
+    )
     complete_files(
         restoring.add_argument("backup", metavar="BACKUP", type=Path, help="a file that frostgate-server backup wrote")
     )
@@ -77,9 +78,9 @@ def _verify(options: argparse.Namespace) -> None:
     exported = read_heads(options.heads) if options.heads else []
     verified = find_backend(database).verify(exported)
     print(
-        f"{database} is consistent: {verified.customers} customers, {verified.events} events up to revision "
-        f"{verified.head.revision}, {verified.audit_entries} audit entries, and {verified.known_heads} known heads "
-        f"({len(exported)} of them exported)"
+        f"{database} is consistent: {counted(verified.customers, 'customer')}, {counted(verified.events, 'event')} up "
+        f"to revision {verified.head.revision}, {counted(verified.audit_entries, 'audit entry', 'audit entries')}, and "
+        f"{counted(verified.known_heads, 'known head')} ({len(exported)} exported)"
     )
 
 
@@ -104,7 +105,7 @@ def _recover(options: argparse.Namespace) -> None:
 
 def _taken_up(database: Path, result: RecoverResult) -> str:
     return (
-        f"{database} holds {result.customers} customers and {result.events} events "
+        f"{database} contains {counted(result.customers, 'customer')} and {counted(result.events, 'event')} "
         f"up to revision {result.last_revision}, and continues from revision {result.floor}"
     )
 

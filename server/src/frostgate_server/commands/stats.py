@@ -14,7 +14,7 @@ from .options import Subcommands, add_command, add_settings, read_configuration
 
 def add_stats_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
     """Adds the command."""
-    parser = add_command(commands, "stats", _stats, "print the contents of a database and its growth")
+    parser = add_command(commands, "stats", _stats, "print the sizes, the row counts and the growth of a database")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="text for people, json for programs")
     add_settings(parser, {"database"})
 
@@ -41,7 +41,7 @@ def as_text(stats: DatabaseStats) -> str:
         ),
         ["Events and audit entries are never deleted."],
         _table("day (UTC)", ["events"], ((day, [count]) for day, count in stats.events_per_day.items())),
-        [f"events take about {stats.growth_bytes_per_day} bytes more each day"],
+        [f"the events grow by about {stats.growth_bytes_per_day} bytes a day"],
         _table(
             "stored answers of",
             ["answers", "bytes"],

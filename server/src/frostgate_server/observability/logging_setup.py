@@ -7,6 +7,7 @@ import io
 import logging
 import sys
 
+from .counted import counted
 from .line_writer import LineWriter
 
 _log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class StderrLog(logging.Handler):
         self.lines.flush(FLUSH_SECONDS)
 
     def _describe_lost(self, count: int) -> str:
-        said = f"{count} log lines were lost: the reader of stderr was too slow, or stderr cannot be written"
+        said = f"lost {counted(count, 'log line')}: the reader of stderr was too slow, or stderr cannot be written to"
         return self.format(_log.makeRecord(_log.name, logging.WARNING, __file__, 0, said, (), None))
 
 

@@ -76,7 +76,10 @@ def _by_whom(listen: str, error: Exception) -> str:
     if getattr(error, "errno", None) != errno.EADDRINUSE:
         return ""
     found = [str(pid) for pid in processes_at(listen)]
-    return f" by process {', '.join(found)}: stop it, or take another address" if found else ""
+    if not found:
+        return ""
+    users, them = ("process", "it") if len(found) == 1 else ("processes", "them")
+    return f" by {users} {', '.join(found)}: stop {them}, or take another address"
 
 
 def find_port_problems(addresses: Sequence[str]) -> Iterator[tuple[str, bool]]:
@@ -88,7 +91,9 @@ def find_port_problems(addresses: Sequence[str]) -> Iterator[tuple[str, bool]]:
         for address in filter(None, addresses):
             try:
                 if addresses.count(address) > 1 and not address.endswith(":0"):
-                    raise StartupError(f"cannot listen on {address}: two addresses must differ") from ValueError()
+                    raise StartupError(
+                        f"cannot listen on {address} twice: listen and mtls_listen must differ"
+                    ) from ValueError()
                 if is_unix(address):
                     _ensure_path_is_free(address)
                 else:
