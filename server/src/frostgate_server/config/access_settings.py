@@ -22,13 +22,14 @@ class AccessSettings:
         "127.0.0.1:50051",
         Address(unix=True),
         "The address to listen on: HOST:PORT ([HOST]:PORT for IPv6; port 0 takes a free one) or unix:/path. "
-        "A host that is not loopback needs callers, or --insecure. Empty: listen at --mtls-listen only.",
+        "A host that is not loopback requires [[callers]] in the file of --config, or --insecure. Empty: listen at "
+        "--mtls-listen only.",
     )
     insecure: bool = setting(
         False,
         Switch(),
-        "Also serve without callers on addresses that are not loopback. Then every client that reaches the port can "
-        "freeze every customer.",
+        "Serve without [[callers]], and so without authentication, also on addresses that are not loopback. Then every "
+        "client that reaches the port can freeze every customer.",
     )
     tls_certificate: Path | None = setting(
         None,
@@ -44,7 +45,8 @@ class AccessSettings:
     mtls_listen: str = setting(
         "",
         Address(unix=True),
-        "A second address, as --listen, where callers must show a client certificate. Empty: none.",
+        "A second address, in the form of --listen. Callers at this address must show a client certificate. Empty: "
+        "none.",
     )
     client_ca: Path | None = setting(
         None,

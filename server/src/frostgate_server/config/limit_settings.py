@@ -24,7 +24,7 @@ class LimitSettings(AccessSettings):
     max_calls_per_connection: int = setting(
         128,
         Number(1, _MOST),
-        "The calls in progress on one connection. More wait in the client.",
+        "The calls that may be in progress on one connection. More wait in the client.",
     )
     max_waiting_checks: int = setting(
         2000,

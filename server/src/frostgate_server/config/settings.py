@@ -56,8 +56,8 @@ class Settings(LimitSettings):
     record_check_rows: int = setting(
         20_000,
         Number(0, 10_000_000),
-        "The rows and index entries that the background check of the record reads in a second. 20000 is enough to "
-        "check a million customers, with two events each, in ten minutes. 0: no check.",
+        "The rows and index entries that the background check reads in a second, to find damage in the database. 20000 "
+        "is enough to check a million customers, with two events each, in ten minutes. 0: no check.",
     )
     policy: Path | None = setting(
         None,
