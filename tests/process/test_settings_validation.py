@@ -46,11 +46,13 @@ def problem_of(flags: dict[str, str], has_callers: bool, directory: Path) -> str
         ({"listen": "unix:/tmp/s", "workers": "1"}, False),
         ({"database": "d.db", "head_export": "heads.jsonl"}, False),
         ({"head_export": "-"}, False),
+        ({"database": "data/d.db", "backup_directory": "data/backups"}, False),
     ],
     ids=[
         *("defaults", "TLS", "insecure", "insecure TLS", "mTLS", "mTLS only", "open mTLS"),
         *("open tokens", "tokens and mTLS", "tokens over a socket", "mail in the log", "mail", "mail with a login"),
         *("mail on loopback", "one worker on a socket", "exported heads", "heads on stdout"),
+        "scheduled backups",
     ],
 )
 def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path) -> None:
@@ -149,6 +151,11 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
             "head_export must not be a file of the database itself, but is d.db-head",
         ),
         (
+            {"database": "data/d.db", "backup_directory": "data/../data"},
+            False,
+            "backup_directory must not be the directory of the database, but is data/../data: name another directory",
+        ),
+        (
             {"listen": "unix:/tmp/s", "workers": "2"},
             False,
             "2 workers cannot share unix:/tmp/s: set --workers 1, or listen on a port",
@@ -165,7 +172,12 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
         *("mTLS without callers", "tokens without callers", "plaintext with callers", "TLS with callers"),
         *("open plaintext", "open TLS without callers", "open with mail in the log", "open mTLS with mail in the log"),
         *("mail without sender", "user without password", "user not ASCII", "mail that others can read"),
-        *("heads into the database", "workers on a socket", "workers on a socket for mTLS"),
+        *(
+            "heads into the database",
+            "backups beside the database",
+            "workers on a socket",
+            "workers on a socket for mTLS",
+        ),
     ],
 )
 def test_unsound_settings(flags: dict[str, str], has_callers: bool, said: str, tmp_path: Path) -> None:

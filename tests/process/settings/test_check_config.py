@@ -222,9 +222,12 @@ def test_a_socket_on_which_another_process_listens_is_a_problem(tmp_path: Path) 
 
 
 def test_what_does_not_keep_a_server_from_starting_is_a_warning(tmp_path: Path) -> None:
-    checked = Checked(tmp_path, "--head-export", "none/heads.jsonl")
+    checked = Checked(tmp_path, "--head-export", "none/heads.jsonl", "--backup-directory", "backups")
     assert checked.problems == []
-    assert checked.warnings == ["the head cannot be exported to none/heads.jsonl: its directory cannot be written to"]
+    assert checked.warnings == [
+        "the head cannot be exported to none/heads.jsonl: its directory cannot be written to",
+        "backups cannot be made in backups: it is not a directory that this user can read and write",
+    ]
 
 
 def test_a_check_and_a_print_exclude_each_other(tmp_path: Path) -> None:

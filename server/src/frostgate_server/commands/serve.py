@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from functools import partial
@@ -19,15 +19,17 @@ from frostgate_server.mail.smtp import ensure_mail_files
 from frostgate_server.observability.line_writer import LineWriter
 from frostgate_server.observability.logging_setup import FLUSH_SECONDS, log_to_stderr
 from frostgate_server.policy import loader
+from frostgate_server.process.background.handle import BackgroundProcess
 from frostgate_server.process.core_affinity import core_of
 from frostgate_server.process.cpu_quota import count_cores
 from frostgate_server.process.head_exporter import HeadExporter, append_line
 from frostgate_server.process.port_reservation import PortReservation, reserve_port
 from frostgate_server.process.record_check.config import RecordCheckConfig
-from frostgate_server.process.record_check.handle import RecordCheckHandle
+from frostgate_server.process.scheduled_backup.config import ScheduledBackupConfig
 from frostgate_server.process.shutdown_signals import ShutdownSignals
 from frostgate_server.process.supervisor import POLL_SECONDS, Supervisor
 from frostgate_server.process.worker_config import WorkerConfig
+from frostgate_server.storage.backend import PreparedDatabase
 from frostgate_server.storage.backends import find_backend
 from frostgate_server.storage.head import Head
 
@@ -131,15 +133,14 @@ def serve(configuration: Configuration, stdout: LineWriter) -> None:
                 f"unknown customers: {policy.unknown_customer.name}, workers: {count}"
             )
         exports = _head_exports(settings, partial(backend.get_current_head, database), stdout)
-        check = RecordCheckHandle(
-            RecordCheckConfig(settings.database, database, settings.record_check_rows, settings.log_level)
-        )
-        held.enter_context(closing(check))
+        background = [held.enter_context(closing(one)) for one in _background_processes(settings, database)]
         while not stop.asked:
             workers.supervise()
-            check.supervise()
+            for process in background:
+                process.supervise()
             sleep(POLL_SECONDS)
-        check.close()
+        for process in background:
+            process.close()
         if stop.delay_ahead:
             stdout.put(f"frostgate-server is NOT_SERVING, and accepts calls for {delay.total_seconds():g} s")
         workers.announce_shutdown(stop)
@@ -179,6 +180,28 @@ def _head_exports(settings: Settings, get_head: Callable[[], Head], stdout: Line
         return []
     write = partial(_write_line, stdout) if to == "-" else partial(append_line, Path(to))
     return [HeadExporter(get_head, write, settings.head_export_period)]
+
+
+def _background_processes(settings: Settings, database: PreparedDatabase) -> Iterator[BackgroundProcess]:
+    """The background check and the scheduled backups, if the settings ask for them."""
+    if settings.record_check_rows:
+        yield BackgroundProcess(
+            "the background check",
+            "frostgate_server.process.record_check.program",
+            RecordCheckConfig(settings.database, database, settings.record_check_rows, settings.log_level),
+        )
+    if settings.backup_directory is not None:
+        yield BackgroundProcess(
+            "the process of the backups",
+            "frostgate_server.process.scheduled_backup.program",
+            ScheduledBackupConfig(
+                settings.database,
+                settings.backup_directory,
+                settings.backup_period,
+                settings.backup_keep,
+                settings.log_level,
+            ),
+        )
 
 
 def _worker_count(settings: Settings) -> int:

@@ -97,6 +97,11 @@ class StartCheck:
         export = self._settings.head_export
         if export not in {"", "-"} and not os.access(Path(export).parent, os.W_OK | os.X_OK):
             self.warnings.append(f"the head cannot be exported to {export}: its directory cannot be written to")
+        backups = self._settings.backup_directory
+        if backups is not None and not (backups.is_dir() and os.access(backups, os.R_OK | os.W_OK | os.X_OK)):
+            self.warnings.append(
+                f"backups cannot be made in {backups}: it is not a directory that this user can read and write"
+            )
         ensure_place(self._settings.database.parent)
         yield from ()
 

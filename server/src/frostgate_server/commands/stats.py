@@ -5,8 +5,11 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 
+from frostgate_server.domain.errors import StartupError
 from frostgate_server.storage.backends import find_backend
+from frostgate_server.storage.backup_directory import BackupDirectory, StoredBackup
 from frostgate_server.storage.stats import DatabaseStats
 
 from .options import Subcommands, add_command, add_settings, read_configuration
@@ -16,17 +19,33 @@ def add_stats_command(commands: "Subcommands[argparse.ArgumentParser]") -> None:
     """Adds the command."""
     parser = add_command(commands, "stats", _stats, "print the sizes, the row counts and the growth of a database")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="text for people, json for programs")
-    add_settings(parser, {"database"})
+    add_settings(parser, {"database", "backup_directory"})
 
 
 def _stats(options: argparse.Namespace) -> None:
-    stats = find_backend(read_configuration(options).settings.database).collect_stats()
-    print(as_json(stats) if options.format == "json" else as_text(stats), end="")
+    settings = read_configuration(options).settings
+    stats = find_backend(settings.database).collect_stats()
+    last = None if settings.backup_directory is None else _last_backup(settings.backup_directory)
+    if options.format == "json":
+        print(as_json(stats, last), end="")
+        return
+    print(as_text(stats), end="")
+    if settings.backup_directory is not None:
+        line = "none" if last is None else f"{last.time.isoformat()} at revision {last.revision}"
+        print(f"\nlast backup: {line}")
 
 
-def as_json(stats: DatabaseStats) -> str:
-    """The contents as one JSON object, with times in ISO format."""
-    return json.dumps(asdict(stats), indent=2, default=datetime.isoformat) + "\n"
+def _last_backup(directory: Path) -> StoredBackup | None:
+    try:
+        return BackupDirectory(directory).find_newest()
+    except OSError as error:
+        raise StartupError(f"backup_directory {directory} cannot be read: {error.strerror or error}") from error
+
+
+def as_json(stats: DatabaseStats, last_backup: StoredBackup | None) -> str:
+    """The contents as one JSON object, with times in ISO format. `last_backup` is null if there is none."""
+    contents = {**asdict(stats), "last_backup": None if last_backup is None else asdict(last_backup)}
+    return json.dumps(contents, indent=2, default=datetime.isoformat) + "\n"
 
 
 def as_text(stats: DatabaseStats) -> str:

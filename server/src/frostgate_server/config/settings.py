@@ -18,6 +18,7 @@ from .definition import Setting, setting, settings_of
 from .kinds import (
     Address,
     Choice,
+    DirectoryPath,
     Duration,
     EmailAddress,
     FilePath,
@@ -122,6 +123,23 @@ class Settings(LimitSettings):
         timedelta(hours=1),
         Duration(least=timedelta(seconds=1), most=timedelta(days=1)),
         "The period of the export, such as 10m or 1h. The head is also exported at the start and at the end.",
+    )
+    backup_directory: Path | None = setting(
+        None,
+        Optional(DirectoryPath()),
+        "An existing directory for scheduled backups of this database only, not that of the database. Empty: no "
+        "scheduled backups.",
+    )
+    backup_period: timedelta = setting(
+        timedelta(days=1),
+        Duration(least=timedelta(seconds=1), most=timedelta(days=365)),
+        "The time from one scheduled backup to the next, such as 6h or 1d: 1s to 365d. It is counted from the newest "
+        "backup in the directory, also after a restart.",
+    )
+    backup_keep: int = setting(
+        7,
+        Number(1, 1000),
+        "The number of scheduled backups to keep, 1 to 1000. Older ones are deleted after a new one is verified.",
     )
     verification_key: Path | None = setting(
         None,

@@ -38,6 +38,7 @@ def find_problems(settings: Settings, has_callers: bool, database_endings: Seque
         _problems_of_anonymous_callers(settings, has_callers),
         _problems_of_mail(settings),
         _problems_of_written_files(settings, database_endings),
+        _problems_of_backups(settings),
         _problems_of_workers(settings),
     ):
         with suppress(UnreadSetting):
@@ -137,6 +138,20 @@ def _problems_of_written_file(name: str, path: Path, files: Iterable[Path]) -> I
         return
     if any(resolved == file or (path.exists() and file.exists() and path.samefile(file)) for file in files):
         yield f"{name} must not be a file of the database itself, but is {path}"
+
+
+def _problems_of_backups(settings: Settings) -> Iterator[str]:
+    """Backups beside the database would be lost with it, and one of them could be served and then deleted."""
+    directory = settings.backup_directory
+    if directory is None:
+        return
+    try:
+        resolved = directory.resolve()
+    except RuntimeError:
+        yield f"backup_directory must not be a symbolic link to itself, but is {directory}"
+        return
+    if resolved == settings.database.resolve().parent:
+        yield f"backup_directory must not be the directory of the database, but is {directory}: name another directory"
 
 
 def _problems_of_workers(settings: Settings) -> Iterator[str]:

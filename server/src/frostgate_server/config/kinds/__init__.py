@@ -3,13 +3,14 @@ here."""
 
 from .choices import Choice, Choices, MemberChoice
 from .kind import Kind, Optional
-from .locations import Address, EmailAddress, FilePath, OutputFile
+from .locations import Address, DirectoryPath, EmailAddress, FilePath, OutputFile
 from .values import Duration, Number, Switch, Text
 
 __all__ = [
     "Address",
     "Choice",
     "Choices",
+    "DirectoryPath",
     "Duration",
     "EmailAddress",
     "FilePath",

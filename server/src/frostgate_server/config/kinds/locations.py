@@ -29,6 +29,20 @@ class FilePath(Kind[Path]):
 
 
 @dataclass(frozen=True, slots=True)
+class DirectoryPath(Kind[Path]):
+    """The path of a directory, which need not exist."""
+
+    @property
+    def rule(self) -> str:
+        return "must name a directory"
+
+    def read(self, text: str) -> Path:
+        if "\0" in text or not text:
+            raise ValueError(self.rule)
+        return Path(text)
+
+
+@dataclass(frozen=True, slots=True)
 class OutputFile(Kind[str]):
     """The path of a file to write to, or - for stdout. Empty: none."""
 

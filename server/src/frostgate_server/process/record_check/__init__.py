@@ -1,2 +1,2 @@
-"""The process of the background check, and its handle in the supervisor; the checks themselves are in storage, and this
-package handles no calls."""
+"""The process of the background check, and its config; the checks themselves are in storage, and this package handles
+no calls."""

@@ -1,4 +1,4 @@
-"""The supervisor's handle of the background check process: it starts the process, restarts it, and ends it."""
+"""The supervisor's handle of a background process: it starts the process, restarts it, and ends it."""
 
 import logging
 import pickle
@@ -7,12 +7,10 @@ import sys
 from contextlib import suppress
 from time import monotonic
 
-from .config import RecordCheckConfig
-
 _log = logging.getLogger(__name__)
 
 START_DELAY = 5.0
-"""Seconds from the start of the server until the check begins, so that it takes no CPU time from the first calls."""
+"""Seconds from the start of the server until the process starts, so that it takes no CPU time from the first calls."""
 
 RESTART_PAUSE = 30.0
 """Seconds from one start to the next, if the process ends by itself."""
@@ -21,21 +19,24 @@ LAST_WAIT = 2.0
 """Seconds that `close` waits for the process to end."""
 
 
-class RecordCheckHandle:
-    """The process of the background check. Only `close` blocks."""
+class BackgroundProcess:
+    """A background process. Only `close` blocks."""
 
-    def __init__(self, config: RecordCheckConfig) -> None:
-        """The process starts after START_DELAY. With 0 rows in a second it never starts."""
+    def __init__(self, name: str, module: str, config: object) -> None:
+        """The process runs the program `module` after START_DELAY. `name` is for the log.
+
+        The program reads the pickled config from stdin, and ends when stdin is closed.
+        """
+        self._name = name
+        self._module = module
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None
         self._next_start = monotonic() + START_DELAY
 
     def supervise(self) -> None:
         """One turn: starts the process when it is due, and logs its end."""
-        if not self._config.rows:
-            return
         if self._process is not None and (status := self._process.poll()) is not None:
-            _log.warning("the background check ended with status %d: it starts again later", status)
+            _log.warning("%s ended with status %d: it starts again later", self._name, status)
             self._release()
         if self._process is None and monotonic() >= self._next_start:
             self._next_start = monotonic() + RESTART_PAUSE
@@ -56,7 +57,7 @@ class RecordCheckHandle:
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 # -P: load no modules from the current directory.
-                [sys.executable, "-P", "-m", f"{__package__}.program"],
+                [sys.executable, "-P", "-m", self._module],
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -64,7 +65,7 @@ class RecordCheckHandle:
                 process_group=0,
             )
         except OSError as error:
-            _log.error("the background check cannot be started: %s", error)
+            _log.error("%s cannot be started: %s", self._name, error)
             return
         assert self._process.stdin is not None
         # The config has a few kilobytes, so the write does not block.
