@@ -215,5 +215,5 @@ def test_an_audit_log_that_was_bent_keeps_a_server_from_starting(path: Path) -> 
         connection.execute("UPDATE audit_entries SET principal = 'sub:b'")
         connection.execute(trigger)
         connection.commit()
-    with pytest.raises(StartupError, match="audit entry 1 does not follow the one before"):
+    with pytest.raises(StartupError, match="the hash of audit entry 1 does not match its content"):
         open_store(path, create=False)

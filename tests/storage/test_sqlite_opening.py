@@ -102,7 +102,7 @@ def test_a_forged_tail_is_refused(path: Path) -> None:
     head_file(path).write_bytes(behind)
     forge = "UPDATE events SET reason = 'forged' WHERE revision = 4"
     tampered_by_sql(path, lambda connection, _: connection.execute(forge), random.Random(1))
-    with pytest.raises(StartupError, match="event 4 does not follow the one before"):
+    with pytest.raises(StartupError, match="the hash of event 4 does not match its content and the event before"):
         open_store(path, create=False)
 
 

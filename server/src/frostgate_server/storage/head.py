@@ -57,8 +57,13 @@ def read_heads(file: Path) -> list[Head]:
 
 
 def _read_head_line(file: Path, number: int, line: str) -> Head:
+    refused = f"exported heads cannot be read from {file}, line {number}"
     try:
         fields = json.loads(line)
         return Head.from_fields(fields)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StartupError(f"exported heads cannot be read from {file}, line {number}: {error}") from error
+    except KeyError as error:
+        raise StartupError(f"{refused}: the field {error} is missing") from error
+    except TypeError as error:
+        raise StartupError(f"{refused}: it is not a head") from error
+    except (ValueError, RecursionError) as error:
+        raise StartupError(f"{refused}: {error}") from error

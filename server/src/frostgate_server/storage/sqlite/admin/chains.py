@@ -56,7 +56,7 @@ def _ensure_plain(link: str, stored: Row, made: Row) -> None:
     The hash does not detect this.
     """
     if stored != made:
-        raise DatabaseInconsistent(f"{link} {stored[0]}: a value that frostgate does not write")
+        raise DatabaseInconsistent(f"{link} {stored[0]}: it has a value that frostgate does not write")
 
 
 class _Chain:
@@ -77,10 +77,10 @@ class _Chain:
         """
         self._pass_heads_before(number)
         if not (number == self._last + 1 or number > self._last + REVISION_JUMP):
-            raise DatabaseInconsistent(f"{self._link} {number}: it follows {self._last}, but must have the next number")
+            raise DatabaseInconsistent(f"{self._link} {number}: it follows {self._last}, so numbers are missing")
         if made != claimed:
             raise DatabaseInconsistent(
-                f"{self._link} {number}: its hash does not follow from it and the {self._link} before"
+                f"{self._link} {number}: its hash does not match its content and the hash of the {self._link} before"
             )
         self.hash, self._last, self.count = made, number, self.count + 1
 
@@ -93,11 +93,11 @@ class _Chain:
         self._pass_heads_before(number + 1)
         if self._expected:
             was, _ = self._expected[0]
-            raise DatabaseInconsistent(f"the history: it ends at {self._number} {number}, but {was} was known")
+            raise DatabaseInconsistent(f"the history: it ends at {self._number} {number}, but a known head is at {was}")
 
     def _pass_heads_before(self, next_number: int) -> None:
         """Verifies the known heads before this number: they must have the hash of the last link."""
         while self._expected and self._expected[0][0] < next_number:
             number, hash_ = self._expected.popleft()
             if hash_ != self.hash:
-                raise DatabaseInconsistent(f"the history: {self._number} {number} is not the same as before")
+                raise DatabaseInconsistent(f"the history: {self._number} {number} differs from a known head")

@@ -43,4 +43,6 @@ def _back_up(path: Path, to: Path) -> None:
         verify(to)
     except DatabaseInconsistent as error:
         to.unlink()
-        raise StartupError(f"database {path} is inconsistent: {error}; it is unchanged, without a backup") from error
+        raise StartupError(
+            f"database {path} is inconsistent: {error}; it is unchanged, and the backup was removed"
+        ) from error

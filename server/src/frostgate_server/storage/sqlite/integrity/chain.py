@@ -23,16 +23,17 @@ class ChainCheck:
     def ensure_next(self, number: int) -> None:
         """Notes links that are missing before this number. Call it before the hash of the link is computed."""
         if not (number == self.number + 1 or number > self.number + REVISION_JUMP):
-            self._findings.note(f"{self._link} {self.number + 1} to {number - 1}: missing")
+            first, last = self.number + 1, number - 1
+            self._findings.note(f"{self._link} {first if first == last else f'{first} to {last}'}: missing")
             self.hash = None
 
     def follow(self, number: int, claimed: str, made: str, customer_id: str | None = None) -> None:
         """Verifies the next link: `claimed` is its stored hash, and `made` the hash computed from the link before."""
         if self.hash is not None and made != claimed:
-            text = f"{self._link} {number}: its hash does not follow from it and the {self._link} before"
+            text = f"{self._link} {number}: its hash does not match its content and the hash of the {self._link} before"
             self._findings.note(text, customer_id)
         if self._known.get(number, claimed) != claimed:
-            self._findings.note(f"the history: {self._link} {number} is not the same as before", customer_id)
+            self._findings.note(f"the history: {self._link} {number} differs from a known head", customer_id)
         self.number, self.hash = number, claimed
 
     def end(self, number: int, hash_: str) -> None:
@@ -41,4 +42,4 @@ class ChainCheck:
             self._findings.note(f"the head: {self._link} {number} does not match the last {self._link}, {self.number}")
         for known, hash_then in self._known.items():
             if self.number < known and (known > number or hash_then != hash_):
-                self._findings.note(f"the history: it ends at {self._link} {number}, but {known} was known")
+                self._findings.note(f"the history: it ends at {self._link} {number}, but a known head is at {known}")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from frostgate_server.observability.counted import counted
 from frostgate_server.storage.check_report import CheckReport
 
 from .report_file import read_report, write_report
@@ -60,8 +61,9 @@ class Findings:
         """Ends a pass, and replaces the findings of the last one. Raises OSError."""
         if self._count != self._last_count:
             level = logging.ERROR if self._count else logging.WARNING
-            text = "the background check found %d inconsistencies; requests for %d customers are refused"
-            _log.log(level, text, self._count, len(self._suspects))
+            found = counted(self._count, "inconsistency", "inconsistencies")
+            suspects = counted(len(self._suspects), "customer")
+            _log.log(level, "the background check found %s; requests for %s are refused", found, suspects)
         self._known, self._last_count = frozenset(self._examples), self._count
         self._write(
             CheckReport(

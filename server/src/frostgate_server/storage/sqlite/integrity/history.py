@@ -50,11 +50,11 @@ def problems_of_tail(connection: sqlite3.Connection, head: Head, remembered: Hea
     for claimed, *row in connection.execute(_EVENTS, (remembered.revision,)).fetchall():
         hash_ = hash_event(hash_, read_event_row(tuple(row)))
         if hash_ != claimed:
-            yield f"is damaged: event {row[0]} does not follow the one before"
+            yield f"is damaged: the hash of event {row[0]} does not match its content and the event before"
     audit_hash = remembered.audit_hash
     for claimed, *row in connection.execute(_ENTRIES, (remembered.audit_sequence,)).fetchall():
         audit_hash = hash_audit_entry(audit_hash, read_entry_row(tuple(row)))
         if audit_hash != claimed:
-            yield f"is damaged: audit entry {row[0]} does not follow the one before"
+            yield f"is damaged: the hash of audit entry {row[0]} does not match its content and the entry before"
     if (hash_, audit_hash) != (head.hash, head.audit_hash):
         yield "has another history than its -head file"

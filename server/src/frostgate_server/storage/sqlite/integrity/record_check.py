@@ -126,13 +126,13 @@ class _Pass:
     def _examine_event_of_customer(self, row: Row) -> None:
         customer_id, revision, has_event = row
         if not has_event:
-            text = f"customer {customer_id}: index events_of_customer has event {revision}, which is missing"
+            text = f"customer {customer_id}: index events_of_customer has event {revision}, but the table does not"
             self._findings.note(text, customer_id)
 
     def _examine_customer_of_partner(self, row: Row) -> None:
         partner_id, customer_id, has_row = row
         if not has_row:
-            text = f"customer {customer_id}: index customers_of_partner has it for {partner_id}, the table does not"
+            text = f"customer {customer_id}: only index customers_of_partner has it for partner {partner_id}"
             self._findings.note(text, customer_id)
 
 
