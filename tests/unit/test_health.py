@@ -195,7 +195,7 @@ def test_a_change_of_health_is_logged_once_with_its_cause(watched: Watched, capl
     assert caplog.messages == [
         "health is NOT_SERVING: checks fail",
         "health is SERVING: checks are answered",
-        "health is NOT_SERVING: no check is answered for 1.5 s",
+        "health is NOT_SERVING: no check was answered for 1.5 s",
     ]
 
 

@@ -73,7 +73,7 @@ class LogMailer:
     """Writes mails to the log, and does not send them."""
 
     def send(self, to: str, code: str, purpose: Purpose, expire_time: datetime) -> None:
-        _log.warning("a mail to %s, which is not sent:\n%s", to, body(code, purpose, expire_time))
+        _log.warning("mail_server = log: this mail to %s is not sent:\n%s", to, body(code, purpose, expire_time))
 
 
 class SmtpMailer:

@@ -108,7 +108,7 @@ def _hear_supervisor(server: WorkerServer) -> bool:
 
 
 def _end_at_once() -> None:
-    _log.error("does not end in time, and exits without cleanup, as in a crash")
+    _log.error("this process does not end in time: it exits without cleanup, as in a crash")
     _exit_at_once(1)
 
 

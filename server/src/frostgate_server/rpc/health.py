@@ -168,7 +168,7 @@ class HealthMonitor:
             self._last_tick = now
             if self._silence > SILENCE_SECONDS:
                 self._in_a_row = 0
-                self._set(False, f"no check is answered for {SILENCE_SECONDS} s")
+                self._set(False, f"no check was answered for {SILENCE_SECONDS} s")
 
     def _set(self, is_serving: bool, cause: str) -> None:
         if is_serving == self._is_serving or self._health.is_shut_down:

@@ -107,7 +107,9 @@ class MethodHandler:
             return refusal(error)
         bug = InternalError(call_id=str(uuid4()))
         request_id = getattr(request, "request_id", "")
-        _log.error("call_id %s, request_id %r failed", bug.variables["call_id"], request_id, exc_info=error)
+        _log.error(
+            "the call with call_id %s and request_id %r failed", bug.variables["call_id"], request_id, exc_info=error
+        )
         return refusal(bug)
 
     def _parse(self, serialized: bytes) -> Message:

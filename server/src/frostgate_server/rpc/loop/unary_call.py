@@ -107,7 +107,7 @@ class UnaryCall:
     def fail(self, error: Exception) -> None:
         """Answers a call that the loop failed to handle, so that the call ends and the loop goes on."""
         bug = InternalError(call_id=str(uuid4()))
-        _log.error("call_id %s failed in the loop", bug.variables["call_id"], exc_info=error)
+        _log.error("the call with call_id %s failed in the loop", bug.variables["call_id"], exc_info=error)
         if not self.answered_at:
             self.reply(refusal(bug))
 
