@@ -76,8 +76,8 @@ def error_of_call(call: grpc.RpcError, request_id: str | None) -> FrostgateError
     status = _status(cast(FailedCall, call))
     if status.message == _ILLEGAL_METADATA:
         return Unauthenticated(
-            "the token cannot be sent: it must be printable ASCII without a newline. Read it with strip(), or use "
-            "token_file",
+            "the token cannot be sent: it must be printable ASCII without a newline. Remove white space with "
+            "strip(), or use token_file",
             code=grpc.StatusCode.UNAUTHENTICATED,
             sent=False,
         )
