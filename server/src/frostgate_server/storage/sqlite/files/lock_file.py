@@ -105,7 +105,8 @@ def _described(holder: str) -> str:
     """Describes the holder of a lock: the process with this id, or workers that are still running after it ended."""
     if _lives(holder):
         return f"process {holder}: stop it, or take another --database"
-    return f"workers of process {holder}, which has ended: wait until they have drained, and start again"
+    ended = f"process {holder}" if holder else "a process"
+    return f"workers of {ended}, which has ended: wait until they have drained, and start again"
 
 
 def _lives(holder: str) -> bool:
