@@ -4,13 +4,14 @@ import os
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from frostgate_server.domain.enums import FreezeScope
+from frostgate_server.process.system.address_users import processes_at
 from frostgate_server.storage.sqlite.opening import open_store
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
@@ -86,6 +87,22 @@ def test_the_unix_socket_of_another_frostgate_is_refused(on_a_socket: ServerProc
     assert worker, line
     assert int(worker[1]) in on_a_socket.workers()
     assert line == f"cannot listen on {listen}: Address already in use by process {worker[1]}: {OTHER_ADDRESS}"
+
+
+def test_the_process_at_an_address_is_found_beside_sockets_with_odd_names(tmp_path: Path) -> None:
+    """A name may have any bytes, and a blank or a line end."""
+    taken = tmp_path / "taken by somebody"
+    with ExitStack() as opened:
+        for name in (b"\xff", "\u2028", " a b", "a\nb", "a\x85b"):
+            odd = opened.enter_context(socket.socket(socket.AF_UNIX))
+            odd.bind(os.fsencode(tmp_path) + b"/" + os.fsencode(name))
+            odd.listen()
+        user = opened.enter_context(socket.socket(socket.AF_UNIX))
+        user.bind(str(taken))
+        user.listen()
+        assert processes_at(f"unix:{taken}") == [os.getpid()]
+        line = refused_start("serve", "--listen", f"unix:{taken}", "--database", f"{tmp_path}/f.db", "--create")
+    assert line == f"cannot listen on unix:{taken}: Address already in use by process {os.getpid()}: {OTHER_ADDRESS}"
 
 
 def test_an_address_of_no_host_is_refused(tmp_path: Path) -> None:

@@ -37,8 +37,13 @@ def _unix_sockets(path: str) -> Iterator[str]:
 
 
 def _table(name: str) -> list[list[str]]:
+    """The fields of each line. The last of the eight fields in the table of unix sockets is a path.
+
+    Other programs choose the names of their sockets, so a name may have any bytes.
+    """
     with suppress(OSError):
-        return [line.split() for line in (_PROC / "net" / name).read_text().splitlines()[1:]]
+        table = os.fsdecode((_PROC / "net" / name).read_bytes())
+        return [line.split(maxsplit=7) if name == "unix" else line.split() for line in table.split("\n")[1:] if line]
     return []
 
 

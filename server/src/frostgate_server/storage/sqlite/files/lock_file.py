@@ -115,7 +115,8 @@ def _lives(holder: str) -> bool:
         return False
     try:
         os.kill(int(holder), 0)
-        stat = Path(f"/proc/{holder}/stat").read_text()
+        # The name of a process may have any bytes.
+        stat = os.fsdecode(Path(f"/proc/{holder}/stat").read_bytes())
     except OSError as error:
         return isinstance(error, PermissionError)
     return stat[stat.rindex(")") + 2] != "Z"
