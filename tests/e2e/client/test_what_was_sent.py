@@ -16,7 +16,7 @@ from support.both_clients import KINDS, open_client
 from support.processes import PATIENCE
 from support.scripted_server import scripted_server
 
-TIMEOUT = 3.0
+TIMEOUT = 2.0
 """Seconds of a call that is tried until its deadline. On a loaded machine gRPC must have tried to connect by then."""
 
 FREEZE: dict[str, Any] = {"scope": FreezeScope.ACCOUNT, "reason": "unpaid"}
