@@ -66,7 +66,7 @@ def freeze_account_and_resources(client: Client) -> None:
 
 def ask_for_many(client: Client) -> None:
     """A batch is one transaction. A refused customer has an error as its result."""
-    say("Three customers are frozen at once; one of them does not exist:")
+    say("One batch freezes three customers. One of them does not exist, and gets an error:")
     client.associate_customer(customer_id="c-1002", partner_id="p-1")
     batch = client.batch_freeze_customers(
         ["c-1001", "c-1002", "c-9999"], scope=FreezeScope.ACCOUNT_AND_RESOURCES, reason="partner p-1 closes"
@@ -78,7 +78,7 @@ def ask_for_many(client: Client) -> None:
 
 def repeat_a_request(client: Client) -> None:
     """Calls with the same request_id make the change once."""
-    say("A call whose answer was lost is repeated with its request_id. It is done once:")
+    say("A call whose answer was lost is repeated with its request_id. The change is made once:")
     request_id = uuid4()
     for _ in range(2):
         change = client.unfreeze_customer(
