@@ -52,7 +52,7 @@ class FakeHandler:
     def find_principal(self, call: Any) -> str:
         return call.principal if call.principal not in {None, ANONYMOUS} else ""
 
-    def refuse(self, _: Caller, __: FrostgateError) -> Reply:
+    def refuse(self, _: FakeCall, __: Caller, ___: FrostgateError) -> Reply:
         return REFUSED
 
 

@@ -155,7 +155,8 @@ class _Attempt:
 
     def note(self, why: str) -> None:
         """Logs why the call is refused."""
-        _log.note(f"{self.method} from {unquote(self.peer()) or 'an unknown address'}: {why}")
+        peer = unquote(self.peer()) or "an unknown address"
+        _log.note(f"{self.method} from {peer}: {why}", method=self.method, peer=peer, reason=why)
 
 
 class _CredentialPermit:

@@ -87,7 +87,7 @@ def serve(configuration: Configuration, stdout: LineWriter) -> None:
     """
     settings = configuration.settings
     stop = ShutdownSignals()
-    log_to_stderr(settings.log_level, "supervisor")
+    log_to_stderr(settings.log_level, "supervisor", settings.log_format)
     for warning in configuration.warnings:
         _log.warning(warning)
     backend = find_backend(settings.database)
@@ -188,7 +188,7 @@ def _background_processes(settings: Settings, database: PreparedDatabase) -> Ite
         yield BackgroundProcess(
             "the background check",
             "frostgate_server.process.record_check.program",
-            RecordCheckConfig(settings.database, database, settings.record_check_rows, settings.log_level),
+            RecordCheckConfig(settings, database),
         )
     if settings.backup_directory is not None:
         yield BackgroundProcess(
@@ -200,6 +200,7 @@ def _background_processes(settings: Settings, database: PreparedDatabase) -> Ite
                 settings.backup_period,
                 settings.backup_keep,
                 settings.log_level,
+                settings.log_format,
             ),
         )
 

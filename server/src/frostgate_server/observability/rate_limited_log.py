@@ -4,6 +4,7 @@ import logging
 import threading
 from time import monotonic
 
+from .log_fields import fields
 from .one_line import on_one_line
 
 PAUSE = 1.0
@@ -20,8 +21,11 @@ class RateLimitedLog:
         self._next = 0.0
         self._left_out = 0
 
-    def note(self, why: str) -> None:
-        """Logs the reason of a refusal, or counts it if the pause has not ended. `why` may quote untrusted text."""
+    def note(self, why: str, **values: str) -> None:
+        """Logs the reason of a refusal, or counts it if the pause has not ended. `why` may quote untrusted text.
+
+        `values` are fields of the line.
+        """
         with self._lock:
             if monotonic() < self._next:
                 self._left_out += 1
@@ -29,4 +33,5 @@ class RateLimitedLog:
             self._next = monotonic() + PAUSE
             left_out, self._left_out = self._left_out, 0
         more = f" (and {left_out} more since the last line)" if left_out else ""
-        self._log.info("refused: %s%s", on_one_line(why), more)
+        extra = fields(**values, left_out=left_out or None)
+        self._log.info("refused: %s%s", on_one_line(why), more, extra=extra)

@@ -14,3 +14,4 @@ class ScheduledBackupConfig:
     period: timedelta
     keep: int
     log_level: str
+    log_format: str

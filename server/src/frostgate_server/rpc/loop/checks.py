@@ -137,7 +137,7 @@ class CheckGroups:
             if isinstance(answer, bytes):
                 call.answer(answer)
             else:
-                call.reply(self._handler.refuse(caller, answer))
+                call.reply(self._handler.refuse(call, caller, answer))
 
     def _parse(self, call: UnaryCall, now: float) -> _Ready | None:
         """The call with its caller and request. None if the call was handed over or dropped."""
