@@ -33,13 +33,16 @@ _refusals = RefusalLog()
 WORKER_METADATA_KEY = "frostgate-worker"
 """The key of the trailing metadata that names the worker. Every answer has it."""
 
-Answer = Message | bytes | Future[Message]
+Answer = Message | bytes | Future[Message] | Future[bytes]
 ServicerMethod = Callable[[Caller, Any], Answer]
 """Answers a request of a caller who may call the method, at once or with a future. Raises FrostgateError."""
 
 
 class UnaryCall(Call, Protocol):
     """A call that waits for its reply."""
+
+    deadline: float
+    """Seconds since the epoch; infinity if there is none."""
 
     def reply(self, reply: Reply) -> None:
         """Answers the call. Must be called once, in any thread."""
@@ -92,7 +95,7 @@ class MethodHandler:
         try:
             caller.ensure_waits()
             request = self._parse(serialized)
-            answer = self._method(caller, request)
+            answer = self.answer(call, caller, request)
         except Exception as error:  # noqa: BLE001 - other exceptions go to the log, not to the caller
             call.reply(self.refuse(call, caller, error, request))
             return
@@ -100,6 +103,10 @@ class MethodHandler:
             answer.add_done_callback(partial(self._reply_later, call, caller, request))
         else:
             call.reply(_reply(answer))
+
+    def answer(self, _: UnaryCall, caller: Caller, request: Message) -> Answer:
+        """The servicer's answer to a call. Raises FrostgateError."""
+        return self._method(caller, request)
 
     def refuse(self, call: Call, caller: Caller | None, error: BaseException, request: Message | None = None) -> Reply:
         """The reply to a call that failed. Logs it, and records a refusal for the audit log."""
@@ -129,7 +136,7 @@ class MethodHandler:
             problem = f"must be a valid {name}, its strings UTF-8, but is not"
             raise InvalidFields([FieldViolation("request", problem)]) from None
 
-    def _reply_later(self, call: UnaryCall, caller: Caller, request: Message, answer: Future[Message]) -> None:
+    def _reply_later(self, call: UnaryCall, caller: Caller, request: Message, answer: Future[Any]) -> None:
         try:
             reply = _reply(answer.result())
         except (Exception, CancelledError) as error:  # noqa: BLE001 - as in `run`
