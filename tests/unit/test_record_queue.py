@@ -52,10 +52,10 @@ def line(number: int) -> bytes:
 
 
 @contextmanager
-def queue_of(target: RecordTarget, most_bytes: int = MIB) -> Iterator[RecordQueue]:
+def queue_of(target: RecordTarget, most_bytes: int = MIB, last_wait: float = PATIENCE) -> Iterator[RecordQueue]:
     queue = RecordQueue(target, partial(describe_lost, 1), most_bytes)
     yield queue
-    queue.close(PATIENCE)
+    queue.close(last_wait)
 
 
 def test_lines_are_written_in_order_in_blocks_of_whole_lines() -> None:
@@ -136,7 +136,7 @@ def test_a_target_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture) ->
 def test_lines_that_cannot_be_written_at_the_end_count_as_lost(caplog: pytest.LogCaptureFixture) -> None:
     target = SlowTarget()
     target.failure = OSError(errno.ENOSPC, "no space")
-    with queue_of(target) as queue:
+    with queue_of(target, last_wait=0.1) as queue:
         queue.put(line(1) * 3)
     assert queue.lost == 3
     assert "3 records of the decision log were lost" in caplog.text

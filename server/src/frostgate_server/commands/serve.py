@@ -104,7 +104,7 @@ def serve(configuration: Configuration, stdout: LineWriter) -> None:
         port = held.enter_context(reserve_port(settings.listen))
         mtls_port = held.enter_context(reserve_port(settings.mtls_listen))
         lock = held.enter_context(closing(backend.reserve(create=configuration.may_create)))
-        records = DecisionLogFile(settings)
+        held.callback(DecisionLogFile(settings).end)
         records_stdout = _records_stdout(settings, held)
         inherited = [*port.descriptors, *mtls_port.descriptors, lock.fileno()]
         inherited += [] if records_stdout is None else [records_stdout]
@@ -145,7 +145,6 @@ def serve(configuration: Configuration, stdout: LineWriter) -> None:
             workers.supervise()
             for process in background:
                 process.supervise()
-            records.supervise()
             sleep(POLL_SECONDS)
         for process in background:
             process.close()

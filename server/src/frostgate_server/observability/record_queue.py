@@ -67,7 +67,7 @@ class RecordQueue:
         self._failure = ""
         self._unwritten = b""
         self._wake = threading.Event()
-        self._closing = False
+        self._closing = self._given_up = False
         self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
         self._thread.start()
 
@@ -117,6 +117,7 @@ class RecordQueue:
         self._closing = True
         self._wake.set()
         self._thread.join(seconds)
+        self._given_up = True
         with self._lock:
             self.lost += self._unwritten.count(b"\n") + sum(lines.count(b"\n") for lines in self._queued)
         if self.lost != self._warned:
@@ -129,10 +130,9 @@ class RecordQueue:
             self._wake.set()
 
     def _run(self) -> None:
-        while True:
-            ends = self._closing
+        while not self._given_up:
             self._write_queued()
-            if ends:
+            if self._closing and not (self._unwritten or self._queued):
                 return
             self._wake.wait(PERIOD)
             self._wake.clear()

@@ -3,6 +3,7 @@
 import logging
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,29 +16,43 @@ _LARGEST_MARGIN = 4 * 1024 * 1024
 """The most bytes below the largest size at which a file is rotated. Workers write on until the file is full."""
 
 
-class DecisionLogFile:
-    """The file of a server with a decision log. Without one, or if the log goes to stdout, it does nothing.
+POLL_SECONDS = 0.05
+"""Seconds between two looks at the size of the file."""
 
-    Only the supervisor renames the file. The workers notice it, and create a new one.
+
+class DecisionLogFile:
+    """Rotates the file of the decision log in a thread, until `end`: also while the workers drain.
+
+    Only the supervisor renames the file. The workers notice it, and create a new one. Without a decision log, or if it
+    goes to stdout, this does nothing.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Raises StartupError if the file cannot be written."""
-        self._path = _path_of(settings)
+        """Starts the thread. Raises StartupError if the file cannot be written."""
         most = settings.decision_log_max_size
         self._rotated_at = most - min(most // 4, _LARGEST_MARGIN)
         self._keep = settings.decision_log_keep
         self._failure = ""
         for problem in find_file_problems(settings):
             raise StartupError(problem)
+        self._ended = threading.Event()
+        path = _path_of(settings)
+        if path is not None:
+            threading.Thread(target=self._rotate_until_end, args=(path,), name="rotation", daemon=True).start()
 
-    def supervise(self) -> None:
-        """One turn: rotates a file that has reached its size. Logs an error once; the next turn tries again."""
-        if self._path is None:
-            return
+    def end(self) -> None:
+        """Rotates no more."""
+        self._ended.set()
+
+    def _rotate_until_end(self, path: Path) -> None:
+        while not self._ended.wait(POLL_SECONDS):
+            self._look_at(path)
+
+    def _look_at(self, path: Path) -> None:
+        """Rotates a file that has reached its size. Logs an error once; the next turn tries again."""
         try:
-            if self._path.stat().st_size >= self._rotated_at:
-                self._rotate(self._path)
+            if path.stat().st_size >= self._rotated_at:
+                self._rotate(path)
             self._failure = ""
         except FileNotFoundError:
             # A worker creates it with its next record.
