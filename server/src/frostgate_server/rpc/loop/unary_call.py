@@ -109,7 +109,9 @@ class UnaryCall:
         """Answers a call that the loop failed to handle, so that the call ends and the loop goes on."""
         bug = InternalError(call_id=str(uuid4()))
         call_id = bug.variables["call_id"]
-        _log.error("the call with call_id %s failed in the loop", call_id, exc_info=error, extra=fields(call_id=call_id))
+        _log.error(
+            "the call with call_id %s failed in the loop", call_id, exc_info=error, extra=fields(call_id=call_id)
+        )
         if not self.answered_at:
             self.reply(refusal(bug))
 
