@@ -51,7 +51,7 @@ class Observed:
         self.ran_in: list[tuple[str, str]] = []
         self.checked_in: set[str] = set()
         verify, identify = JwtVerifier._verify_signature, MethodHandler.identify
-        run, decide_group = MethodHandler.run, PolicyDecisionServicer.decide_group
+        run, check_group = MethodHandler.run, PolicyDecisionServicer.check_group
 
         def noted_verify(verifier: JwtVerifier, text: str) -> Credential:
             self.verified_in.append(pool_of_this_thread())
@@ -66,14 +66,14 @@ class Observed:
             self.ran_in.append((handler.name, pool_of_this_thread()))
             run(handler, *arguments)
 
-        def noted_checks(servicer: PolicyDecisionServicer, requests: Any, **more: Any) -> Any:
+        def noted_checks(servicer: PolicyDecisionServicer, requests: Any) -> Any:
             self.checked_in.add(pool_of_this_thread())
-            return decide_group(servicer, requests, **more)
+            return check_group(servicer, requests)
 
         monkeypatch.setattr(JwtVerifier, "_verify_signature", noted_verify)
         monkeypatch.setattr(MethodHandler, "identify", noted_identify)
         monkeypatch.setattr(MethodHandler, "run", noted_run)
-        monkeypatch.setattr(PolicyDecisionServicer, "decide_group", noted_checks)
+        monkeypatch.setattr(PolicyDecisionServicer, "check_group", noted_checks)
 
 
 class Flooded:

@@ -47,14 +47,12 @@ def problem_of(flags: dict[str, str], has_callers: bool, directory: Path) -> str
         ({"database": "d.db", "head_export": "heads.jsonl"}, False),
         ({"head_export": "-"}, False),
         ({"database": "data/d.db", "backup_directory": "data/backups"}, False),
-        ({"decision_log": "-", "head_export": "heads.jsonl"}, False),
-        ({"decision_log": "decisions.jsonl", "head_export": "-"}, False),
     ],
     ids=[
         *("defaults", "TLS", "insecure", "insecure TLS", "mTLS", "mTLS only", "open mTLS"),
         *("open tokens", "tokens and mTLS", "tokens over a socket", "mail in the log", "mail", "mail with a login"),
         *("mail on loopback", "one worker on a socket", "exported heads", "heads on stdout"),
-        *("scheduled backups", "decisions on stdout", "decisions in a file"),
+        "scheduled backups",
     ],
 )
 def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path) -> None:
@@ -131,21 +129,6 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
             True,
             "other machines can reach 0.0.0.0:1: mail_server = log is for loopback only",
         ),
-        (
-            {"decision_log": "-", "head_export": "-"},
-            False,
-            "decision_log and head_export must not both be -: write one of them to a file",
-        ),
-        (
-            {"decision_log": "log", "head_export": "./log"},
-            False,
-            "decision_log and head_export must not both be log: take two files",
-        ),
-        (
-            {"database": "/d/f.db", "decision_log": "/d/f.db-wal"},
-            False,
-            "decision_log must not be a file of the database itself, but is /d/f.db-wal",
-        ),
         ({**MAIL, "mail_sender": ""}, False, "mail_server needs mail_sender: the sender address of codes"),
         (
             {**MAIL, "mail_user": "u"},
@@ -188,7 +171,6 @@ def test_sound_settings(flags: dict[str, str], has_callers: bool, tmp_path: Path
         *("authority without mTLS", "incomplete token settings", "tokens without address", "tokens without TLS"),
         *("mTLS without callers", "tokens without callers", "plaintext with callers", "TLS with callers"),
         *("open plaintext", "open TLS without callers", "open with mail in the log", "open mTLS with mail in the log"),
-        *("two outputs on stdout", "two outputs in one file", "decisions into the database"),
         *("mail without sender", "user without password", "user not ASCII", "mail that others can read"),
         *(
             "heads into the database",

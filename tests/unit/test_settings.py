@@ -55,13 +55,13 @@ def test_every_problem_is_named_with_its_origin(tmp_path: Path) -> None:
     assert str(refused.value).split("; ") == [
         f"{file}: unknown setting listn",
         "listen (from --listen) must be HOST:PORT with a port from 0 to 65535, or unix:/path, but is 'localhost'",
-        "log_level (from FROSTGATE_LOG_LEVEL) must be debug, info, warning or error, but is 'loud'",
         f"create (from {file}) must be true or false, but is 'yes'",
         (
             "retention_period (from --retention-period) must be a whole number with a unit of ms, s, m, h or d, "
             "at most 3650d, but is 'fortnight'"
         ),
         "check_threads (from FROSTGATE_CHECK_THREADS) must be a number from 1 to 64, but is '0'",
+        "log_level (from FROSTGATE_LOG_LEVEL) must be debug, info, warning or error, but is 'loud'",
     ]
 
 

@@ -2,7 +2,6 @@
 
 import logging
 from concurrent.futures import Future
-from math import inf
 from typing import NoReturn, cast
 
 import grpc
@@ -97,8 +96,6 @@ def test_the_enums_have_the_numbers_of_the_wire(enum: EnumDescriptor) -> None:
 
 class WaitingCall:
     """A call, as its handler needs it."""
-
-    deadline = inf
 
     def __init__(self) -> None:
         self.replies: list[Reply] = []

@@ -12,7 +12,7 @@ from frostgate_server.rpc.loop.checks import LARGEST_GROUP, LARGEST_ON_LOOP, Che
 from frostgate_server.rpc.loop.limits import owner_of
 from frostgate_server.rpc.loop.unary_call import UnaryCall
 from frostgate_server.rpc.method_handlers import MethodHandler
-from frostgate_server.rpc.policy_decision_servicer import GroupAnswers, PolicyDecisionServicer
+from frostgate_server.rpc.policy_decision_servicer import PolicyDecisionServicer
 from frostgate_server.rpc.reply import OVERLOADED, Reply
 
 NOW = 1000.0
@@ -52,7 +52,7 @@ class FakeHandler:
     def find_principal(self, call: Any) -> str:
         return call.principal if call.principal not in {None, ANONYMOUS} else ""
 
-    def refuse(self, _: FakeCall, __: Caller, ___: FrostgateError) -> Reply:
+    def refuse(self, _: Caller, __: FrostgateError) -> Reply:
         return REFUSED
 
 
@@ -75,16 +75,13 @@ class Checking:
         handler, servicer = cast(MethodHandler, FakeHandler()), cast(PolicyDecisionServicer, self)
         self.groups = CheckGroups(handler, servicer, self._hand_over, most_waiting)
 
-    def decide_group(self, requests: Sequence[CheckOperationRequest], **_: bool) -> GroupAnswers:
+    def check_group(self, requests: Sequence[CheckOperationRequest], **_: bool) -> list[bytes | FrostgateError]:
         """In the place of the servicer: an answer names its customer, and those without one are refused."""
         self.elapsed += self.seconds * len(requests)
         if self.fails:
             raise StorageUnavailable("gone")
         self.groups_read.append([request.customer_id for request in requests])
-        answers: list[bytes | FrostgateError] = [
-            one.customer_id.encode() if one.customer_id else InvalidFields([]) for one in requests
-        ]
-        return GroupAnswers(answers, [None] * len(answers), 0)
+        return [one.customer_id.encode() if one.customer_id else InvalidFields([]) for one in requests]
 
     def add(self, call: FakeCall) -> FakeCall:
         self.groups.add(cast(UnaryCall, call))

@@ -155,8 +155,7 @@ class _Attempt:
 
     def note(self, why: str) -> None:
         """Logs why the call is refused."""
-        peer = unquote(self.peer()) or "an unknown address"
-        _log.note(f"{self.method} from {peer}: {why}", method=self.method, peer=peer, reason=why)
+        _log.note(f"{self.method} from {unquote(self.peer()) or 'an unknown address'}: {why}")
 
 
 class _CredentialPermit:

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from datetime import timedelta
@@ -16,7 +15,6 @@ from frostgate_server.config.code_key_file import code_key
 from frostgate_server.config.configuration import Configuration
 from frostgate_server.config.settings import MOST_WORKERS, Settings
 from frostgate_server.config.validation import ensure_valid
-from frostgate_server.domain.errors import StartupError
 from frostgate_server.mail.smtp import ensure_mail_files
 from frostgate_server.observability.line_writer import LineWriter
 from frostgate_server.observability.logging_setup import FLUSH_SECONDS, log_to_stderr
@@ -24,7 +22,6 @@ from frostgate_server.policy import loader
 from frostgate_server.process.background.handle import BackgroundProcess
 from frostgate_server.process.core_affinity import core_of
 from frostgate_server.process.cpu_quota import count_cores
-from frostgate_server.process.decision_log.file import DecisionLogFile
 from frostgate_server.process.head_exporter import HeadExporter, append_line
 from frostgate_server.process.port_reservation import PortReservation, reserve_port
 from frostgate_server.process.record_check.config import RecordCheckConfig
@@ -90,7 +87,7 @@ def serve(configuration: Configuration, stdout: LineWriter) -> None:
     """
     settings = configuration.settings
     stop = ShutdownSignals()
-    log_to_stderr(settings.log_level, "supervisor", settings.log_format)
+    log_to_stderr(settings.log_level, "supervisor")
     for warning in configuration.warnings:
         _log.warning(warning)
     backend = find_backend(settings.database)
@@ -104,10 +101,7 @@ def serve(configuration: Configuration, stdout: LineWriter) -> None:
         port = held.enter_context(reserve_port(settings.listen))
         mtls_port = held.enter_context(reserve_port(settings.mtls_listen))
         lock = held.enter_context(closing(backend.reserve(create=configuration.may_create)))
-        held.callback(DecisionLogFile(settings).end)
-        records_stdout = _records_stdout(settings, held)
         inherited = [*port.descriptors, *mtls_port.descriptors, lock.fileno()]
-        inherited += [] if records_stdout is None else [records_stdout]
         workers = Supervisor(count, inherited, settings)
         stop.at_once = workers.end
         held.enter_context(workers)
@@ -128,7 +122,6 @@ def serve(configuration: Configuration, stdout: LineWriter) -> None:
                 configuration.callers_file,
                 last_good(),
                 workers.probe_directory.path,
-                records_stdout,
             )
 
         workers.start(worker_config, stop)
@@ -174,18 +167,6 @@ def _access(configuration: Configuration, held: ExitStack) -> Callable[[], Mappi
     return files.last_good
 
 
-def _records_stdout(settings: Settings, held: ExitStack) -> int | None:
-    """A descriptor of stdout that workers inherit, if the decision log goes there. Raises StartupError."""
-    if settings.decision_log != "-":
-        return None
-    try:
-        descriptor = os.dup(_STDOUT)
-    except OSError as error:
-        raise StartupError("decision_log is -, but stdout is closed: open it, or name a file") from error
-    held.callback(os.close, descriptor)
-    return descriptor
-
-
 def _addresses(port: PortReservation, mtls_port: PortReservation) -> str:
     """The addresses for the ready line. The address for mTLS is last, and marked as such."""
     mtls = [f"mTLS on {mtls_port.address}"] if mtls_port.address else []
@@ -207,7 +188,7 @@ def _background_processes(settings: Settings, database: PreparedDatabase) -> Ite
         yield BackgroundProcess(
             "the background check",
             "frostgate_server.process.record_check.program",
-            RecordCheckConfig(settings, database),
+            RecordCheckConfig(settings.database, database, settings.record_check_rows, settings.log_level),
         )
     if settings.backup_directory is not None:
         yield BackgroundProcess(
@@ -219,7 +200,6 @@ def _background_processes(settings: Settings, database: PreparedDatabase) -> Ite
                 settings.backup_period,
                 settings.backup_keep,
                 settings.log_level,
-                settings.log_format,
             ),
         )
 

@@ -19,7 +19,6 @@ from frostgate_server.domain.errors import StartupError
 from frostgate_server.mail.smtp import check_mail_files
 from frostgate_server.observability.one_line import on_one_line
 from frostgate_server.policy import loader
-from frostgate_server.process.decision_log.file import find_file_problems
 from frostgate_server.process.port_reservation import find_port_problems
 from frostgate_server.process.probe_directory import ensure_place
 from frostgate_server.storage.backends import find_backend
@@ -42,7 +41,6 @@ class StartCheck:
         self._settings = cast(Settings, KnownSettings(reading.configuration.settings, reading.unread))
         for look in (self._rules, self._mail, self._policy, self._access, self._database, self._key, self._places):
             self._add(look())
-        self._add(find_file_problems(self._settings))
         self._addresses()
 
     def _add(self, found: Iterator[str]) -> None:

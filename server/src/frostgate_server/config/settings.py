@@ -4,7 +4,7 @@ Every setting is one field of Settings: its default, its kind and its documentat
 and its key in the file are derived from the field's name: `check_threads` is `--check-threads`,
 `FROSTGATE_CHECK_THREADS` and `check_threads = …`.
 
-The fields are in four classes, each of which extends the one before. Their order is that of the documentation.
+The fields are in three classes, each of which extends the one before. Their order is that of the documentation.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from .kinds import (
     Switch,
     Text,
 )
-from .log_settings import LogSettings
+from .limit_settings import LimitSettings
 
 DEFAULT_DATABASE = Path("data/frostgate.db")
 MOST_WORKERS = 64
@@ -41,7 +41,7 @@ REMOTE_SHUTDOWN_DELAY = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(LogSettings):
+class Settings(LimitSettings):
     """The settings in force. `doc` of each field is its documentation."""
 
     database: Path = setting(
@@ -186,6 +186,11 @@ class Settings(LogSettings):
         None,
         Optional(FilePath()),
         "The authorities for the mail server's certificate: a PEM file. Empty: those of the system.",
+    )
+    log_level: str = setting(
+        "info",
+        Choice("debug", "info", "warning", "error"),
+        "The level of the log on stderr: debug (each answered CheckOperation), info, warning or error.",
     )
 
     @property

@@ -39,7 +39,6 @@ def find_problems(settings: Settings, has_callers: bool, database_endings: Seque
         _problems_of_mail(settings),
         _problems_of_written_files(settings, database_endings),
         _problems_of_backups(settings),
-        _problems_of_decision_log(settings),
         _problems_of_workers(settings),
     ):
         with suppress(UnreadSetting):
@@ -124,10 +123,8 @@ def _problems_of_written_files(settings: Settings, database_endings: Sequence[st
     """
     database = settings.database.resolve()
     own = {ending: database.with_name(database.name + ending) for ending in database_endings}
-    for name in ("head_export", "decision_log"):
-        to = getattr(settings, name)
-        if to not in {"", "-"}:
-            yield from _problems_of_written_file(name, Path(to), own.values())
+    if settings.head_export not in {"", "-"}:
+        yield from _problems_of_written_file("head_export", Path(settings.head_export), own.values())
     if settings.verification_key is not None:
         others = [file for ending, file in own.items() if ending != "-key"]
         yield from _problems_of_written_file("verification_key", settings.verification_key, others)
@@ -155,15 +152,6 @@ def _problems_of_backups(settings: Settings) -> Iterator[str]:
         return
     if resolved == settings.database.resolve().parent:
         yield f"backup_directory must not be the directory of the database, but is {directory}: name another directory"
-
-
-def _problems_of_decision_log(settings: Settings) -> Iterator[str]:
-    """The decision log has its target for itself: rotation renames it, and a reader takes each line for a record."""
-    to, export = settings.decision_log, settings.head_export
-    if to == export == "-":
-        yield "decision_log and head_export must not both be -: write one of them to a file"
-    elif to and export and Path(to).resolve() == Path(export).resolve():
-        yield f"decision_log and head_export must not both be {to}: take two files"
 
 
 def _problems_of_workers(settings: Settings) -> Iterator[str]:

@@ -6,12 +6,9 @@ If the reader of stderr is too slow, lines are lost. Nothing else is affected.
 import io
 import logging
 import sys
-from collections.abc import Callable
 
 from .counted import counted
 from .line_writer import LineWriter
-from .log_fields import fields
-from .log_format import JSON, TEXT, formatter
 
 _log = logging.getLogger(__name__)
 
@@ -44,37 +41,29 @@ class StderrLog(logging.Handler):
 
     def _describe_lost(self, count: int) -> str:
         said = f"lost {counted(count, 'log line')}: the reader of stderr was too slow, or stderr cannot be written to"
-        return self.format(_warning(said, lost_lines=count))
+        return self.format(_log.makeRecord(_log.name, logging.WARNING, __file__, 0, said, (), None))
 
 
 class _Stderr(io.TextIOBase):
     """Replaces `sys.stderr`, for text that is written there without the log, such as a traceback."""
 
-    def __init__(self, put: Callable[[str], object]) -> None:
-        """Calls `put` with each line."""
-        self._put = put
+    def __init__(self, lines: LineWriter) -> None:
+        self._lines = lines
         self._unfinished = ""
 
     def write(self, text: str) -> int:
         *finished, self._unfinished = (self._unfinished + text).split("\n")
         for line in finished:
-            self._put(line)
+            self._lines.put(line)
         return len(text)
 
 
-def log_to_stderr(level: str, process: str, kind: str = TEXT) -> StderrLog:
-    """Configures the log. `level` is debug, info, warning or error. `kind` is text or json.
-
-    With json, text that is written to `sys.stderr` without the log becomes a line of JSON too.
-    """
+def log_to_stderr(level: str, process: str) -> StderrLog:
+    """Configures the log. `level` is debug, info, warning or error."""
     log = StderrLog()
-    log.setFormatter(formatter(kind, process))
-    logging.basicConfig(level=level.upper(), handlers=[log])
+    logging.basicConfig(
+        level=level.upper(), format=f"%(asctime)s %(levelname)s {process}: %(name)s: %(message)s", handlers=[log]
+    )
     logging.getLogger("grpc").setLevel(logging.CRITICAL)
-    sys.stderr = _Stderr((lambda line: log.emit(_warning(line))) if kind == JSON else log.lines.put)
+    sys.stderr = _Stderr(log.lines)
     return log
-
-
-def _warning(message: str, **values: object) -> logging.LogRecord:
-    """A record of this module, for text that comes without one."""
-    return _log.makeRecord(_log.name, logging.WARNING, __file__, 0, message, (), None, extra=fields(**values))

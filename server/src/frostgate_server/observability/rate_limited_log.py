@@ -4,7 +4,6 @@ import logging
 import threading
 from time import monotonic
 
-from .log_fields import fields
 from .one_line import on_one_line
 
 PAUSE = 1.0
@@ -21,11 +20,8 @@ class RateLimitedLog:
         self._next = 0.0
         self._left_out = 0
 
-    def note(self, why: str, **values: str) -> None:
-        """Logs the reason of a refusal, or counts it if the pause has not ended. `why` may quote untrusted text.
-
-        `values` are fields of the line.
-        """
+    def note(self, why: str) -> None:
+        """Logs the reason of a refusal, or counts it if the pause has not ended. `why` may quote untrusted text."""
         with self._lock:
             if monotonic() < self._next:
                 self._left_out += 1
@@ -33,5 +29,4 @@ class RateLimitedLog:
             self._next = monotonic() + PAUSE
             left_out, self._left_out = self._left_out, 0
         more = f" (and {left_out} more since the last line)" if left_out else ""
-        extra = fields(**values, left_out=left_out or None)
-        self._log.info("refused: %s%s", on_one_line(why), more, extra=extra)
+        self._log.info("refused: %s%s", on_one_line(why), more)

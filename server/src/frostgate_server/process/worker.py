@@ -55,7 +55,7 @@ def main() -> int:
         # The supervisor closed stdin before the config was complete.
         return 0
     stop = ShutdownSignals()
-    log_to_stderr(config.settings.log_level, f"worker {config.number}", config.settings.log_format)
+    log_to_stderr(config.settings.log_level, f"worker {config.number}")
     if config.core is not None:
         keep_to_core(config.core)
     try:

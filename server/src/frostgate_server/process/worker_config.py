@@ -19,8 +19,7 @@ class WorkerConfig:
     workers. `mtls_listeners` are those where it requires client certificates. `callers_file` defines the callers, if
     there are any. `core` is the only core that the worker uses; None leaves the choice to the system. `last_good` has
     the last valid contents of the access files, which a worker uses at its start. `probe_directory` is a private
-    directory for a socket of the worker: see `probe_directory.probe_socket`. `stdout`
-    is the descriptor of the server's stdout, if the decision log is written there.
+    directory for a socket of the worker: see `probe_directory.probe_socket`.
     """
 
     number: int
@@ -34,4 +33,3 @@ class WorkerConfig:
     callers_file: Path | None
     last_good: Mapping[str, Contents]
     probe_directory: Path
-    stdout: int | None = None

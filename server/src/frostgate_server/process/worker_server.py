@@ -19,8 +19,6 @@ from frostgate_server.domain.errors import StartupError
 from frostgate_server.domain.verification_code import CodeLimits
 from frostgate_server.mail.smtp import create_mailer
 from frostgate_server.rpc.customer_freeze_servicer import CustomerFreezeServicer
-from frostgate_server.rpc.decision_log.decision_log import DecisionLog
-from frostgate_server.rpc.decision_log.handlers import recording_handlers
 from frostgate_server.rpc.dispatch import Dispatch, ServedMethods
 from frostgate_server.rpc.grpc_internals import ensure_supported
 from frostgate_server.rpc.grpcio_dispatch import GrpcioDispatch
@@ -43,7 +41,6 @@ from frostgate_server.services.refusal_audit import RefusalAudit
 from frostgate_server.storage.backends import find_backend
 from frostgate_server.storage.interface import Store
 
-from .decision_log.opening import open_decision_log
 from .probe_directory import probe_socket
 from .worker_access import WorkerAccess, open_access
 from .worker_config import WorkerConfig
@@ -55,9 +52,6 @@ DRAIN_GRACE = timedelta(seconds=5)
 
 GOAWAY_TIMEOUT = 1.0
 """Seconds that clients have to react to the end of a connection. gRPC itself waits 20 s for a silent client."""
-
-LAST_RECORDS_SECONDS = 3.0
-"""Seconds that a worker waits at its end until the decision log is written."""
 
 _POLL_SECONDS = 0.05
 
@@ -107,17 +101,13 @@ def start_server(config: WorkerConfig) -> WorkerServer:
         throttle = Throttle()
         store = find_backend(config.settings.database).join(config.database, throttle.throttled)
         parts.callback(store.close)
-        decision_log = open_decision_log(config)
-        if decision_log is not None:
-            parts.callback(decision_log.close, LAST_RECORDS_SECONDS)
         pools = open_thread_pools(config.settings, store.get_revision, throttle)
         for pool in pools.values():
             parts.callback(partial(pool.shutdown, cancel_futures=True))
         access = open_access(config, parts)
         refusals = RefusalAudit(store)
         parts.callback(refusals.close)
-        context = HandlerContext(access.authenticator, refusals)
-        served = _served(config, store, context, pools, throttle, decision_log)
+        served = _served(config, store, HandlerContext(access.authenticator, refusals), pools, throttle)
         server = grpc.server(ThreadPoolExecutor(1), options=server_options(config.settings, _connections(config)))
         dispatch = _dispatch(server, served, config.settings, store)
         socket = probe_socket(config.probe_directory, config.number, os.getpid())
@@ -152,12 +142,7 @@ def _dispatch(server: grpc.Server, served: ServedMethods, settings: Settings, st
 
 
 def _served(
-    config: WorkerConfig,
-    store: Store,
-    shared: HandlerContext,
-    pools: ThreadPools,
-    throttle: Throttle,
-    decision_log: DecisionLog | None,
+    config: WorkerConfig, store: Store, shared: HandlerContext, pools: ThreadPools, throttle: Throttle
 ) -> ServedMethods:
     """Builds all methods, with their use cases."""
     decisions = PolicyDecisionServicer(DecisionService(store), config.policy)
@@ -176,8 +161,6 @@ def _served(
     )
     handlers = dict(method_handlers(_DECISIONS, decisions, shared))
     handlers.update(method_handlers(_FREEZES, freezes, shared))
-    if decision_log is not None:
-        handlers.update(recording_handlers(decisions, shared, decision_log))
     health = Health(["", _DECISIONS.full_name, _FREEZES.full_name])
     reflection = Reflection([_DECISIONS, _FREEZES, HEALTH]) if settings.reflection != "off" else None
     reflection_for = shared.authenticator if settings.reflection == "callers" else None
@@ -191,7 +174,6 @@ def _served(
         probe_path=f"/{uuid4()}/CheckOperation",
         pools=pools,
         throttle=throttle,
-        decision_log=decision_log,
     )
 
 

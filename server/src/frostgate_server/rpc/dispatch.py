@@ -7,7 +7,6 @@ from typing import Protocol
 
 from frostgate_server.auth.interface import Authenticator
 
-from .decision_log.decision_log import DecisionLog
 from .health import Health
 from .method_handlers import MethodHandler
 from .policy_decision_servicer import PolicyDecisionServicer
@@ -21,7 +20,7 @@ class ServedMethods:
 
     `handlers` maps paths to handlers. `reflection` is None if reflection is off. `reflection_for` permits the callers
     of reflection; None permits all. `probe_path` is the method at which the worker checks itself: only the worker knows
-    it. `decision_log` is None if it is off.
+    it.
     """
 
     worker: int
@@ -33,7 +32,6 @@ class ServedMethods:
     probe_path: str
     pools: ThreadPools
     throttle: Throttle
-    decision_log: DecisionLog | None
 
 
 class Dispatch(Protocol):

@@ -6,7 +6,6 @@ It uses no private part of grpcio. It does not protect against overload and slow
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from time import time
 from typing import Any, TypeAlias
 
 import grpc
@@ -34,9 +33,8 @@ class GrpcioDispatch:
 
     def __init__(self, server: grpc.Server, served: ServedMethods, tick: Callable[[], None]) -> None:
         """`tick` is called several times a second."""
-        self._ticks = [tick] if served.decision_log is None else [tick, served.decision_log.tick]
+        self._tick = tick
         self._draining = threading.Event()
-        self._ended = threading.Event()
         self._trailer = (WORKER_METADATA_KEY, str(served.worker))
         self._turns = 0
         handlers: dict[str, _RpcHandler] = {}
@@ -66,13 +64,11 @@ class GrpcioDispatch:
         return False
 
     def end(self, _: float) -> bool:
-        self._ended.set()
         return True
 
     def _run(self) -> None:
-        while not self._ended.wait(TICK_SECONDS):
-            for tick in self._ticks:
-                tick()
+        while not self._draining.wait(TICK_SECONDS):
+            self._tick()
             self._turns += 1
 
 
@@ -95,7 +91,6 @@ class _WaitingCall:
         self.invocation_metadata = context.invocation_metadata
         self.is_active = context.is_active
         self.peer = context.peer
-        self.deadline = time() + context.time_remaining()
 
     def reply(self, reply: Reply) -> None:
         self._reply.set_result(reply)

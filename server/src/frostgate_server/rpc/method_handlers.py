@@ -19,30 +19,24 @@ from google.protobuf.message_factory import GetMessageClass
 from frostgate_server.auth.interface import Authenticator, Call
 from frostgate_server.domain.caller import ANONYMOUS, Caller
 from frostgate_server.domain.errors import FieldViolation, FrostgateError, InternalError, InvalidFields, StartupError
-from frostgate_server.observability.log_fields import fields
 from frostgate_server.services.refusal_audit import RefusalAudit
 
 from .messages.request_limits import RequestLimits
 from .methods import METHODS
-from .refusal_log import RefusalLog
 from .reply import Reply, refusal
 
 _log = logging.getLogger(__name__)
-_refusals = RefusalLog()
 
 WORKER_METADATA_KEY = "frostgate-worker"
 """The key of the trailing metadata that names the worker. Every answer has it."""
 
-Answer = Message | bytes | Future[Message] | Future[bytes]
+Answer = Message | bytes | Future[Message]
 ServicerMethod = Callable[[Caller, Any], Answer]
 """Answers a request of a caller who may call the method, at once or with a future. Raises FrostgateError."""
 
 
 class UnaryCall(Call, Protocol):
     """A call that waits for its reply."""
-
-    deadline: float
-    """Seconds since the epoch; infinity if there is none."""
 
     def reply(self, reply: Reply) -> None:
         """Answers the call. Must be called once, in any thread."""
@@ -86,7 +80,7 @@ class MethodHandler:
         try:
             return self._authenticator.authenticate(call, self.name, self.row.roles)
         except Exception as error:  # noqa: BLE001 - any error must end the call, which otherwise never ends
-            call.reply(self.refuse(call, None, error))
+            call.reply(self.refuse(None, error))
             return None
 
     def run(self, call: UnaryCall, caller: Caller, serialized: bytes) -> None:
@@ -95,33 +89,27 @@ class MethodHandler:
         try:
             caller.ensure_waits()
             request = self._parse(serialized)
-            answer = self.answer(call, caller, request)
+            answer = self._method(caller, request)
         except Exception as error:  # noqa: BLE001 - other exceptions go to the log, not to the caller
-            call.reply(self.refuse(call, caller, error, request))
+            call.reply(self.refuse(caller, error, request))
             return
         if isinstance(answer, Future):
             answer.add_done_callback(partial(self._reply_later, call, caller, request))
         else:
             call.reply(_reply(answer))
 
-    def answer(self, _: UnaryCall, caller: Caller, request: Message) -> Answer:
-        """The servicer's answer to a call. Raises FrostgateError."""
-        return self._method(caller, request)
-
-    def refuse(self, call: Call, caller: Caller | None, error: BaseException, request: Message | None = None) -> Reply:
-        """The reply to a call that failed. Logs it, and records a refusal for the audit log."""
+    def refuse(self, caller: Caller | None, error: BaseException, request: Message | None = None) -> Reply:
+        """The reply to a call that failed. Records a refusal for the audit log, and logs a bug."""
         if isinstance(error, FrostgateError):
             if error.detail:
-                _log.error("%s: %s", error.reason, error.detail, extra=fields(method=self.name, reason=error.reason))
-            _refusals.note(self.name, call, caller, error)
+                _log.error("%s: %s", error.reason, error.detail)
             self._refusals.record(caller.principal if caller else "", self.name, error)
             return refusal(error)
         bug = InternalError(call_id=str(uuid4()))
         request_id = getattr(request, "request_id", "")
-        call_id = bug.variables["call_id"]
-        extra = fields(method=self.name, call_id=call_id, request_id=request_id)
-        text = "the call with call_id %s and request_id %r failed"
-        _log.error(text, call_id, request_id, exc_info=error, extra=extra)
+        _log.error(
+            "the call with call_id %s and request_id %r failed", bug.variables["call_id"], request_id, exc_info=error
+        )
         return refusal(bug)
 
     def _parse(self, serialized: bytes) -> Message:
@@ -136,11 +124,11 @@ class MethodHandler:
             problem = f"must be a valid {name}, its strings UTF-8, but is not"
             raise InvalidFields([FieldViolation("request", problem)]) from None
 
-    def _reply_later(self, call: UnaryCall, caller: Caller, request: Message, answer: Future[Any]) -> None:
+    def _reply_later(self, call: UnaryCall, caller: Caller, request: Message, answer: Future[Message]) -> None:
         try:
             reply = _reply(answer.result())
         except (Exception, CancelledError) as error:  # noqa: BLE001 - as in `run`
-            reply = self.refuse(call, caller, error, request)
+            reply = self.refuse(caller, error, request)
         call.reply(reply)
 
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from frostgate.v1.policy_decision_service_pb2 import (
     BatchCheckOperationsRequest,
@@ -28,24 +27,6 @@ from .status_mapping import to_status
 _log = logging.getLogger(__name__)
 
 
-class GroupAnswers(NamedTuple):
-    """The answers to single checks, made from one state: an answer or error each, and the states, in the order of the
-    checks. The state of a malformed check is None."""
-
-    answers: list[bytes | FrostgateError]
-    states: Sequence[FreezeState | None]
-    revision: int
-
-
-class Decided(NamedTuple):
-    """The answer to a call, and its decisions: checks that are answered, with the state of each (None: unknown)."""
-
-    encoded: bytes
-    checks: Sequence[CheckOperationRequest]
-    states: Sequence[FreezeState | None]
-    revision: int
-
-
 class PolicyDecisionServicer:
     """Answers checks. The answers to checks are serialized in advance, so these methods return bytes."""
 
@@ -60,20 +41,17 @@ class PolicyDecisionServicer:
             policy_version=policy.version,
         )
 
-    def CheckOperation(self, caller: Caller, request: CheckOperationRequest) -> bytes:
+    def CheckOperation(self, _: Caller, request: CheckOperationRequest) -> bytes:
         """Answers one check from the current state. Raises FrostgateError."""
-        return self.decide_check(caller, request).encoded
-
-    def decide_check(self, _: Caller, request: CheckOperationRequest) -> Decided:
-        """CheckOperation, with the decision."""
-        group = self.decide_group([request])
-        (answer,) = group.answers
+        (answer,) = self.check_group([request])
         if isinstance(answer, FrostgateError):
             raise answer
-        return Decided(answer, [request], group.states, group.revision)
+        return answer
 
-    def decide_group(self, requests: Sequence[CheckOperationRequest], *, logged: bool = True) -> GroupAnswers:
-        """Answers single checks that came at the same time from one read of the store.
+    def check_group(
+        self, requests: Sequence[CheckOperationRequest], *, logged: bool = True
+    ) -> list[bytes | FrostgateError]:
+        """Answers single checks that came at the same time from one read of the store. Gives an answer or error each.
 
         `logged`: logs the checks at level debug. Raises StorageUnavailable if the read failed, even if only one check
         caused it.
@@ -81,20 +59,16 @@ class PolicyDecisionServicer:
         errors = [None if self._is_plain(request) else _find_shape_error(request) for request in requests]
         well_formed = [request for request, error in zip(requests, errors, strict=True) if error is None]
         if not well_formed:
-            return GroupAnswers([error for error in errors if error is not None], [None] * len(errors), 0)
-        states: Sequence[FreezeState | None]
+            return [error for error in errors if error is not None]
         states, revision = self._decisions.read_group([request.customer_id for request in well_formed])
         encoded_revision = CheckOperationResponse(revision=revision).SerializeToString()
         if logged and _log.isEnabledFor(logging.DEBUG):
             _log_checks(well_formed, states, revision)
-        if len(well_formed) < len(requests):
-            remaining = iter(states)
-            states = [next(remaining) if error is None else None for error in errors]
-        answers = [
-            error or self._answer(request, state, revision, encoded_revision)
-            for request, error, state in zip(requests, errors, states, strict=True)
+        remaining = iter(states)
+        return [
+            error or self._answer(request, next(remaining), revision, encoded_revision)
+            for request, error in zip(requests, errors, strict=True)
         ]
-        return GroupAnswers(answers, states, revision)
 
     def BatchCheckOperations(self, caller: Caller, request: BatchCheckOperationsRequest) -> bytes:
         """Answers many checks from one state. A malformed check gets an error as its result, and so does a check of a
@@ -103,23 +77,6 @@ class PolicyDecisionServicer:
         Raises CallerCancelled if the caller no longer waits before the read or before the answers are built: both take
         time.
         """
-        encoded, *_ = self._answer_batch(caller, request)
-        return encoded
-
-    def decide_batch(self, caller: Caller, request: BatchCheckOperationsRequest) -> Decided:
-        """BatchCheckOperations, with the decisions."""
-        encoded, checks, states, revision = self._answer_batch(caller, request)
-        decided = [
-            (check, state)
-            for check, state in zip(checks, states, strict=True)
-            if not isinstance(state, StorageUnavailable) and (self._is_plain(check) or _find_shape_error(check) is None)
-        ]
-        return Decided(encoded, [check for check, _ in decided], [state for _, state in decided], revision)
-
-    def _answer_batch(
-        self, caller: Caller, request: BatchCheckOperationsRequest
-    ) -> tuple[bytes, list[CheckOperationRequest], list[FreezeState | StorageUnavailable | None], int]:
-        """The answer, the checks, the state of each, and its revision."""
         _ensure_batch_shape(request)
         caller.ensure_waits()
         checks = list(request.checks)
@@ -133,7 +90,7 @@ class PolicyDecisionServicer:
             else _result(check, state, ready)
             for check, state in zip(checks, states, strict=True)
         ]
-        return encode_batch(results, revision), checks, states, revision
+        return encode_batch(results, revision)
 
     def ListRules(self, _: Caller, __: ListRulesRequest) -> ListRulesResponse:
         """Returns the whole policy."""

@@ -51,7 +51,7 @@ def health_reply(health: Health, serialized: bytes) -> Reply:
 def probe_reply(decisions: PolicyDecisionServicer, serialized: bytes) -> Reply:
     """The reply to the worker's check of itself: the answer, or the refusal if the storage cannot be read."""
     try:
-        (answer,) = decisions.decide_group([CheckOperationRequest.FromString(serialized)], logged=False).answers
+        (answer,) = decisions.check_group([CheckOperationRequest.FromString(serialized)], logged=False)
     except FrostgateError as error:
         return refusal(error)
     return refusal(answer) if isinstance(answer, FrostgateError) else Reply(answer)

@@ -9,11 +9,9 @@ from typing import Protocol, cast
 
 from frostgate_server.domain.caller import Caller
 from frostgate_server.domain.clock import utc_now
-from frostgate_server.domain.customer import FreezeEvent
 from frostgate_server.domain.errors import FrostgateError, KeptAnswersFull, PartnerMismatch
 from frostgate_server.storage.interface import Store, Transaction
 
-from .change_log import log_events
 from .code_verifier import CodeAttempt, CodeVerifier
 from .commands import ChangeCommand
 from .customer_change import PresentState, plan_change, visible_partners
@@ -72,16 +70,12 @@ class CustomerService:
         return convert(result, self._record_mismatches, caller, command)
 
     def _run(self, caller: Caller, command: ChangeCommand) -> Future[ChangeResult | BatchChangeResult]:
-        """Submits the change: one transaction, or two if a code must be compared in between. Logs it afterwards."""
-        made: list[FreezeEvent] = []
-        result: Future[ChangeResult | BatchChangeResult]
-        change = partial(self._change, caller, command, made)
+        """Submits the change: one transaction, or two if a code must be compared in between."""
+        change = partial(self._change, caller, command)
         if command.verification_code:
-            result = self._code_verifier.run(change, command.verification_code)
-        else:
-            submitted = self._store.submit_transaction(partial(change, attempt=None))
-            result = cast(Future[ChangeResult | BatchChangeResult], submitted)
-        return convert(result, _log_change, command, made)
+            return self._code_verifier.run(change, command.verification_code)
+        result = self._store.submit_transaction(partial(change, attempt=None))
+        return cast(Future[ChangeResult | BatchChangeResult], result)
 
     def _record_mismatches(
         self, result: BatchChangeResult, caller: Caller, command: ChangeCommand
@@ -93,15 +87,9 @@ class CustomerService:
         return result
 
     def _change(
-        self,
-        caller: Caller,
-        command: ChangeCommand,
-        made: list[FreezeEvent],
-        transaction: Transaction,
-        *,
-        attempt: CodeAttempt | None,
+        self, caller: Caller, command: ChangeCommand, transaction: Transaction, *, attempt: CodeAttempt | None
     ) -> ChangeResult | BatchChangeResult | CodeAttempt:
-        """Makes the change in a transaction after all checks, which come in a fixed order. `made` gets its events.
+        """Makes the change in a transaction after all checks, which come in a fixed order.
 
         If a code is required, this runs twice: first without an `attempt`, to begin one, then with the attempt.
         """
@@ -127,7 +115,6 @@ class CustomerService:
         caller.ensure_waits()
         for event, customer in planned.events:
             transaction.append_event(event, customer)
-        made[:] = [event for event, _ in planned.events]
         if key and planned.events:
             transaction.save_response(key, make_response(command, planned.result), now)
         return planned.result
@@ -140,11 +127,3 @@ class CustomerService:
         if kept >= self._kept_megabytes * 10**6:
             wait = max(1, ceil((expire_time - now).total_seconds()))
             raise KeptAnswersFull(wait, caller.principal, self._kept_megabytes)
-
-
-def _log_change(
-    result: ChangeResult | BatchChangeResult, command: ChangeCommand, made: list[FreezeEvent]
-) -> ChangeResult | BatchChangeResult:
-    """Logs a change that is committed. A replay and a validate_only have no events."""
-    log_events(command.method, made)
-    return result

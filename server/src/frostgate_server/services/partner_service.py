@@ -26,7 +26,6 @@ from frostgate_server.domain.verification_errors import (
 from frostgate_server.services.mailer import DeliveryUnknown, Mailer
 from frostgate_server.storage.interface import Store, Transaction
 
-from .change_log import log_partners
 from .code_verifier import CodeAttempt, CodeVerifier, NewCode, counted_as
 from .futures import convert
 
@@ -62,9 +61,7 @@ class PartnerService:
         Returns at once. The future may fail with InvalidFields, VerificationNotConfigured, VerificationCodeRequired,
         VerificationCodeInvalid, VerificationRateLimited.
         """
-        made: list[AuditNote] = []
-        updating = self._code_verifier.run(partial(self._update, caller, update, code, made), code)
-        return convert(updating, _log_and_show, made)
+        return convert(self._code_verifier.run(partial(self._update, caller, update, code), code), _shown)
 
     def send_code(self, caller: Caller, purpose: Purpose) -> tuple[datetime, str]:
         """Mails a code to the partner's contact. Returns the time when the code expires, and the masked contact.
@@ -91,12 +88,11 @@ class PartnerService:
         caller: Caller,
         update: PartnerUpdate,
         code: str,
-        made: list[AuditNote],
         transaction: Transaction,
         *,
         attempt: CodeAttempt | None,
     ) -> Partner | CodeAttempt:
-        """Makes the update in a transaction after all checks. `made` gets its note. CodeVerifier makes the attempt."""
+        """Makes the update in a transaction after all checks. See CodeVerifier for the attempt."""
         caller.ensure_waits()
         caller.ensure_sees(update.partner_id)
         before = transaction.get_partner(update.partner_id)
@@ -113,7 +109,6 @@ class PartnerService:
         if after != before:
             note = self._note(caller, "UpdatePartner", update.partner_id)
             transaction.append_audit_note(replace(note, partner=after))
-            made[:] = [note]
         return after
 
     def _make_code(self, caller: Caller, purpose: Purpose, transaction: Transaction) -> tuple[str, NewCode]:
@@ -176,12 +171,6 @@ def _known(partner: Partner | None, partner_id: str) -> Partner:
     if partner is None:
         raise PartnerNotFound(partner_id=partner_id)
     return partner
-
-
-def _log_and_show(partner: Partner, made: list[AuditNote]) -> Partner:
-    """Logs an update that is committed. An update without a difference has no note."""
-    log_partners(made)
-    return _shown(partner)
 
 
 def _shown(partner: Partner) -> Partner:

@@ -4,7 +4,7 @@ here."""
 from .choices import Choice, Choices, MemberChoice
 from .kind import Kind, Optional
 from .locations import Address, DirectoryPath, EmailAddress, FilePath, OutputFile
-from .values import Duration, Fraction, Number, Size, Switch, Text
+from .values import Duration, Number, Switch, Text
 
 __all__ = [
     "Address",
@@ -14,13 +14,11 @@ __all__ = [
     "Duration",
     "EmailAddress",
     "FilePath",
-    "Fraction",
     "Kind",
     "MemberChoice",
     "Number",
     "Optional",
     "OutputFile",
-    "Size",
     "Switch",
     "Text",
 ]

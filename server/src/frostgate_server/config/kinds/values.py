@@ -1,4 +1,4 @@
-"""Kinds for texts, switches, numbers, sizes and durations."""
+"""Kinds for texts, switches, numbers and durations."""
 
 import re
 from dataclasses import dataclass
@@ -14,9 +14,6 @@ _UNITS = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
-
-_SIZE = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>KiB|MiB|GiB)")
-_SIZE_UNITS = {"GiB": 1024**3, "MiB": 1024**2, "KiB": 1024}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,52 +66,6 @@ class Number(Kind[int]):
 
     def quote(self, value: int) -> str:
         return self.show(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Fraction(Kind[float]):
-    """A number from 0 to 1, with at most six decimal places."""
-
-    @property
-    def rule(self) -> str:
-        return "must be a number from 0 to 1, such as 0.01, with at most six decimal places"
-
-    def read(self, text: str) -> float:
-        if not (re.fullmatch(r"[01](\.[0-9]{1,6})?", text) and float(text) <= 1):
-            raise ValueError(self.rule)
-        return float(text)
-
-    def show(self, value: float) -> str:
-        return f"{value:.6f}".rstrip("0").rstrip(".")
-
-
-@dataclass(frozen=True, slots=True)
-class Size(Kind[int]):
-    """A number of bytes, in whole units of KiB, MiB or GiB, with bounds."""
-
-    least: int
-    most: int
-
-    @property
-    def rule(self) -> str:
-        return (
-            f"must be a whole number with a unit of KiB, MiB or GiB, at least {self.show(self.least)} "
-            f"and at most {self.show(self.most)}"
-        )
-
-    def read(self, text: str) -> int:
-        match = _SIZE.fullmatch(text)
-        if match is None:
-            raise ValueError(self.rule)
-        value = int(match["number"]) * _SIZE_UNITS[match["unit"]]
-        if not self.least <= value <= self.most:
-            raise ValueError(self.rule)
-        return value
-
-    def show(self, value: int) -> str:
-        """In the largest unit that needs no fraction."""
-        unit, length = next(one for one in _SIZE_UNITS.items() if value % one[1] == 0)
-        return f"{value // length}{unit}"
 
 
 @dataclass(frozen=True, slots=True)

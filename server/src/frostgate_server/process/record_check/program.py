@@ -36,10 +36,9 @@ def main() -> int:
     except (EOFError, pickle.UnpicklingError):
         # The supervisor closed stdin before the config was complete.
         return 0
-    settings = config.settings
-    log_to_stderr(settings.log_level, "record check", settings.log_format)
+    log_to_stderr(config.log_level, "record check")
     try:
-        check = find_backend(settings.database).open_record_check(config.prepared)
+        check = find_backend(config.database).open_record_check(config.prepared)
     except StorageUnavailable as error:
         _log.error("the background check cannot open the database: %s", error.detail)
         return 1
@@ -47,7 +46,7 @@ def main() -> int:
         trouble = ""
         while True:
             try:
-                if not _run_pass(check, settings.record_check_rows):
+                if not _run_pass(check, config.rows):
                     return 0
                 pause, trouble = PASS_PAUSE, ""
             except StorageUnavailable as error:

@@ -14,4 +14,3 @@ class ScheduledBackupConfig:
     period: timedelta
     keep: int
     log_level: str
-    log_format: str

@@ -39,7 +39,7 @@ def main() -> None:
     except (EOFError, pickle.UnpicklingError):
         return
     os.nice(NICENESS)
-    log_to_stderr(config.log_level, "backup", config.log_format)
+    log_to_stderr(config.log_level, "backup")
     backups = BackupDirectory(config.directory)
     threading.Thread(target=_end_with_stdin, args=(backups,), name="end", daemon=True).start()
     _make_backups(config, backups)

@@ -13,7 +13,6 @@ from frostgate_server.rpc.reply import OVERLOADED, probe_reply
 
 from .fair_queue import FairQueue
 from .limits import owner_of
-from .recorded_checks import Ready, RecordedChecks
 from .unary_call import UnaryCall
 
 LARGEST_GROUP = 64
@@ -25,6 +24,8 @@ LARGEST_ON_LOOP = 1024
 _COST_WEIGHT = 0.1
 """The weight of the last turn in the moving average of the time of a check."""
 
+_Ready = tuple[UnaryCall, Caller, CheckOperationRequest]
+
 
 class CheckGroups:
     """The checks that wait. Only the loop's thread uses it, except `count_answered`."""
@@ -35,13 +36,8 @@ class CheckGroups:
         servicer: PolicyDecisionServicer,
         hand_over: Callable[[UnaryCall, Caller | None], None],
         most_waiting: int,
-        recorded: RecordedChecks | None = None,
     ) -> None:
-        """Gives calls that would delay the loop to `hand_over`: another thread answers them.
-
-        `recorded` sends the answers of a server with a decision log.
-        """
-        self._recorded = recorded
+        """Gives calls that would delay the loop to `hand_over`: another thread answers them."""
         self._handler = handler
         self._servicer = servicer
         self._hand_over = hand_over
@@ -132,21 +128,18 @@ class CheckGroups:
         if not ready:
             return
         try:
-            group = self._servicer.decide_group([request for _, _, request in ready])
+            answers = self._servicer.check_group([request for _, _, request in ready])
         except Exception:  # noqa: BLE001 - the pool answers each alone, logs a bug and fails only the call that has it
             for call, caller, _ in ready:
                 self._hand_over(call, caller)
             return
-        if self._recorded is not None:
-            self._recorded.answer(ready, group)
-            return
-        for (call, caller, _), answer in zip(ready, group.answers, strict=True):
+        for (call, caller, _), answer in zip(ready, answers, strict=True):
             if isinstance(answer, bytes):
                 call.answer(answer)
             else:
-                call.reply(self._handler.refuse(call, caller, answer))
+                call.reply(self._handler.refuse(caller, answer))
 
-    def _parse(self, call: UnaryCall, now: float) -> Ready | None:
+    def _parse(self, call: UnaryCall, now: float) -> _Ready | None:
         """The call with its caller and request. None if the call was handed over or dropped."""
         if call.deadline <= now:
             call.drop()

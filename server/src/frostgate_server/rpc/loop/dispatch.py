@@ -13,7 +13,6 @@ from frostgate_server.storage.interface import Store
 from .checks import CheckGroups
 from .limits import CallerLimits
 from .methods import CheckMethod, HealthMethod, PooledMethod, PoolQueue, ProbeMethod
-from .recorded_checks import RecordedChecks
 from .server_loop import ServerLoop
 from .streams import HealthWatches, ReflectionStreams
 
@@ -42,13 +41,9 @@ class LoopDispatch:
         self._limits = CallerLimits(limits)
         check_handler = served.handlers[CHECK_PATH]
         handed_over = self._pooled(check_handler)
-        log = served.decision_log
-        recorded = None if log is None else RecordedChecks(check_handler, log)
-        checks = CheckGroups(check_handler, served.decisions, handed_over.give, limits.max_waiting_checks, recorded)
+        checks = CheckGroups(check_handler, served.decisions, handed_over.give, limits.max_waiting_checks)
         self._loop = ServerLoop(server, (WORKER_METADATA_KEY, str(served.worker)), checks, store.read_without_waiting)
         self._loop.add_tick(store.withdraw_overdue)
-        if log is not None:
-            self._loop.add_tick(log.tick)
         served.throttle.count = checks.count_answered
         for path, handler in served.handlers.items():
             if path != CHECK_PATH:

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from frostgate_server.domain.errors import InternalError
-from frostgate_server.observability.log_fields import fields
 from frostgate_server.rpc import grpc_internals as internals
 from frostgate_server.rpc.reply import DETAILS_KEY, NO_MESSAGE, Reply, refusal
 
@@ -108,10 +107,7 @@ class UnaryCall:
     def fail(self, error: Exception) -> None:
         """Answers a call that the loop failed to handle, so that the call ends and the loop goes on."""
         bug = InternalError(call_id=str(uuid4()))
-        call_id = bug.variables["call_id"]
-        _log.error(
-            "the call with call_id %s failed in the loop", call_id, exc_info=error, extra=fields(call_id=call_id)
-        )
+        _log.error("the call with call_id %s failed in the loop", bug.variables["call_id"], exc_info=error)
         if not self.answered_at:
             self.reply(refusal(bug))
 
