@@ -21,9 +21,9 @@ from .config import ScheduledBackupConfig
 
 _log = logging.getLogger(__name__)
 
-NICENESS = 19
-"""The lowest normal priority, also for the disk. It is not SCHED_IDLE: with that, a copy on a busy machine could take
-hours, and the -wal file of the database grows during a copy."""
+NICENESS = 5
+"""A low priority, also for the disk. It is not the lowest one: with that, a copy on a busy machine could take hours,
+and the -wal file of the database grows during a copy."""
 
 LONGEST_WAIT = timedelta(minutes=1)
 """The longest time between two looks at the clock, which may be set, and at the directory."""
